@@ -1,0 +1,1 @@
+"""Resolution-dependent blending of two StyleGAN2 models."""

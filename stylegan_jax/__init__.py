@@ -1,0 +1,1 @@
+"""StyleGAN2 in JAX: networks, checkpoints, sampling."""

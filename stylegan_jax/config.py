@@ -1,0 +1,156 @@
+"""Configurations of the networks: frozen, comparable, in the official words; derived values are properties."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Architecture = Literal["skip", "orig", "resnet"]
+Filter = tuple[float, ...] | tuple[tuple[float, ...], ...]
+DEFAULT_FILTER: tuple[float, ...] = (1, 3, 3, 1)
+
+
+def resolutions_up_to(resolution: int) -> tuple[int, ...]:
+    """4, 8, … `resolution`; ValueError unless it is a power of two from 4 to 1024."""
+    if resolution not in (4, 8, 16, 32, 64, 128, 256, 512, 1024):
+        raise ValueError(f"resolution {resolution} is not a power of two between 4 and 1024")
+    return tuple(4 << i for i in range(resolution.bit_length() - 2))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvConfig:
+    """What the two networks share: image size, channel table, activation, filters, 16-bit blocks."""
+
+    img_resolution: int
+    img_channels: int = 3
+    c_dim: int = 0
+    channel_base: int = 32768
+    channel_max: int = 512
+    channel_table: tuple[int, ...] | None = None
+    """Feature maps at 4, 8, … where `min(channel_base // r, channel_max)` does not describe them."""
+    num_fp16_res: int = 0
+    conv_clamp: float | None = None
+    activation: str = "lrelu"
+    resample_filter: Filter = DEFAULT_FILTER
+
+    def __post_init__(self) -> None:
+        table = self.channel_table
+        if table is not None and len(table) != len(self.resolutions):
+            raise ValueError(f"channel_table has {len(table)} entries for resolutions {self.resolutions}")
+
+    @property
+    def resolutions(self) -> tuple[int, ...]:
+        """4, 8, … img_resolution."""
+        return resolutions_up_to(self.img_resolution)
+
+    def channels(self, resolution: int) -> int:
+        """Number of feature maps C(r)."""
+        if self.channel_table is not None:
+            return self.channel_table[self.resolutions.index(resolution)]
+        return min(self.channel_base // resolution, self.channel_max)
+
+    @property
+    def fp16_resolution(self) -> int:
+        """The lowest resolution that the official programs compute in 16 bits (beyond the image if none)."""
+        return max(2 * self.img_resolution >> self.num_fp16_res, 8)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneratorConfig(ConvConfig):
+    """A StyleGAN2 generator; field names and defaults are those of stylegan2-ada-pytorch."""
+
+    z_dim: int = 512
+    w_dim: int = 512
+    mapping_layers: int = 8
+    embed_features: int | None = None
+    layer_features: int | None = None
+    mapping_activation: str = "lrelu"
+    mapping_lr_multiplier: float = 0.01
+    w_avg_beta: float | None = 0.995
+    architecture: Architecture = "skip"
+    use_noise: bool = True
+
+    @property
+    def num_ws(self) -> int:
+        """How many w the synthesis network takes: 2·log2(resolution) - 2."""
+        return 2 * len(self.resolutions)
+
+    @property
+    def mapping_widths(self) -> tuple[int, ...]:
+        """Widths of the mapping network, its input included."""
+        return _mapping_widths(self, self.z_dim, self.w_dim)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiscriminatorConfig(ConvConfig):
+    """A StyleGAN2 discriminator; field names and defaults are those of stylegan2-ada-pytorch."""
+
+    architecture: Architecture = "resnet"
+    cmap_dim: int | None = None
+    freeze_layers: int = 0
+    mbstd_group_size: int | None = 4
+    mbstd_num_channels: int = 1
+    mapping_layers: int = 8
+    embed_features: int | None = None
+    layer_features: int | None = None
+    mapping_activation: str = "lrelu"
+    mapping_lr_multiplier: float = 0.01
+
+    @property
+    def cmap_features(self) -> int:
+        """Width of the label projection: 0 without labels, C(4) unless `cmap_dim` says otherwise."""
+        if self.c_dim == 0:
+            return 0
+        return self.channels(4) if self.cmap_dim is None else self.cmap_dim
+
+    @property
+    def mapping_widths(self) -> tuple[int, ...]:
+        """Widths of the label mapping network, its input included."""
+        return _mapping_widths(self, 0, self.cmap_features)
+
+
+def _mapping_widths(config: "GeneratorConfig | DiscriminatorConfig", z_dim: int, w_dim: int) -> tuple[int, ...]:
+    embed = 0 if config.c_dim == 0 else embed_width(config)
+    hidden = w_dim if config.layer_features is None else config.layer_features
+    return (z_dim + embed, *(hidden,) * (config.mapping_layers - 1), w_dim)
+
+
+def embed_width(config: "GeneratorConfig | DiscriminatorConfig") -> int:
+    """Features of the label embedding: `embed_features`, by default the width of the mapping's output."""
+    if config.embed_features is not None:
+        return config.embed_features
+    return config.w_dim if isinstance(config, GeneratorConfig) else config.cmap_features
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """The configuration of a model file: its generator (G and G_ema share one) and, if there, its discriminator."""
+
+    generator: GeneratorConfig
+    discriminator: DiscriminatorConfig | None = None
+
+    def of(self, network: str) -> GeneratorConfig | DiscriminatorConfig:
+        """The configuration of `network` ("G", "G_ema" or "D"); KeyError where there is none."""
+        config = self.discriminator if network == "D" else self.generator
+        if config is None:
+            raise KeyError(network)
+        return config
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON data; `from_json` restores an equal configuration."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "ModelConfig":
+        """The configuration that `to_json` wrote; TypeError or ValueError on anything else."""
+        discriminator = data.get("discriminator")
+        return cls(
+            generator=GeneratorConfig(**_tuples(data["generator"])),
+            discriminator=None if discriminator is None else DiscriminatorConfig(**_tuples(discriminator)),
+        )
+
+
+def _tuples(value: Any) -> Any:
+    """JSON has only lists; configurations are hashable."""
+    if isinstance(value, dict):
+        return {key: _tuples(item) for key, item in value.items()}
+    return tuple(_tuples(item) for item in value) if isinstance(value, list | tuple) else value

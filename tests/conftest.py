@@ -1,0 +1,32 @@
+"""Eight CPU devices, true float32 products, and strict dtypes where the array code is tested."""
+
+import os
+
+import pytest
+
+DEVICES = "--xla_force_host_platform_device_count=8"
+os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {DEVICES}".strip()
+
+import jax  # noqa: E402
+
+jax.config.update("jax_default_matmul_precision", "highest")
+
+STRICT_DTYPES = {
+    "test_ops",
+    "test_generator",
+    "test_discriminator",
+    "test_full_size",
+    "test_latents",
+    "test_sampler",
+    "test_mix",
+    "test_schedules",
+    "test_blend",
+}
+
+
+@pytest.fixture(autouse=True)
+def strict_dtype_promotion(request):
+    """The array code mixes no dtypes by accident; optimisers are not clean under this rule."""
+    strict = request.module.__name__.rsplit(".", 1)[-1] in STRICT_DTYPES
+    with jax.numpy_dtype_promotion("strict" if strict else "standard"):
+        yield
