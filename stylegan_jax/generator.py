@@ -1,0 +1,224 @@
+"""The StyleGAN2 generator: mapping network and synthesis network (architectures skip, orig and resnet)."""
+
+import math
+from collections.abc import Iterator, Mapping as MappingType
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jax.typing import DTypeLike
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from stylegan_jax import ops
+from stylegan_jax.config import DEFAULT_FILTER, GeneratorConfig
+from stylegan_jax.layers import Buffer, Linear, Mapping, Weights, assemble, computes_in_16_bits, filter_buffer, normal, zeros
+
+NoiseInput = Literal["const", "none"] | PRNGKeyArray | MappingType[str, Float[Array, "*n h w"]]
+"""Stored buffers, nothing, fresh draws from a key (or from one key per sample), or images by layer (`b8.conv0`)."""
+Styles = Float[Array, "n d"]
+Features = Float[Array, "n h w c"]
+Image = Float[Array, "n h w rgb"]
+
+
+class SynthesisLayer(nnx.Module):
+    """Modulated 3×3 convolution, noise, bias, activation."""
+
+    def __init__(self, config: GeneratorConfig, name: str, resolution: int, inputs: int, *, up: int, rngs: nnx.Rngs):
+        taps = config.resample_filter if up == 2 else DEFAULT_FILTER
+        self.affine = Linear(config.w_dim, inputs, rngs=rngs, bias_init=1.0)
+        self.weight = normal(rngs, (config.channels(resolution), inputs, 3, 3))
+        self.bias = zeros((config.channels(resolution),))
+        self.resample_filter = filter_buffer(taps)
+        if config.use_noise:
+            self.noise_strength = zeros(())
+            self.noise_const = Buffer(jax.random.normal(rngs.params(), (resolution, resolution)))
+        self.name, self.resolution, self.up, self.taps = name, resolution, up, taps
+        self.act, self.conv_clamp, self.use_noise = config.activation, config.conv_clamp, config.use_noise
+
+    def __call__(self, x: Features, w: Styles, noise: NoiseInput = "const", *, gain: float = 1.0) -> Features:
+        """Applies the layer in the dtype of `x`; `gain` scales the activation's gain and the clamp."""
+        x = ops.modulated_conv2d(
+            x,
+            self.weight[...],
+            self.affine(w),
+            noise=self.noise(x.shape[0], noise),
+            up=self.up,
+            f=ops.setup_filter(self.taps),
+            padding=1,
+            flip_weight=self.up == 1,  # the up-sampling layer is a true convolution, unlike every other one
+        )
+        clamp = None if self.conv_clamp is None else self.conv_clamp * gain
+        return ops.bias_act(x, self.bias[...], act=self.act, gain=ops.ACTIVATIONS[self.act].gain * gain, clamp=clamp)
+
+    def noise(self, n: int, source: NoiseInput) -> Array | None:
+        """The noise image(s) of this layer times the learned strength; None where there is none."""
+        if not self.use_noise or (isinstance(source, str) and source == "none"):
+            return None
+        if isinstance(source, str):
+            image = self.noise_const[...]
+        elif isinstance(source, MappingType):
+            image = jnp.asarray(source[self.name])
+        else:
+            image = self._draw(n, source)
+        return image * self.noise_strength[...]
+
+    def _draw(self, n: int, key: PRNGKeyArray) -> Array:
+        """N(0, 1) from one key per sample, so that a sample's noise does not depend on its batch."""
+        keys = key if key.ndim else jax.random.split(key, n)
+        index = 2 * int(math.log2(self.resolution)) + (self.up == 1)
+        draw = lambda k: jax.random.normal(jax.random.fold_in(k, index), (self.resolution, self.resolution))  # noqa: E731
+        return jax.vmap(draw)(keys)
+
+
+class ToRGB(nnx.Module):
+    """Modulated 1×1 convolution to image channels: no noise, no demodulation."""
+
+    def __init__(self, config: GeneratorConfig, resolution: int, *, rngs: nnx.Rngs):
+        inputs = config.channels(resolution)
+        self.affine = Linear(config.w_dim, inputs, rngs=rngs, bias_init=1.0)
+        self.weight = normal(rngs, (config.img_channels, inputs, 1, 1))
+        self.bias = zeros((config.img_channels,))
+        self.conv_clamp = config.conv_clamp
+
+    def __call__(self, x: Features, w: Styles) -> Image:
+        """Features → image in the dtype of `x`."""
+        weight = self.weight[..., 0, 0]
+        styles = self.affine(w) / math.sqrt(weight.shape[1])
+        # The modulated matrix is tiny: one for each sample costs less than scaling the features.
+        rgb = jnp.einsum("nhwi,noi->nhwo", x, (styles[:, None, :] * weight).astype(x.dtype))
+        return ops.bias_act(rgb, self.bias[...], clamp=self.conv_clamp)
+
+
+class ResampledSkip(nnx.Module):
+    """1×1 convolution with resampling, no bias: the shortcut of a resnet block, scaled by √½."""
+
+    def __init__(self, inputs: int, outputs: int, taps: tuple, *, rngs: nnx.Rngs, up: int = 1, down: int = 1):
+        self.weight = normal(rngs, (outputs, inputs, 1, 1))
+        self.resample_filter = filter_buffer(taps)
+        self.up, self.down, self.taps = up, down, taps
+
+    def __call__(self, x: Features) -> Features:
+        """Applies the shortcut."""
+        weight = (self.weight[...] * math.sqrt(0.5 / self.weight.shape[1])).astype(x.dtype)
+        return ops.conv2d_resample(x, weight, ops.setup_filter(self.taps), up=self.up, down=self.down)
+
+
+class SynthesisBlock(nnx.Module):
+    """One resolution: (up-sampling convolution,) convolution, and, where the architecture has it, ToRGB."""
+
+    def __init__(self, config: GeneratorConfig, resolution: int, *, rngs: nnx.Rngs):
+        outputs = config.channels(resolution)
+        layer = lambda name, inputs, up: SynthesisLayer(  # noqa: E731
+            config, f"b{resolution}.{name}", resolution, inputs, up=up, rngs=rngs
+        )
+        if resolution == 4:
+            self.const = normal(rngs, (outputs, 4, 4))
+        else:
+            self.conv0 = layer("conv0", config.channels(resolution // 2), 2)
+        self.conv1 = layer("conv1", outputs, 1)
+        self.has_torgb = config.architecture == "skip" or resolution == config.img_resolution
+        if self.has_torgb:
+            self.torgb = ToRGB(config, resolution, rngs=rngs)
+        self.is_resnet = config.architecture == "resnet" and resolution > 4
+        if self.is_resnet:
+            self.skip = ResampledSkip(config.channels(resolution // 2), outputs, config.resample_filter, rngs=rngs, up=2)
+        self.resample_filter = filter_buffer(config.resample_filter)
+        self.resolution, self.taps = resolution, config.resample_filter
+        self.in_16_bits = computes_in_16_bits(config, resolution)
+
+    @property
+    def first_w(self) -> int:
+        """Index into ws of the block's first layer; its ToRGB shares the w of the next block's conv0."""
+        return 0 if self.resolution == 4 else 2 * int(math.log2(self.resolution)) - 5
+
+    def __call__(
+        self,
+        x: Features | None,
+        img: Image | None,
+        ws: Float[Array, "n l d"],
+        *,
+        noise: NoiseInput = "const",
+        dtype: DTypeLike = jnp.float32,
+    ) -> tuple[Features, Image | None]:
+        """(features, image) of the block below → those of this one; the image is float32. `ws` are the whole network's."""
+        dtype = dtype if self.in_16_bits else jnp.float32
+        x, w = self.features(x, ws, noise, dtype), self.first_w + (1 if self.resolution == 4 else 2)
+        if img is not None:
+            img = ops.upsample2d(img, ops.setup_filter(self.taps))
+        if self.has_torgb:
+            rgb = self.torgb(x, ws[:, w]).astype(jnp.float32)
+            img = rgb if img is None else img + rgb
+        return x, img
+
+    def features(self, x: Features | None, ws: Float[Array, "n l d"], noise: NoiseInput, dtype: DTypeLike) -> Features:
+        """The block without its image branch."""
+        w = self.first_w
+        if x is None:
+            const = self.const[...].transpose(1, 2, 0)[None].astype(dtype)
+            return self.conv1(jnp.broadcast_to(const, (ws.shape[0], *const.shape[1:])), ws[:, w], noise)
+        x = x.astype(dtype)
+        if self.is_resnet:
+            return self.skip(x) + self.conv1(self.conv0(x, ws[:, w], noise), ws[:, w + 1], noise, gain=math.sqrt(0.5))
+        return self.conv1(self.conv0(x, ws[:, w], noise), ws[:, w + 1], noise)
+
+
+class Synthesis(nnx.Module):
+    """ws → image."""
+
+    def __init__(self, config: GeneratorConfig, *, rngs: nnx.Rngs):
+        for resolution in config.resolutions:
+            setattr(self, f"b{resolution}", SynthesisBlock(config, resolution, rngs=rngs))
+        self.resolutions, self.num_ws = config.resolutions, config.num_ws
+
+    def __call__(
+        self, ws: Float[Array, "n l d"], *, noise: NoiseInput = "const", dtype: DTypeLike = jnp.float32
+    ) -> Float[Array, "n r r rgb"]:
+        """Synthesises images, nominally in [-1, 1] and not clamped.
+
+        Args:
+          ws: one w per layer.
+          noise: "const", "none", a PRNG key (or one per sample), or {layer name: image}.
+          dtype: of the convolutions from `num_fp16_res` on; styles, demodulation and the image stay float32.
+        """
+        img = None
+        for _, _, img in self.steps(ws, noise=noise, dtype=dtype):
+            pass
+        assert img is not None
+        return img
+
+    def steps(
+        self, ws: Float[Array, "n l d"], *, noise: NoiseInput = "const", dtype: DTypeLike = jnp.float32
+    ) -> Iterator[tuple[int, Features, Image | None]]:
+        """Yields (resolution, features, image) after each block."""
+        x = img = None
+        for resolution in self.resolutions:
+            x, img = getattr(self, f"b{resolution}")(x, img, ws, noise=noise, dtype=dtype)
+            yield resolution, x, img
+
+
+class Generator(nnx.Module):
+    """z (and labels) → images. Truncation lies outside, in `latents`."""
+
+    def __init__(self, config: GeneratorConfig, *, rngs: nnx.Rngs):
+        self.mapping = Mapping(config, rngs=rngs)
+        self.synthesis = Synthesis(config, rngs=rngs)
+
+    def __call__(
+        self,
+        z: Float[Array, "n z"],
+        c: Float[Array, "n c"] | None = None,
+        *,
+        noise: NoiseInput = "const",
+        dtype: DTypeLike = jnp.float32,
+    ) -> Float[Array, "n r r rgb"]:
+        """Images of latents without truncation; arguments as in `Synthesis`."""
+        w = self.mapping(z, c)
+        ws = jnp.broadcast_to(w[:, None], (w.shape[0], self.synthesis.num_ws, w.shape[1]))
+        return self.synthesis(ws, noise=noise, dtype=dtype)
+
+
+def generator(config: GeneratorConfig, weights: Weights) -> Generator:
+    """The generator that holds `weights` (official names, no network prefix)."""
+    return assemble(Generator, config, weights)

@@ -1,0 +1,378 @@
+"""The arithmetic of StyleGAN2 on NHWC arrays: FIR resampling, modulated convolution, activations."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array, Float
+
+from stylegan_jax.config import Filter
+
+Taps = np.ndarray | None
+Noise = Float[Array, "h w"] | Float[Array, "n h w"]
+
+
+def setup_filter(
+    taps: Filter | Sequence | np.ndarray | None,
+    *,
+    normalize: bool = True,
+    flip_filter: bool = False,
+    gain: float = 1,
+    separable: bool | None = None,
+) -> np.ndarray:
+    """FIR taps → float32 filter, `[k]` if separable (default: from 8 taps on), else the outer product `[k k]`."""
+    f = np.asarray([1.0] if taps is None else taps, np.float64)
+    if separable is None:
+        separable = f.ndim == 1 and f.size >= 8
+    if f.ndim == 1 and not separable:
+        f = np.outer(f, f)
+    if normalize:
+        f = f / f.sum()
+    if flip_filter:
+        f = np.flip(f)
+    return (f * gain ** (f.ndim / 2)).astype(np.float32)
+
+
+def upfirdn2d(
+    x: Float[Array, "n h w c"],
+    f: Taps,
+    *,
+    up: int | Sequence[int] = 1,
+    down: int | Sequence[int] = 1,
+    padding: int | Sequence[int] = 0,
+    flip_filter: bool = False,
+    gain: float = 1,
+) -> Float[Array, "n h2 w2 c"]:
+    """Inserts `up - 1` zeros after each pixel, pads (or crops), convolves with `f`, keeps every `down`-th pixel.
+
+    Args:
+      f: `[k]` (separable) or `[kh kw]`, a concrete array; None is the identity. True convolution unless `flip_filter`.
+      up, down: one factor or (x, y).
+      padding: p, (x, y) or (x0, x1, y0, y1) in pixels of the up-sampled image; negative crops.
+    """
+    (upx, upy), (downx, downy) = _pair(up), _pair(down)
+    x0, x1, y0, y1 = _sides(padding)
+    columns, rows = _separate(np.ones((1, 1)) if f is None else np.asarray(f, np.float64))
+    out = None
+    for column, row in zip(columns, rows, strict=True):
+        if not flip_filter:
+            column, row = column[::-1], row[::-1]
+        part = _fir(x, column * math.sqrt(gain), axis=1, up=upy, down=downy, before=y0, after=y1)
+        part = _fir(part, row * math.sqrt(gain), axis=2, up=upx, down=downx, before=x0, after=x1)
+        out = part if out is None else out + part
+    assert out is not None
+    return out
+
+
+def _pair(value: int | Sequence[int]) -> tuple[int, int]:
+    return (value, value) if isinstance(value, int) else (value[0], value[1])
+
+
+def _sides(padding: int | Sequence[int]) -> tuple[int, int, int, int]:
+    if isinstance(padding, int):
+        return (padding,) * 4
+    p = list(padding)
+    return (p[0], p[0], p[1], p[1]) if len(p) == 2 else (p[0], p[1], p[2], p[3])
+
+
+def _separate(f: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Filters (columns, rows) whose outer products add up to `f`: one pair where `f` has rank 1."""
+    if f.ndim == 1:
+        return f[None], f[None]
+    pivot = f[np.unravel_index(np.argmax(np.abs(f)), f.shape)]
+    column, row = f[:, np.argmax(np.abs(f).max(0))], f[np.argmax(np.abs(f).max(1))]
+    if pivot != 0 and np.allclose(np.outer(column, row) / pivot, f, rtol=1e-6, atol=0):
+        scale = math.sqrt(abs(pivot))  # keeps the two factors of one size, so that neither over- nor underflows
+        return column[None] / scale * np.sign(pivot), row[None] / scale
+    return np.eye(len(f)), f
+
+
+def _fir(x: Array, f: np.ndarray, *, axis: int, up: int, down: int, before: int, after: int) -> Array:
+    """`upfirdn2d` along one axis as a sum of shifted slices, phase by phase, so that no inserted zero is ever read."""
+    size, taps = x.shape[axis], len(f)
+    total = (size * up + before + after - taps) // down + 1
+    phases, stride = up // math.gcd(up, down), down // math.gcd(up, down)
+    steps = -(-total // phases)
+    # Output phases·q + r reads tap k from input stride·q + (r·down + k - before) / up, where that is whole.
+    reads = [
+        [((r * down + k - before) // up, f[k]) for k in range(taps) if (r * down + k - before) % up == 0 and f[k] != 0]
+        for r in range(phases)
+    ]
+    offsets = [offset for phase in reads for offset, _ in phase] or [0]
+    low = max(0, -min(offsets))
+    high = max(0, max(offsets) + stride * (steps - 1) + 1 - size)
+    x = lax.pad(x, jnp.zeros((), x.dtype), [(low, high, 0) if a == axis else (0, 0, 0) for a in range(x.ndim)])
+
+    def phase(entries: list[tuple[int, float]]) -> Array:
+        out = None
+        for offset, tap in entries:
+            start = low + offset
+            read = lax.slice_in_dim(x, start, start + stride * (steps - 1) + 1, stride, axis) * np.asarray(tap, x.dtype)
+            out = read if out is None else out + read
+        empty = (*x.shape[:axis], steps, *x.shape[axis + 1 :])
+        return jnp.zeros(empty, x.dtype) if out is None else out
+
+    if phases == 1:
+        return phase(reads[0])
+    joined = jnp.stack([phase(entries) for entries in reads], axis + 1)
+    joined = joined.reshape(*x.shape[:axis], steps * phases, *x.shape[axis + 1 :])
+    return lax.slice_in_dim(joined, 0, total, 1, axis)
+
+
+def _taps_of(f: Taps) -> tuple[int, int]:
+    """Filter size (x, y)."""
+    return (1, 1) if f is None else (f.shape[-1], f.shape[0])
+
+
+def upsample2d(
+    x: Float[Array, "n h w c"],
+    f: Taps,
+    *,
+    up: int = 2,
+    padding: int | Sequence[int] = 0,
+    flip_filter: bool = False,
+    gain: float = 1,
+) -> Float[Array, "n h2 w2 c"]:
+    """Up-samples by `up`; output pixel 0 is aligned with input pixel 0 as in the official programs."""
+    x0, x1, y0, y1 = _sides(padding)
+    nx, ny = _taps_of(f)
+    p = [x0 + (nx + up - 1) // 2, x1 + (nx - up) // 2, y0 + (ny + up - 1) // 2, y1 + (ny - up) // 2]
+    return upfirdn2d(x, f, up=up, padding=p, flip_filter=flip_filter, gain=gain * up**2)
+
+
+def downsample2d(
+    x: Float[Array, "n h w c"],
+    f: Taps,
+    *,
+    down: int = 2,
+    padding: int | Sequence[int] = 0,
+    flip_filter: bool = False,
+    gain: float = 1,
+) -> Float[Array, "n h2 w2 c"]:
+    """Filters and keeps every `down`-th pixel."""
+    x0, x1, y0, y1 = _sides(padding)
+    nx, ny = _taps_of(f)
+    p = [x0 + (nx - down + 1) // 2, x1 + (nx - down) // 2, y0 + (ny - down + 1) // 2, y1 + (ny - down) // 2]
+    return upfirdn2d(x, f, down=down, padding=p, flip_filter=flip_filter, gain=gain)
+
+
+def filter2d(
+    x: Float[Array, "n h w c"],
+    f: Taps,
+    *,
+    padding: int | Sequence[int] = 0,
+    flip_filter: bool = False,
+    gain: float = 1,
+) -> Float[Array, "n h2 w2 c"]:
+    """Filters without changing the size (at padding 0)."""
+    x0, x1, y0, y1 = _sides(padding)
+    nx, ny = _taps_of(f)
+    p = [x0 + nx // 2, x1 + (nx - 1) // 2, y0 + ny // 2, y1 + (ny - 1) // 2]
+    return upfirdn2d(x, f, padding=p, flip_filter=flip_filter, gain=gain)
+
+
+def conv2d(
+    x: Float[Array, "n h w i"],
+    weight: Float[Array, "o i2 k l"],
+    *,
+    stride: int = 1,
+    padding: int | Sequence[int] = 0,
+    groups: int = 1,
+) -> Float[Array, "n h2 w2 o"]:
+    """Correlation, as torch's conv2d; `padding` as in `upfirdn2d`."""
+    x0, x1, y0, y1 = _sides(padding)
+    return lax.conv_general_dilated(
+        x,
+        weight.transpose(2, 3, 1, 0),  # HWIO makes the gradients a third faster on CPU
+        window_strides=(stride, stride),
+        padding=((y0, y1), (x0, x1)),
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        feature_group_count=groups,
+    )
+
+
+@jax.custom_vjp
+def transposed_conv2d(x: Float[Array, "n h w i"], weight: Float[Array, "o i k k"]) -> Float[Array, "n h2 w2 o"]:
+    """Transposed convolution with stride 2: `h` → `2·h + k - 2`, no padding.
+
+    Its gradients are written as those of the strided convolution: XLA's own rule is 5 to 10 times slower on CPU.
+    """
+    k = weight.shape[-1]
+    return lax.conv_general_dilated(
+        x,
+        jnp.flip(weight, (2, 3)).transpose(2, 3, 1, 0),
+        window_strides=(1, 1),
+        padding=((k - 1, k - 1), (k - 1, k - 1)),
+        lhs_dilation=(2, 2),
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+    )
+
+
+def _transposed_conv2d_fwd(x: Array, weight: Array) -> tuple[Array, tuple[Array, Array]]:
+    return transposed_conv2d(x, weight), (x, weight)
+
+
+def _transposed_conv2d_bwd(residuals: tuple[Array, Array], grad: Array) -> tuple[Array, Array]:
+    x, weight = residuals
+    strided, pullback = jax.vjp(lambda w: conv2d(grad, w, stride=2), weight.transpose(1, 0, 2, 3))
+    return strided, pullback(x)[0].transpose(1, 0, 2, 3)
+
+
+transposed_conv2d.defvjp(_transposed_conv2d_fwd, _transposed_conv2d_bwd)
+
+
+def conv2d_resample(
+    x: Float[Array, "n h w i"],
+    weight: Float[Array, "o i2 k k"],
+    f: Taps = None,
+    *,
+    up: int = 1,
+    down: int = 1,
+    padding: int | Sequence[int] = 0,
+    groups: int = 1,
+    flip_weight: bool = True,
+) -> Float[Array, "n h2 w2 o"]:
+    """Convolution with FIR up- or down-sampling around it.
+
+    Args:
+      padding: with respect to the up-sampled image, as in `upfirdn2d`.
+      flip_weight: False is a true convolution, True a correlation (torch's convention).
+    """
+    k, (nx, ny) = weight.shape[-1], _taps_of(f)
+    grow = ((nx + up - 1) // 2, (nx - up) // 2, (ny + up - 1) // 2, (ny - up) // 2) if up > 1 else (0,) * 4
+    shrink = ((nx - down + 1) // 2, (nx - down) // 2, (ny - down + 1) // 2, (ny - down) // 2) if down > 1 else (0,) * 4
+    p = [a + b + c for a, b, c in zip(_sides(padding), grow, shrink, strict=True)]
+    correlate = weight if flip_weight else jnp.flip(weight, (2, 3))
+    if up == 2 and k > 1 and groups == 1:
+        x = transposed_conv2d(x, jnp.flip(correlate, (2, 3)))
+        p = [pad - (k - 1) if i % 2 == 0 else pad - (k - 2) for i, pad in enumerate(p)]
+        return upfirdn2d(x, f, down=down, padding=p, gain=up**2)
+    if up > 1 and k == 1:
+        return upfirdn2d(conv2d(x, correlate, groups=groups), f, up=up, down=down, padding=p, gain=up**2)
+    if up > 1:
+        x = conv2d(upfirdn2d(x, f, up=up, padding=p, gain=up**2), correlate, groups=groups)
+        return upfirdn2d(x, f, down=down) if down > 1 else x
+    if down > 1 and k == 1:
+        return conv2d(upfirdn2d(x, f, down=down, padding=p), correlate, groups=groups)
+    if down > 1:
+        return conv2d(upfirdn2d(x, f, padding=p), correlate, stride=down, groups=groups)
+    return conv2d(x, correlate, padding=p, groups=groups)
+
+
+def modulated_conv2d(
+    x: Float[Array, "n h w i"],
+    weight: Float[Array, "o i k k"],
+    styles: Float[Array, "n i"],
+    *,
+    noise: Noise | None = None,
+    up: int = 1,
+    down: int = 1,
+    f: Taps = None,
+    padding: int = 0,
+    demodulate: bool = True,
+    flip_weight: bool = True,
+) -> Float[Array, "n h2 w2 o"]:
+    """Scales the input channels by `styles`, convolves, and restores unit variance (StyleGAN2, eq. 1-3).
+
+    The weights stay shared by the batch: x·s → convolution → ·d, with d = rsqrt(s² @ Σ_k w² + 1e-8) in float32,
+    so that the operation partitions over devices. The result has the dtype of `x`.
+
+    Args:
+      noise: added after demodulation; one image for all samples or one for each.
+    """
+    dtype = x.dtype
+    if dtype == jnp.float16 and demodulate:  # float16 overflows otherwise; demodulation cancels both factors
+        weight = weight / (jnp.max(jnp.abs(weight), (1, 2, 3), keepdims=True) * math.sqrt(weight[0].size))
+        styles = styles / jnp.max(jnp.abs(styles), 1, keepdims=True)
+    x = x * styles[:, None, None, :].astype(dtype)
+    x = conv2d_resample(x, weight.astype(dtype), f, up=up, down=down, padding=padding, flip_weight=flip_weight)
+    if demodulate:
+        x = x * demodulation(weight, styles)[:, None, None, :].astype(dtype)
+    if noise is not None:
+        x = x + (noise[..., None] if noise.ndim == 3 else noise[None, :, :, None]).astype(dtype)
+    return x
+
+
+def demodulation(weight: Float[Array, "o i k k"], styles: Float[Array, "n i"]) -> Float[Array, "n o"]:
+    """The factors that restore unit variance: 1 / sqrt(Σ (w·s)² + 1e-8)."""
+    return lax.rsqrt(jnp.square(styles) @ jnp.sum(jnp.square(weight), (2, 3)).T + 1e-8)
+
+
+class Activation(NamedTuple):
+    """A function of (x, alpha) and the defaults that go with it."""
+
+    function: Callable[[Array, float], Array]
+    alpha: float
+    gain: float
+
+
+_ROOT2 = math.sqrt(2)
+ACTIVATIONS = {
+    "linear": Activation(lambda x, a: x, 0, 1),
+    "relu": Activation(lambda x, a: jax.nn.relu(x), 0, _ROOT2),
+    "lrelu": Activation(lambda x, a: jnp.where(x >= 0, x, x * a), 0.2, _ROOT2),
+    "tanh": Activation(lambda x, a: jnp.tanh(x), 0, 1),
+    "sigmoid": Activation(lambda x, a: jax.nn.sigmoid(x), 0, 1),
+    "elu": Activation(lambda x, a: jax.nn.elu(x), 0, 1),
+    "selu": Activation(lambda x, a: jax.nn.selu(x), 0, 1),
+    "softplus": Activation(lambda x, a: jax.nn.softplus(x), 0, 1),
+    "swish": Activation(lambda x, a: jax.nn.sigmoid(x) * x, 0, _ROOT2),
+}
+
+
+def bias_act(
+    x: Float[Array, "n *s c"],
+    b: Float[Array, " c"] | None = None,
+    *,
+    act: str = "linear",
+    alpha: float | None = None,
+    gain: float | None = None,
+    clamp: float | None = None,
+) -> Float[Array, "n *s c"]:
+    """Bias → activation → gain → clamp to ±`clamp`; `alpha` and `gain` default to the activation's own."""
+    chosen = ACTIVATIONS[act]
+    if b is not None:
+        x = x + b.astype(x.dtype)
+    x = chosen.function(x, chosen.alpha if alpha is None else alpha)
+    gain = chosen.gain if gain is None else gain
+    x = x if gain == 1 else x * gain
+    return x if clamp is None else jnp.clip(x, -clamp, clamp)
+
+
+def dense(
+    x: Float[Array, "n i"],
+    weight: Float[Array, "o i"],
+    bias: Float[Array, " o"] | None = None,
+    *,
+    act: str = "linear",
+    lr_multiplier: float = 1,
+) -> Float[Array, "n o"]:
+    """Fully connected layer with equalised learning rate: the gains lr/√i and lr are applied at run time."""
+    x = x @ (weight * (lr_multiplier / math.sqrt(weight.shape[1]))).T
+    return bias_act(x, None if bias is None else bias * lr_multiplier, act=act)
+
+
+def normalize_2nd_moment(x: Float[Array, "n d"]) -> Float[Array, "n d"]:
+    """Scales each row to a mean square of 1."""
+    return x * lax.rsqrt(jnp.mean(jnp.square(x), 1, keepdims=True) + 1e-8)
+
+
+def minibatch_stddev(
+    x: Float[Array, "n h w c"], group_size: int | None = 4, num_channels: int = 1
+) -> Float[Array, "n h w c2"]:
+    """Appends the standard deviation over groups of samples as `num_channels` last channels.
+
+    Samples of one group lie n/group_size apart. Raises ValueError where `n` is not a multiple of the group.
+    """
+    n, h, w, c = x.shape
+    size = n if group_size is None else min(group_size, n)
+    if n % size:
+        raise ValueError(f"minibatch stddev: a batch of {n} does not split into groups of {size}")
+    groups = x.reshape(size, n // size, h, w, num_channels, c // num_channels)
+    y = jnp.sqrt(jnp.var(groups, 0) + 1e-8).mean((1, 2, 4))
+    y = jnp.tile(y, (size, 1))[:, None, None, :]
+    return jnp.concatenate([x, jnp.broadcast_to(y, (n, h, w, num_channels))], -1)
