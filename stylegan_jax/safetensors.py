@@ -1,0 +1,139 @@
+"""The `.safetensors` file format: strict reading and plain writing of named arrays, with numpy alone."""
+
+import json
+import math
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from ml_dtypes import bfloat16
+
+from stylegan_jax.errors import InputError
+
+DTYPES = {
+    "F64": np.dtype(np.float64),
+    "F32": np.dtype(np.float32),
+    "F16": np.dtype(np.float16),
+    "BF16": np.dtype(bfloat16),
+}
+_CODES = {dtype: code for code, dtype in DTYPES.items()}
+_LARGEST_HEADER = 100_000_000  # the format's own limit
+_DAMAGED = "download or convert it again"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where one tensor lies: dtype, shape and its bytes, counted from the end of the header."""
+
+    dtype: np.dtype
+    shape: tuple[int, ...]
+    begin: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a file says of its contents; `data` is the position of the first tensor byte."""
+
+    entries: dict[str, Entry]
+    metadata: dict[str, str]
+    data: int
+
+
+def looks_like(path: Path) -> bool:
+    """Whether a file begins as a `.safetensors` file does: a plausible length, then a JSON object."""
+    with open(path, "rb") as file:
+        start = file.read(9)
+    return len(start) == 9 and start[8:] == b"{" and int.from_bytes(start[:8], "little") <= _LARGEST_HEADER
+
+
+def write(file: BinaryIO, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
+    """Writes arrays, in their order, and string metadata; ValueError for a dtype that is no float."""
+    header: dict[str, Any] = {"__metadata__": dict(metadata)}
+    position = 0
+    for name, array in tensors.items():
+        if array.dtype not in _CODES:
+            raise ValueError(f"{name}: {array.dtype} cannot be stored")
+        span = [position, position + array.nbytes]
+        header[name] = {"dtype": _CODES[array.dtype], "shape": list(array.shape), "data_offsets": span}
+        position = span[1]
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 64)  # tensors begin aligned
+    file.write(len(text).to_bytes(8, "little") + text)
+    for array in tensors.values():
+        file.write(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+
+
+def read_header(path: Path) -> Header:
+    """Reads and checks the header; InputError naming the file unless every byte of it is accounted for."""
+    with open(path, "rb") as file:
+        size = file.seek(0, 2)
+        file.seek(0)
+        length = int.from_bytes(file.read(8), "little")
+        if size < 8 or length > min(size - 8, _LARGEST_HEADER):
+            raise InputError(f"truncated: a header of {length} bytes in a file of {size}", _DAMAGED, file=path)
+        text = file.read(length)
+    try:
+        content = json.loads(text.decode(), object_pairs_hook=_without_duplicates)
+        metadata = _metadata(content.pop("__metadata__", {}))
+        entries = {name: _entry(name, entry) for name, entry in content.items()}
+        _check_tiling(entries.values(), size - 8 - length)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise InputError(f"its header is damaged ({error})", _DAMAGED, file=path) from error
+    return Header(entries, metadata, 8 + length)
+
+
+def read(path: Path, header: Header, wanted: Collection[str]) -> dict[str, np.ndarray]:
+    """The arrays whose names are `wanted`, as they are stored; the others are not read."""
+    tensors = {}
+    with open(path, "rb") as file:
+        for name, entry in header.entries.items():
+            if name in wanted:
+                file.seek(header.data + entry.begin)
+                tensors[name] = _array(file, entry, path)
+    return tensors
+
+
+def _array(file: BinaryIO, entry: Entry, path: Path) -> np.ndarray:
+    array = np.empty(entry.shape, entry.dtype)
+    buffer = array.reshape(-1).view(np.uint8).data
+    if file.readinto(buffer) != len(buffer):  # type: ignore[attr-defined]
+        raise InputError("was cut short while it was read", "try again", file=path)
+    return array
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) != len(pairs):
+        raise ValueError("a name occurs twice")
+    return content
+
+
+def _metadata(metadata: Any) -> dict[str, str]:
+    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+        raise ValueError("__metadata__ is not a table of strings")
+    return metadata
+
+
+def _entry(name: str, entry: Any) -> Entry:
+    if entry["dtype"] not in DTYPES:
+        raise ValueError(f"{name}: dtype {entry['dtype']} is none of {', '.join(DTYPES)}")
+    shape, (begin, end) = entry["shape"], entry["data_offsets"]
+    if not all(type(number) is int and number >= 0 for number in (*shape, begin, end)):
+        raise ValueError(f"{name}: shape and offsets must be natural numbers")
+    dtype = DTYPES[entry["dtype"]]
+    if len(shape) > 8 or math.prod(shape) * dtype.itemsize != end - begin:
+        raise ValueError(f"{name}: {end - begin} bytes do not hold shape {tuple(shape)}")
+    return Entry(dtype, tuple(shape), begin, end)
+
+
+def _check_tiling(entries: Iterable[Entry], size: int) -> None:
+    position = 0
+    for entry in sorted(entries, key=lambda entry: (entry.begin, entry.end)):
+        if entry.begin != position:
+            raise ValueError(f"the tensors overlap or leave a gap at byte {position}")
+        position = entry.end
+    if position != size:
+        raise ValueError(f"the tensors take {position} bytes, the file holds {size}")
