@@ -1,8 +1,11 @@
 """Models on disk: an Orbax directory or one `.safetensors` file, with configuration, lineage and checksums."""
 
+import contextlib
 import json
+import os
+import re
 import zlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,7 @@ FORMAT_VERSION = 1
 MANIFEST = "model.json"
 _KEY = "stylegan_jax"
 _DAMAGED = "convert or download it again"
+_OS_ERROR = re.compile(r"os_error_code='(\d+)'")
 _Reader = Callable[[Collection[str]], dict[str, np.ndarray]]
 
 
@@ -50,7 +54,7 @@ def save(model: Model, path: str | Path, *, overwrite: bool = False) -> Path:
             safetensors.write(file, leaves, {_KEY: _manifest(model, leaves)})
     else:
         with outputs.new_folder(path, marker=MANIFEST, overwrite=overwrite) as folder:
-            _orbax().save(folder / "weights", leaves)
+            _write_orbax(folder / "weights", leaves)
             (folder / MANIFEST).write_text(_manifest(model, leaves, _file_sums(folder)))
     return place
 
@@ -144,11 +148,34 @@ def _read_orbax(path: Path, wanted: Collection[str]) -> dict[str, np.ndarray]:
     return {key: leaf for key, leaf in loaded.items() if key in wanted}
 
 
+def _write_orbax(path: Path, leaves: dict[str, np.ndarray]) -> None:
+    try:
+        with _silent_absl():
+            _orbax().save(path, leaves)
+    except ValueError as error:  # TensorStore's form of a full disk
+        if code := _OS_ERROR.search(str(error)):
+            raise OSError(int(code[1]), os.strerror(int(code[1])), str(path)) from error
+        raise
+
+
 def _orbax() -> Any:
     """Imported late: it takes seconds, and brings jax along."""
     import orbax.checkpoint.experimental.v1 as ocp
 
     return ocp
+
+
+@contextlib.contextmanager
+def _silent_absl() -> Iterator[None]:
+    """Orbax logs the traceback of every thread of a failed save; the error itself is enough."""
+    from absl import logging
+
+    before = logging.get_verbosity()
+    logging.set_verbosity(logging.FATAL)
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
 
 
 def _first_line(error: Exception) -> str:

@@ -31,6 +31,9 @@ def new_file(path: str | Path, *, overwrite: bool = False) -> Iterator[BinaryIO]
             os.fsync(file.fileno())
         os.replace(partial, path)
         _sync(path.parent)
+    except OSError as error:
+        _rename_culprit(error, partial, path)
+        raise
     finally:
         partial.unlink(missing_ok=True)
 
@@ -47,15 +50,24 @@ def new_folder(path: str | Path, *, marker: str, overwrite: bool = False) -> Ite
     if path.exists() and not (path / marker).is_file():
         raise InputError("exists and is no checkpoint", "give the output another name", file=path)
     partial = _partial(path)
-    partial.mkdir()
     try:
+        partial.mkdir()
         yield partial
         for file in partial.rglob("*"):
             _sync(file)
         _replace_folder(partial, path)
         _sync(path.parent)
+    except OSError as error:
+        _rename_culprit(error, partial, path)
+        raise
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _rename_culprit(error: OSError, partial: Path, path: Path) -> None:
+    """The user knows the output's name, not that of its unfinished form."""
+    if str(error.filename or partial).startswith(str(partial)):
+        error.filename = str(path)
 
 
 def check_place(path: str | Path, *, overwrite: bool = False) -> Path:

@@ -1,4 +1,4 @@
-"""Eight CPU devices, true float32 products, and strict dtypes where the array code is tested."""
+"""Eight CPU devices, true float32 products, a cache of our own, and strict dtypes where the array code is tested."""
 
 import os
 
@@ -6,6 +6,8 @@ import pytest
 
 DEVICES = "--xla_force_host_platform_device_count=8"
 os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {DEVICES}".strip()
+
+os.environ["XDG_CACHE_HOME"] = os.path.join(os.path.dirname(os.path.dirname(__file__)), ".pytest_cache")
 
 import jax  # noqa: E402
 

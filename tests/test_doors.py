@@ -1,0 +1,135 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+from stylegan_jax import doors
+from stylegan_jax.errors import InputError
+
+
+def door(*, fail: str = "") -> int:
+    """A command for these tests.
+
+    Example:
+      python -m door --fail input
+
+    Args:
+      fail: how to end.
+    """
+    if fail:
+        raise {
+            "input": InputError("is empty", "download it again", file="toon.pkl"),
+            "disk": OSError(28, "No space left on device", "out.png"),
+            "stop": KeyboardInterrupt(),
+            "bug": ZeroDivisionError("division\nby zero"),
+        }[fail]
+    return doors.RESUME
+
+
+ENDINGS = {
+    "input": (2, "error: toon.pkl: is empty — download it again\n"),
+    "disk": (74, "error: out.png: No space left on device — free some space or choose another place\n"),
+    "stop": (130, "interrupted\n"),
+    "bug": (1, "error: ZeroDivisionError: division by zero — this is a bug: run again with --debug and report it\n"),
+}
+
+
+@pytest.mark.parametrize("how", ENDINGS)
+def test_every_ending_has_its_exit_code_and_one_line(how, capsys):
+    code, line = ENDINGS[how]
+    assert doors.run(door, "door", ["--fail", how]) == code
+    assert capsys.readouterr().err == line
+
+
+def test_debug_shows_the_traceback_too(capsys):
+    assert doors.run(door, "door", ["--fail", "input", "--debug"]) == 2
+    shown = capsys.readouterr().err
+    assert "Traceback" in shown and shown.endswith(ENDINGS["input"][1])
+
+
+def test_a_command_may_choose_its_exit_code():
+    assert doors.run(door, "door", []) == 75
+
+
+def test_an_unknown_flag_ends_with_2_and_the_nearest_one(capsys):
+    assert doors.run(door, "door", ["--fial", "input"]) == 2
+    assert "--fail" in capsys.readouterr().err
+
+
+def test_help_shows_the_example_as_written(capsys):
+    assert doors.run(door, "door", ["--help"]) == 0
+    shown = capsys.readouterr().out
+    assert "  python -m door --fail input\n" in shown and "--debug" in shown and "how to end" in shown
+
+
+PROGRAM = "import sys; from stylegan_jax import doors; sys.exit(doors.run({main}, 'door', []))"
+
+
+def run(main, **environment):
+    kept = {name: value for name, value in os.environ.items() if name not in environment}
+    given = {name: value for name, value in environment.items() if value is not None}
+    command = [sys.executable, "-W", "error", "-c", PROGRAM.format(main=main)]
+    return subprocess.run(command, env={**kept, **given}, capture_output=True, text=True)
+
+
+def test_a_closed_pipe_ends_quietly():
+    endless = "lambda: [print('line') for _ in range(10**6)] and None"
+    command = f"{sys.executable} -c {PROGRAM.format(main=endless)!r} | head -1"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True)
+    assert (done.stdout, done.stderr, done.returncode) == ("line\n", "", 0)
+
+
+def test_jax_is_set_up_but_not_imported():
+    names = "('JAX_DEFAULT_MATMUL_PRECISION', 'JAX_COMPILATION_CACHE_DIR')"
+    done = run(f"lambda: print([__import__('os').environ[n] for n in {names}], 'jax' in sys.modules)")
+    assert done.stderr == "" and "'highest'" in done.stdout and "stylegan-jax" in done.stdout
+    assert done.stdout.endswith("False\n")
+
+
+def test_jax_takes_the_settings_that_were_made():
+    done = run("lambda: print(__import__('jax').config.jax_default_matmul_precision)")
+    assert (done.stdout, done.stderr) == ("highest\n", "")
+
+
+def test_no_home_is_no_error(tmp_path):
+    place = "lambda: print(doors.compilation_cache())"
+    assert run(place, HOME="/dev/null/nowhere", XDG_CACHE_HOME=None).returncode == 0
+    assert run(place, HOME=None, XDG_CACHE_HOME=None).returncode == 0
+    assert run(place, XDG_CACHE_HOME=str(tmp_path)).stdout == f"{tmp_path}/stylegan-jax/compiled\n"
+
+
+def test_seeds_are_numbers_and_ranges_in_the_order_given():
+    assert doors.seeds("0-3,40, 7") == [0, 1, 2, 3, 40, 7]
+    assert doors.seeds("4294967295") == [2**32 - 1]
+
+
+@pytest.mark.parametrize("text", ["", "0-", "-1", "5-1", "4294967296", "0-4294967295", "1,,2", "a", "1.5", "9" * 5000])
+def test_what_is_no_seed_is_an_input_error(text):
+    with pytest.raises(InputError, match=r"^--seeds .+: .+ — .+"):
+        doors.seeds(text)
+
+
+def test_numbers_are_finite_and_within_their_limits():
+    assert doors.number("-0.5", "--psi") == -0.5
+    assert doors.number("0", "--alpha", low=0, high=1) == 0
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-inf", "", "half", "1e999", "2"])
+def test_what_is_no_number_is_an_input_error(text):
+    with pytest.raises(InputError, match=r"^--alpha .+: .+ — write one such as 0\.7"):
+        doors.number(text, "--alpha", low=0, high=1)
+
+
+@pytest.mark.parametrize("text", ["-1", "10", "1.0", "", "x", "9" * 5000])
+def test_what_is_no_natural_number_in_range_is_an_input_error(text):
+    assert doors.natural("9", "--class", high=9) == 9
+    with pytest.raises(InputError, match=r"--class .+: out of range — write a whole number from 0 to 9"):
+        doors.natural(text, "--class", high=9)
+
+
+@pytest.mark.parametrize("text", ["24", "3", "0", "-1", "2048", "abc", "", "8,24"])
+def test_what_is_no_resolution_of_the_model_lists_those_it_has(text):
+    assert doors.resolutions("8, 64", "--swap", (4, 8, 16, 32, 64)) == [8, 64]
+    with pytest.raises(InputError, match=r"^--swap .+: not a resolution of this model — use 4, 8, 16, 32, 64$"):
+        doors.resolutions(text, "--swap", (4, 8, 16, 32, 64))
