@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from stylegan_jax import ops
 from stylegan_jax.config import DEFAULT_FILTER, DiscriminatorConfig, Filter
-from stylegan_jax.generator import Features, Image, ResampledSkip
+from stylegan_jax.generator import Features, Image, NewFeatures, ResampledSkip
 from stylegan_jax.layers import Linear, Mapping, Weights, assemble, computes_in_16_bits, filter_buffer, normal, zeros
 
 
@@ -34,7 +34,7 @@ class Conv2d(nnx.Module):
         self.down, self.padding, self.act = down, kernel // 2, config.activation
         self.conv_clamp = config.conv_clamp if clamp else None
 
-    def __call__(self, x: Features, *, gain: float = 1.0) -> Features:
+    def __call__(self, x: Features, *, gain: float = 1.0) -> NewFeatures:
         """Applies the layer in the dtype of `x`; `gain` scales the activation's gain and the clamp."""
         weight = self.weight[...] / math.sqrt(self.weight[0].size)
         f = ops.setup_filter(self.taps)
@@ -61,7 +61,7 @@ class DiscriminatorBlock(nnx.Module):
 
     def __call__(
         self, x: Features | None, img: Image | None, *, dtype: DTypeLike = jnp.float32
-    ) -> tuple[Features, Image | None]:
+    ) -> tuple[NewFeatures, Float[Array, "n h4 w4 rgb"] | None]:
         """(features, image) at this resolution → (features, image) at half of it."""
         dtype = dtype if self.in_16_bits else jnp.float32
         if self.has_fromrgb:
@@ -89,16 +89,14 @@ class Epilogue(nnx.Module):
         self.out = Linear(channels, config.cmap_features or 1, rngs=rngs)
         self.group_size, self.num_channels = config.mbstd_group_size, config.mbstd_num_channels
 
-    def __call__(
-        self, x: Features, img: Image | None, cmap: Float[Array, "n m"] | None
-    ) -> Float[Array, "n 1"]:
+    def __call__(self, x: Features, img: Image | None, cmap: Float[Array, "n m"] | None) -> Float[Array, "n 1"]:
         """Features at 4×4 → logits."""
         x = self.with_stddev(x, img)
         x = self.conv(x).transpose(0, 3, 1, 2)  # the stored matrix counts channels first
         x = self.out(self.fc(x.reshape(x.shape[0], -1)))
         return x if cmap is None else jnp.sum(x * cmap, 1, keepdims=True) / math.sqrt(cmap.shape[1])
 
-    def with_stddev(self, x: Features, img: Image | None) -> Features:
+    def with_stddev(self, x: Features, img: Image | None) -> NewFeatures:
         """The epilogue's input with the minibatch statistic as last channels."""
         x = x.astype(jnp.float32)
         if self.has_fromrgb:

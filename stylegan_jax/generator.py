@@ -1,7 +1,8 @@
 """The StyleGAN2 generator: mapping network and synthesis network (architectures skip, orig and resnet)."""
 
 import math
-from collections.abc import Iterator, Mapping as MappingType
+from collections.abc import Iterator
+from collections.abc import Mapping as MappingType
 from typing import Literal
 
 import jax
@@ -9,17 +10,30 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jax.typing import DTypeLike
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Key
 
 from stylegan_jax import ops
 from stylegan_jax.config import DEFAULT_FILTER, GeneratorConfig
-from stylegan_jax.layers import Buffer, Linear, Mapping, Weights, assemble, computes_in_16_bits, filter_buffer, normal, zeros
+from stylegan_jax.layers import (
+    Buffer,
+    Linear,
+    Mapping,
+    Weights,
+    assemble,
+    computes_in_16_bits,
+    filter_buffer,
+    normal,
+    zeros,
+)
 
-NoiseInput = Literal["const", "none"] | PRNGKeyArray | MappingType[str, Float[Array, "*n h w"]]
-"""Stored buffers, nothing, fresh draws from a key (or from one key per sample), or images by layer (`b8.conv0`)."""
+NoiseImages = Literal["const", "none"] | MappingType[str, Float[Array, "..."]]
+"""Stored buffers, nothing, or images by layer (`b8.conv0`), `[h w]` or `[n h w]`."""
+NoiseInput = NoiseImages | Key[Array, "*keys"]
+"""The same, or fresh draws from a key (or from one key per sample)."""
 Styles = Float[Array, "n d"]
-Features = Float[Array, "n h w c"]
-Image = Float[Array, "n h w rgb"]
+Features = Float[Array, "n h w i"]
+NewFeatures = Float[Array, "n h2 w2 o"]
+Image = Float[Array, "n h3 w3 rgb"]
 
 
 class SynthesisLayer(nnx.Module):
@@ -37,13 +51,13 @@ class SynthesisLayer(nnx.Module):
         self.name, self.resolution, self.up, self.taps = name, resolution, up, taps
         self.act, self.conv_clamp, self.use_noise = config.activation, config.conv_clamp, config.use_noise
 
-    def __call__(self, x: Features, w: Styles, noise: NoiseInput = "const", *, gain: float = 1.0) -> Features:
+    def __call__(self, x: Features, w: Styles, noise: NoiseImages = "const", *, gain: float = 1.0) -> NewFeatures:
         """Applies the layer in the dtype of `x`; `gain` scales the activation's gain and the clamp."""
         x = ops.modulated_conv2d(
             x,
             self.weight[...],
             self.affine(w),
-            noise=self.noise(x.shape[0], noise),
+            noise=self.noise(noise),
             up=self.up,
             f=ops.setup_filter(self.taps),
             padding=1,
@@ -52,24 +66,12 @@ class SynthesisLayer(nnx.Module):
         clamp = None if self.conv_clamp is None else self.conv_clamp * gain
         return ops.bias_act(x, self.bias[...], act=self.act, gain=ops.ACTIVATIONS[self.act].gain * gain, clamp=clamp)
 
-    def noise(self, n: int, source: NoiseInput) -> Array | None:
+    def noise(self, source: NoiseImages) -> Array | None:
         """The noise image(s) of this layer times the learned strength; None where there is none."""
         if not self.use_noise or (isinstance(source, str) and source == "none"):
             return None
-        if isinstance(source, str):
-            image = self.noise_const[...]
-        elif isinstance(source, MappingType):
-            image = jnp.asarray(source[self.name])
-        else:
-            image = self._draw(n, source)
+        image = self.noise_const[...] if isinstance(source, str) else jnp.asarray(source[self.name])
         return image * self.noise_strength[...]
-
-    def _draw(self, n: int, key: PRNGKeyArray) -> Array:
-        """N(0, 1) from one key per sample, so that a sample's noise does not depend on its batch."""
-        keys = key if key.ndim else jax.random.split(key, n)
-        index = 2 * int(math.log2(self.resolution)) + (self.up == 1)
-        draw = lambda k: jax.random.normal(jax.random.fold_in(k, index), (self.resolution, self.resolution))  # noqa: E731
-        return jax.vmap(draw)(keys)
 
 
 class ToRGB(nnx.Module):
@@ -82,7 +84,7 @@ class ToRGB(nnx.Module):
         self.bias = zeros((config.img_channels,))
         self.conv_clamp = config.conv_clamp
 
-    def __call__(self, x: Features, w: Styles) -> Image:
+    def __call__(self, x: Features, w: Styles) -> Float[Array, "n h w rgb"]:
         """Features → image in the dtype of `x`."""
         weight = self.weight[..., 0, 0]
         styles = self.affine(w) / math.sqrt(weight.shape[1])
@@ -99,7 +101,7 @@ class ResampledSkip(nnx.Module):
         self.resample_filter = filter_buffer(taps)
         self.up, self.down, self.taps = up, down, taps
 
-    def __call__(self, x: Features) -> Features:
+    def __call__(self, x: Features) -> NewFeatures:
         """Applies the shortcut."""
         weight = (self.weight[...] * math.sqrt(0.5 / self.weight.shape[1])).astype(x.dtype)
         return ops.conv2d_resample(x, weight, ops.setup_filter(self.taps), up=self.up, down=self.down)
@@ -109,21 +111,21 @@ class SynthesisBlock(nnx.Module):
     """One resolution: (up-sampling convolution,) convolution, and, where the architecture has it, ToRGB."""
 
     def __init__(self, config: GeneratorConfig, resolution: int, *, rngs: nnx.Rngs):
-        outputs = config.channels(resolution)
-        layer = lambda name, inputs, up: SynthesisLayer(  # noqa: E731
-            config, f"b{resolution}.{name}", resolution, inputs, up=up, rngs=rngs
-        )
+        inputs, outputs = config.channels(max(resolution // 2, 4)), config.channels(resolution)
+        name = f"b{resolution}"
         if resolution == 4:
             self.const = normal(rngs, (outputs, 4, 4))
         else:
-            self.conv0 = layer("conv0", config.channels(resolution // 2), 2)
-        self.conv1 = layer("conv1", outputs, 1)
+            self.conv0 = SynthesisLayer(config, f"{name}.conv0", resolution, inputs, up=2, rngs=rngs)
+        self.conv1 = SynthesisLayer(config, f"{name}.conv1", resolution, outputs, up=1, rngs=rngs)
         self.has_torgb = config.architecture == "skip" or resolution == config.img_resolution
         if self.has_torgb:
             self.torgb = ToRGB(config, resolution, rngs=rngs)
         self.is_resnet = config.architecture == "resnet" and resolution > 4
         if self.is_resnet:
-            self.skip = ResampledSkip(config.channels(resolution // 2), outputs, config.resample_filter, rngs=rngs, up=2)
+            self.skip = ResampledSkip(
+                config.channels(resolution // 2), outputs, config.resample_filter, rngs=rngs, up=2
+            )
         self.resample_filter = filter_buffer(config.resample_filter)
         self.resolution, self.taps = resolution, config.resample_filter
         self.in_16_bits = computes_in_16_bits(config, resolution)
@@ -139,10 +141,10 @@ class SynthesisBlock(nnx.Module):
         img: Image | None,
         ws: Float[Array, "n l d"],
         *,
-        noise: NoiseInput = "const",
+        noise: NoiseImages = "const",
         dtype: DTypeLike = jnp.float32,
-    ) -> tuple[Features, Image | None]:
-        """(features, image) of the block below → those of this one; the image is float32. `ws` are the whole network's."""
+    ) -> tuple[NewFeatures, Float[Array, "n h2 w2 rgb"] | None]:
+        """(features, image) of the block below → those of this one; the image is float32, `ws` the whole network's."""
         dtype = dtype if self.in_16_bits else jnp.float32
         x, w = self.features(x, ws, noise, dtype), self.first_w + (1 if self.resolution == 4 else 2)
         if img is not None:
@@ -152,7 +154,9 @@ class SynthesisBlock(nnx.Module):
             img = rgb if img is None else img + rgb
         return x, img
 
-    def features(self, x: Features | None, ws: Float[Array, "n l d"], noise: NoiseInput, dtype: DTypeLike) -> Features:
+    def features(
+        self, x: Features | None, ws: Float[Array, "n l d"], noise: NoiseImages, dtype: DTypeLike
+    ) -> NewFeatures:
         """The block without its image branch."""
         w = self.first_w
         if x is None:
@@ -182,20 +186,30 @@ class Synthesis(nnx.Module):
           noise: "const", "none", a PRNG key (or one per sample), or {layer name: image}.
           dtype: of the convolutions from `num_fp16_res` on; styles, demodulation and the image stay float32.
         """
-        img = None
-        for _, _, img in self.steps(ws, noise=noise, dtype=dtype):
-            pass
+        *_, (_, _, img) = self.steps(ws, noise=noise, dtype=dtype)
         assert img is not None
         return img
 
     def steps(
         self, ws: Float[Array, "n l d"], *, noise: NoiseInput = "const", dtype: DTypeLike = jnp.float32
-    ) -> Iterator[tuple[int, Features, Image | None]]:
+    ) -> Iterator[tuple[int, Array, Array | None]]:
         """Yields (resolution, features, image) after each block."""
+        if not isinstance(noise, str | MappingType):
+            noise = self.draw_noise(noise if noise.ndim else jax.random.split(noise, ws.shape[0]))
         x = img = None
         for resolution in self.resolutions:
             x, img = getattr(self, f"b{resolution}")(x, img, ws, noise=noise, dtype=dtype)
             yield resolution, x, img
+
+    def draw_noise(self, keys: Key[Array, " n"]) -> dict[str, Float[Array, "n h w"]]:
+        """N(0, 1) for every layer, one key per sample, so that a sample's noise does not depend on its batch."""
+        layers = {
+            f"b{r}.{name}": r for r in self.resolutions for name in ("conv0", "conv1") if r > 4 or name == "conv1"
+        }
+        sizes = [r * r for r in layers.values()]
+        draws = jax.vmap(lambda key: jax.random.normal(key, (sum(sizes),)))(keys)
+        parts = jnp.split(draws, np.cumsum(sizes)[:-1], 1)
+        return {name: part.reshape(-1, r, r) for (name, r), part in zip(layers.items(), parts, strict=True)}
 
 
 class Generator(nnx.Module):

@@ -1,6 +1,7 @@
 """What both networks are built of: fully connected layers, the mapping network, buffers, assembly from weights."""
 
 import functools
+import itertools
 from collections.abc import Mapping as MappingType
 from typing import TypeVar
 
@@ -68,7 +69,7 @@ class Mapping(nnx.Module):
             self.embed = Linear(config.c_dim, embed_width(config), rngs=rngs)
         widths = config.mapping_widths
         act, rate = config.mapping_activation, config.mapping_lr_multiplier
-        for i, (inputs, outputs) in enumerate(zip(widths[:-1], widths[1:], strict=True)):
+        for i, (inputs, outputs) in enumerate(itertools.pairwise(widths)):
             setattr(self, f"fc{i}", Linear(inputs, outputs, rngs=rngs, act=act, lr_multiplier=rate))
         if isinstance(config, GeneratorConfig) and config.w_avg_beta is not None:
             self.w_avg = Buffer(jnp.zeros(config.w_dim))

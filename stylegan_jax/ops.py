@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 from stylegan_jax.config import Filter
 
 Taps = np.ndarray | None
-Noise = Float[Array, "h w"] | Float[Array, "n h w"]
+Noise = Float[Array, "h2 w2"] | Float[Array, "n h2 w2"]
 
 
 def setup_filter(

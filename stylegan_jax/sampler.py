@@ -1,0 +1,251 @@
+"""The sharded sampler: seeds or ws → batches of uint8 images on all local devices."""
+
+import functools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
+from jaxtyping import Array, Float, UInt8
+
+from stylegan_jax import latents
+from stylegan_jax.checkpoint import Model
+from stylegan_jax.config import GeneratorConfig
+from stylegan_jax.errors import InputError
+from stylegan_jax.generator import generator
+from stylegan_jax.layers import Weights
+
+NoiseMode = Literal["const", "random", "none"]
+Parallel = Literal["shard_map", "pmap"]
+Precision = Literal["float32", "bfloat16", "float16"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batching:
+    """How batches run; equal ones share one compiled program.
+
+    Attributes:
+      batch: images per device and step. Float rounding follows the shape of the per-device batch, so images are
+        the same on any number of devices as long as `batch` is.
+      devices: the local devices that take part.
+      parallel: `shard_map` (jit with the batch split) or the literal `pmap`; same images.
+      noise: `const`, `none`, or `random` (drawn for each image from its seed).
+      dtype: of the convolutions; see `Synthesis`.
+    """
+
+    batch: int
+    devices: tuple[jax.Device, ...]
+    parallel: Parallel = "shard_map"
+    noise: NoiseMode = "const"
+    dtype: Precision = "float32"
+
+    @property
+    def step(self) -> int:
+        """Images per step on all devices."""
+        return self.batch * len(self.devices)
+
+
+def batching(
+    config: GeneratorConfig,
+    n: int,
+    *,
+    batch: int | None = None,
+    devices: int | Sequence[jax.Device] | None = None,
+    parallel: Parallel = "shard_map",
+    noise: NoiseMode = "const",
+    dtype: Precision = "float32",
+) -> Batching:
+    """How to run `n` images: all local devices and a batch that fits, unless said otherwise.
+
+    The default batch depends on the resolution and on `n` alone, never on the devices, so that the images do not
+    either. Raises InputError for more devices than there are, and for a batch below 1.
+    """
+    if batch is None:
+        batch = min(max(1, min(16, 2**22 // config.img_resolution**2)), 1 << max(0, n - 1).bit_length())
+    if batch < 1:
+        raise InputError(f"batch {batch} is not positive", "use 1 or more")
+    return Batching(batch=batch, devices=_devices(devices), parallel=parallel, noise=noise, dtype=dtype)
+
+
+def _devices(wanted: int | Sequence[jax.Device] | None) -> tuple[jax.Device, ...]:
+    if wanted is None or isinstance(wanted, int):
+        local = jax.local_devices()
+        if wanted is not None and not 1 <= wanted <= len(local):
+            raise InputError(f"{wanted} devices asked for, {len(local)} present", f"use 1 to {len(local)}")
+        return tuple(local[:wanted])
+    return tuple(wanted)
+
+
+def sample(
+    model: Model,
+    seeds: Iterable[int],
+    *,
+    truncation_psi: float = 1.0,
+    truncation_cutoff: int | None = None,
+    class_idx: int | None = None,
+    **options: Any,
+) -> Iterator[UInt8[np.ndarray, "n h w c"]]:
+    """Yields the images of `seeds`, in order, in batches of uint8; the last batch may be smaller.
+
+    Args:
+      model: its G_ema is sampled.
+      truncation_psi, truncation_cutoff: see `latents.truncate`.
+      class_idx: the class of a conditional model.
+      **options: batch, devices, parallel, noise, dtype; see `batching`.
+    """
+    seeds = list(seeds)
+    how = batching(model.config.generator, len(seeds), **options)
+    place = _Placement(how)
+    weights = place.replicate(_g_ema(model))
+    batches = _map(model, place, weights, seeds, psi=truncation_psi, cutoff=truncation_cutoff, class_idx=class_idx)
+    return _images(model.config.generator, place, weights, zip(_chunks(seeds, how.step), batches, strict=True))
+
+
+def sample_ws(
+    model: Model, ws: Float[np.ndarray, "n l d"], *, seeds: Iterable[int] | None = None, **options: Any
+) -> Iterator[UInt8[np.ndarray, "n h w c"]]:
+    """Yields the images of given ws (one w per layer), untruncated; `seeds` (default 0, 1, …) feed random noise."""
+    config = model.config.generator
+    if ws.shape[1:] != (config.num_ws, config.w_dim):
+        raise InputError(f"ws have shape {ws.shape}, this model takes [n, {config.num_ws}, {config.w_dim}]")
+    place = _Placement(batching(config, len(ws), **options))
+    pieces = (ws[start : start + place.how.step] for start in range(0, len(ws), place.how.step))
+    numbers = _chunks(range(len(ws)) if seeds is None else list(seeds), place.how.step)
+    return _images(config, place, place.replicate(_g_ema(model)), zip(numbers, pieces, strict=True))
+
+
+def map_seeds(
+    model: Model,
+    seeds: Iterable[int],
+    *,
+    truncation_psi: float = 1.0,
+    truncation_cutoff: int | None = None,
+    class_idx: int | None = None,
+    **options: Any,
+) -> Float[np.ndarray, "n l d"]:
+    """The ws of seeds, truncated; arguments as in `sample`."""
+    seeds = list(seeds)
+    place = _Placement(batching(model.config.generator, len(seeds), **options))
+    weights = place.replicate(_g_ema(model))
+    batches = _map(model, place, weights, seeds, psi=truncation_psi, cutoff=truncation_cutoff, class_idx=class_idx)
+    chunks = zip(_chunks(seeds, place.how.step), batches, strict=True)
+    return np.concatenate([np.asarray(ws).reshape(-1, *ws.shape[-2:])[: len(chunk)] for chunk, ws in chunks])
+
+
+def _g_ema(model: Model) -> Weights:
+    if "G_ema" not in model.networks:
+        raise InputError(
+            f"the model holds {', '.join(model.networks)} but no G_ema", "convert it with --networks G_ema"
+        )
+    return model.networks["G_ema"]
+
+
+def _map(
+    model: Model,
+    place: "_Placement",
+    weights: Weights,
+    seeds: Sequence[int],
+    *,
+    psi: float,
+    cutoff: int | None,
+    class_idx: int | None,
+) -> Iterator[Array]:
+    """The truncated ws of each step's seeds, padded to the step, on the devices."""
+    config = model.config.generator
+    if psi != 1 and "mapping.w_avg" not in weights:
+        raise InputError("this model has no w_avg to truncate towards", "use psi 1")
+    if not np.isfinite(psi):
+        raise InputError(f"psi {psi} is no number", "use a number such as 0.7")
+    c = latents.labels(class_idx, 1, config.c_dim)
+    program = _mapping_program(config, place.how, cutoff)
+
+    def batches() -> Iterator[Array]:
+        for chunk in _chunks(seeds, place.how.step):
+            z = latents.z_from_seeds(chunk, config.z_dim)
+            yield program(
+                weights, place.split(z), place.split(np.repeat(c, len(z), 0)), place.replicate(np.float32(psi))
+            )
+
+    return batches()
+
+
+def _images(
+    config: GeneratorConfig, place: "_Placement", weights: Weights, batches: Iterable[tuple[Sequence[int], Any]]
+) -> Iterator[UInt8[np.ndarray, "n h w c"]]:
+    """Synthesises batch after batch; the devices work on one while the one before is fetched."""
+    program = _synthesis_program(config, place.how)
+    pending: tuple[int, Array] | None = None
+    for seeds, ws in batches:
+        ws = ws if isinstance(ws, jax.Array) else place.split(ws)
+        started = len(seeds), program(weights, ws, place.split(np.asarray(seeds, np.uint32)))
+        if pending is not None:
+            yield _fetch(*pending)
+        pending = started
+    if pending is not None:
+        yield _fetch(*pending)
+
+
+def _fetch(n: int, images: Array) -> UInt8[np.ndarray, "n h w c"]:
+    return np.asarray(images).reshape(-1, *images.shape[-3:])[:n]
+
+
+def _chunks(items: Iterable[int], size: int) -> Iterator[list[int]]:
+    rest = iter(items)
+    while chunk := list(islice(rest, size)):
+        yield chunk
+
+
+def to_uint8(img: Float[Array, "n h w c"]) -> UInt8[Array, "n h w c"]:
+    """Official pixels: x·127.5 + 128, clipped to [0, 255], then truncated."""
+    return jnp.clip(img * 127.5 + 128, 0, 255).astype(jnp.uint8)
+
+
+@functools.lru_cache(maxsize=32)
+def _mapping_program(config: GeneratorConfig, how: Batching, cutoff: int | None) -> Callable[..., Array]:
+    def run(weights: Weights, z: Array, c: Array, psi: Array) -> Array:
+        ws = latents.broadcast(generator(config, weights).mapping(z, c), config.num_ws)
+        return latents.truncate(ws, weights["mapping.w_avg"], psi, cutoff) if "mapping.w_avg" in weights else ws
+
+    return _parallel(run, how, split=(False, True, True, False))
+
+
+@functools.lru_cache(maxsize=32)
+def _synthesis_program(config: GeneratorConfig, how: Batching) -> Callable[..., Array]:
+    def run(weights: Weights, ws: Array, seeds: Array) -> Array:
+        noise = jax.vmap(jax.random.key)(seeds) if how.noise == "random" else how.noise
+        return to_uint8(generator(config, weights).synthesis(ws, noise=noise, dtype=jnp.dtype(how.dtype)))
+
+    return _parallel(run, how, split=(False, True, True))
+
+
+def _parallel(run: Callable[..., Array], how: Batching, *, split: tuple[bool, ...]) -> Callable[..., Array]:
+    """`run` on all devices; `split` says which arguments are divided along their first axis."""
+    if how.parallel == "pmap":
+        return jax.pmap(run, in_axes=tuple(0 if s else None for s in split), devices=list(how.devices))
+    mesh = Mesh(np.array(how.devices), ("batch",), axis_types=(AxisType.Auto,))
+    specs = tuple(P("batch") if s else P() for s in split)
+    return jax.jit(jax.shard_map(run, mesh=mesh, in_specs=specs, out_specs=P("batch")))
+
+
+class _Placement:
+    """Puts arguments where they are wanted: weights on every device, batches padded and divided."""
+
+    def __init__(self, how: Batching):
+        self.how = how
+        self.mesh = Mesh(np.array(how.devices), ("batch",), axis_types=(AxisType.Auto,))
+
+    def replicate(self, tree: Any) -> Any:
+        """One copy for every device; once for a whole run."""
+        return tree if self.how.parallel == "pmap" else jax.device_put(tree, NamedSharding(self.mesh, P()))
+
+    def split(self, rows: np.ndarray) -> Any:
+        """Repeats the last row up to a full step and divides the rows over the devices."""
+        rows = np.concatenate([rows, np.repeat(rows[-1:], self.how.step - len(rows), 0)])
+        if self.how.parallel == "pmap":
+            return rows.reshape(len(self.how.devices), self.how.batch, *rows.shape[1:])
+        return jax.device_put(rows, NamedSharding(self.mesh, P("batch")))
