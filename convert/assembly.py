@@ -1,0 +1,115 @@
+"""From the networks found in a foreign file to a model: configurations proven, weights finite float32."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from convert.facts import Facts, prove
+from stylegan_jax import names
+from stylegan_jax.checkpoint import Model
+from stylegan_jax.config import DiscriminatorConfig, GeneratorConfig, ModelConfig
+from stylegan_jax.errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """One network of a foreign file: what the file says of its configuration, and its tensors by official name."""
+
+    stored: Facts
+    tensors: Mapping[str, np.ndarray]
+    frozen: frozenset[str] = frozenset()
+    """Names of the discriminator's layers that are buffers."""
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What a reader found: the format's name, the networks, and what it had to say about them."""
+
+    format: str
+    parts: Mapping[str, Part]
+    notes: Sequence[str] = field(default=())
+
+
+def assemble(found: Found, networks: Sequence[str] | None, *, file_size: int) -> Model:
+    """The model made of the named networks (default: all); its lineage holds `format` and `notes`.
+
+    Raises InputError for a network that is absent, does not fit its configuration, or holds NaN or infinity.
+    """
+    wanted = _select(found, networks)
+    _check_size(wanted, file_size)
+    config = _prove(found, wanted)
+    notes = [*found.notes]
+    arrays = {name: _float32(part.tensors, name, names.layout_of(config, name), notes) for name, part in wanted.items()}
+    return Model(config, arrays, {"format": found.format, **({"notes": notes} if notes else {})})
+
+
+def _select(found: Found, networks: Sequence[str] | None) -> dict[str, Part]:
+    absent = [name for name in networks or () if name not in found.parts]
+    if absent:
+        what = f"holds {', '.join(found.parts)}, not {', '.join(absent)}"
+        raise InputError(what, "choose among its networks")
+    return {name: part for name, part in found.parts.items() if networks is None or name in networks}
+
+
+def _check_size(wanted: Mapping[str, Part], file_size: int) -> None:
+    """Tensors may share numbers, but not so many that a small file fills the memory."""
+    total = sum(tensor.size for part in wanted.values() for tensor in part.tensors.values())
+    if total > file_size // 2 + 1_000_000:
+        raise InputError(f"describes {total} numbers in {file_size} bytes", "download or export it again")
+
+
+def _prove(found: Found, wanted: Mapping[str, Part]) -> ModelConfig:
+    generators = {
+        name: prove(GeneratorConfig, part.stored, part.tensors, name) for name, part in wanted.items() if name != "D"
+    }
+    if not generators:
+        everything = {name: part for name, part in found.parts.items() if name != "D"}
+        if not everything:
+            raise InputError("holds a discriminator only", "pass a file with a generator")
+        name, part = next(iter(everything.items()))
+        generators = {name: prove(GeneratorConfig, part.stored, part.tensors, name)}
+    _check_same(generators)
+    discriminator = _discriminator(wanted["D"]) if "D" in wanted else None
+    return ModelConfig(generator=next(iter(generators.values())), discriminator=discriminator)
+
+
+def _discriminator(part: Part) -> DiscriminatorConfig:
+    config = prove(DiscriminatorConfig, part.stored, part.tensors, "D")
+    expected = set(names.freezable_layers(config)[: config.freeze_layers])
+    if part.frozen != expected:
+        wrong = ", ".join(sorted(part.frozen ^ expected))
+        what = f"D: freeze_layers is {config.freeze_layers}, but these layers do not agree: {wrong}"
+        raise InputError(what, "download or export it again")
+    return config
+
+
+def _check_same(generators: Mapping[str, GeneratorConfig]) -> None:
+    """G and G_ema are one network at two moments."""
+    if len(set(generators.values())) < 2:
+        return
+    (first, one), (second, other) = generators.items()
+    differing = [key for key in vars(one) if getattr(one, key) != getattr(other, key)]
+    lines = [f"{key}: {getattr(one, key)} in {first}, {getattr(other, key)} in {second}" for key in differing]
+    listed = "\n  ".join([f"{first} and {second} are different networks", *lines])
+    raise InputError(f"{listed}\nOne model has one generator", f"read one of them: --networks {second}")
+
+
+def _float32(
+    tensors: Mapping[str, np.ndarray], network: str, layout: names.Layout, notes: list[str]
+) -> dict[str, np.ndarray]:
+    """Fresh float32 copies, independent of the file, in the layout's order; notes say what was widened or narrowed."""
+    kinds = {name: tensors[name].dtype for name in layout}
+    wrong = [f"{name} ({kind})" for name, kind in kinds.items() if kind.kind in "iub"]
+    if wrong:
+        raise InputError(f"{network}: holds integers where weights should be: {', '.join(wrong)}", "export it again")
+    with np.errstate(over="ignore"):
+        arrays = {name: np.array(tensors[name], np.float32, order="C") for name in layout}
+    broken = [f"{network}.{name}" for name, array in arrays.items() if not np.isfinite(array).all()]
+    if broken:
+        what = f"{len(broken)} tensors hold NaN or infinity: {', '.join(broken)}"
+        raise InputError(what, "training diverged or the file is damaged: take an earlier one")
+    for kind in sorted({str(kind) for kind in kinds.values()} - {"float32", ">f4"}):
+        count = sum(str(each) == kind for each in kinds.values())
+        notes.append(f"{network}: {count} tensors were {kind}, now float32")
+    return arrays

@@ -1,0 +1,208 @@
+"""What the tensors of a network tell about its configuration, and the proof that a configuration fits them."""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+
+from stylegan_jax import names
+from stylegan_jax.config import DEFAULT_FILTER, ConvConfig, DiscriminatorConfig, Filter, GeneratorConfig, embed_width
+from stylegan_jax.errors import InputError
+
+Tensors = Mapping[str, np.ndarray]
+Facts = dict[str, Any]
+Config = TypeVar("Config", GeneratorConfig, DiscriminatorConfig)
+_MOST_LINES = 200
+_USUAL_CHANNELS = ((32768, 512), (16384, 512))
+
+
+def prove(kind: type[Config], stored: Facts, tensors: Tensors, network: str) -> Config:
+    """The configuration of a network: what the file stores, the rest from its tensors, and it must fit them exactly.
+
+    Raises InputError that shows both sides where stored facts and tensors disagree, or every tensor that does not fit.
+    """
+    facts = _generator(tensors) if kind is GeneratorConfig else _discriminator(tensors)
+    _refuse_oblong(tensors)
+    config = _config(kind, {**facts, **stored}, prefer_table=False)
+    lines = _misfits(config, tensors)
+    if not lines:
+        return config
+    other = _config(kind, {**stored, **facts}, prefer_table=True)
+    if not _misfits(other, tensors):
+        lines = _contradictions(config, other)
+        what = f"{network}: what it says of itself and its tensors disagree"
+    else:
+        what = f"{network}: {len(lines)} tensors do not fit its configuration"
+    more = [f"… and {len(lines) - _MOST_LINES} more"] if len(lines) > _MOST_LINES else []
+    listed = "\n  ".join([what, *lines[:_MOST_LINES], *more])
+    raise InputError(f"{listed}\nThis is no complete StyleGAN2 network", "download or export it again")
+
+
+def _misfits(config: GeneratorConfig | DiscriminatorConfig, tensors: Tensors) -> list[str]:
+    layout = names.generator_layout if isinstance(config, GeneratorConfig) else names.discriminator_layout
+    lines = names.differences(tensors, layout(config))  # type: ignore[arg-type]
+    return lines or _wrong_filters(config, tensors)
+
+
+def _contradictions(stored: ConvConfig, seen: ConvConfig) -> list[str]:
+    """One line for every field in which two configurations differ."""
+    lines = []
+    for field in vars(stored):
+        if getattr(stored, field) != getattr(seen, field) and field not in ("channel_base", "channel_max"):
+            lines.append(f"{field}: {getattr(stored, field)} stored, {getattr(seen, field)} by its tensors")
+    tables = [tuple(map(config.channels, config.resolutions)) for config in (stored, seen)]
+    if tables[0] != tables[1]:
+        lines.append(f"channels: {tables[0]} stored, {tables[1]} by its tensors")
+    return lines
+
+
+def _refuse_oblong(tensors: Tensors) -> None:
+    const = tensors.get("synthesis.b4.const")
+    if const is not None and const.ndim == 3 and const.shape[1:] != (4, 4):
+        what = f"starts from {const.shape[1]}×{const.shape[2]} pixels: a fork for images that are not square"
+        raise InputError(what, "only square StyleGAN2 models can be represented")
+
+
+def _config(kind: type[Config], facts: Facts, *, prefer_table: bool) -> Config:
+    """Builds the configuration in its simplest form, without settings that only repeat a default."""
+    if not prefer_table and ("channel_base" in facts or "channel_max" in facts):
+        facts = {name: value for name, value in facts.items() if name != "channel_table"}
+    if "img_resolution" not in facts:
+        raise InputError("holds a network without resolution blocks b4, b8, …", "pass a StyleGAN2 file")
+    try:
+        return _simplest(kind(**facts))
+    except ValueError as error:
+        raise InputError(str(error), "only StyleGAN2 models up to 1024 pixels can be represented") from error
+
+
+def _simplest(config: Config) -> Config:
+    table = config.channel_table
+    if table is not None:
+        base, most = config.channel_base, config.channel_max
+        options = ((base, most), *_USUAL_CHANNELS, (table[-1] * config.img_resolution, max(table)))
+        fitting = [pair for pair in options if _table(config, *pair) == table]
+        if fitting:
+            base, most = fitting[0]
+            config = _replace(config, channel_table=None, channel_base=base, channel_max=most)
+    width = config.w_dim if isinstance(config, GeneratorConfig) else config.cmap_features
+    if config.embed_features == embed_width(_replace(config, embed_features=None)) or config.c_dim == 0:
+        config = _replace(config, embed_features=None)
+    if config.layer_features == width or config.mapping_layers == 1:
+        config = _replace(config, layer_features=None)
+    if isinstance(config, DiscriminatorConfig) and (config.cmap_dim == config.channels(4) or config.c_dim == 0):
+        config = _replace(config, cmap_dim=None)
+    return config
+
+
+def _replace(config: Config, **changes: Any) -> Config:
+    return type(config)(**{**vars(config), **changes})
+
+
+def _table(config: ConvConfig, base: int, most: int) -> tuple[int, ...]:
+    return tuple(min(base // resolution, most) for resolution in config.resolutions)
+
+
+def _size(tensors: Tensors, name: str, axis: int) -> int | None:
+    shape = tensors[name].shape if name in tensors else ()
+    return shape[axis] if axis < len(shape) else None
+
+
+def _known(**facts: Any) -> Facts:
+    return {name: value for name, value in facts.items() if value is not None}
+
+
+def _resolutions(tensors: Tensors) -> tuple[int, ...]:
+    found = {names.resolution_of(name) for name in tensors} - {None}
+    top = max((resolution for resolution in found if resolution is not None), default=0)
+    return tuple(4 << i for i in range(max(top.bit_length() - 2, 0)))
+
+
+def _generator(tensors: Tensors) -> Facts:
+    resolutions = _resolutions(tensors)
+    top = resolutions[-1] if resolutions else 0
+    channels = tuple(_size(tensors, f"synthesis.b{r}.conv1.weight", 0) for r in resolutions)
+    kinds = {"resnet": "synthesis.b8.skip.weight", "skip": "synthesis.b4.torgb.weight"}
+    return {
+        **_mapping(tensors),
+        **_known(
+            img_resolution=top or None,
+            img_channels=_size(tensors, f"synthesis.b{top}.torgb.weight", 0),
+            w_dim=_size(tensors, "synthesis.b4.conv1.affine.weight", 1),
+            channel_table=channels if channels and None not in channels else None,
+            architecture=next((kind for kind, name in kinds.items() if name in tensors), "orig"),
+            use_noise="synthesis.b4.conv1.noise_const" in tensors,
+            resample_filter=_taps(tensors.get("synthesis.b4.resample_filter")),
+        ),
+        **({} if "mapping.w_avg" in tensors else {"w_avg_beta": None}),
+    }
+
+
+def _mapping(tensors: Tensors) -> Facts:
+    """Depth and widths of a mapping network; `z_dim` only for generators."""
+    layers = 0
+    while f"mapping.fc{layers}.weight" in tensors:
+        layers += 1
+    embed, inputs = _size(tensors, "mapping.embed.weight", 0), _size(tensors, "mapping.fc0.weight", 1)
+    facts = _known(
+        c_dim=_size(tensors, "mapping.embed.weight", 1) or 0,
+        embed_features=embed,
+        mapping_layers=layers or None,
+        layer_features=_size(tensors, "mapping.fc0.weight", 0),
+    )
+    is_generator = any(name.startswith("synthesis.") for name in tensors)
+    return facts | (_known(z_dim=inputs - (embed or 0)) if is_generator and inputs is not None else {})
+
+
+def _discriminator(tensors: Tensors) -> Facts:
+    resolutions = _resolutions(tensors)
+    top = resolutions[-1] if resolutions else 0
+    least = _size(tensors, "b4.fc.weight", 0)
+    channels = (least, *(_size(tensors, f"b{r}.conv0.weight", 0) for r in resolutions[1:]))
+    inputs = _size(tensors, "b4.conv.weight", 1)
+    mapping = _mapping(tensors)
+    kinds = {"resnet": f"b{top}.skip.weight", "skip": "b4.fromrgb.weight"}
+    return mapping | _known(
+        img_resolution=top or None,
+        img_channels=_size(tensors, f"b{top}.fromrgb.weight", 1),
+        channel_table=channels if None not in channels else None,
+        architecture=next((kind for kind, name in kinds.items() if name in tensors), "orig"),
+        cmap_dim=_size(tensors, "b4.out.weight", 0) if mapping["c_dim"] else None,
+        mbstd_num_channels=inputs - least if inputs and least else None,
+        resample_filter=_taps(tensors.get("b8.resample_filter")),
+    )
+
+
+def _taps(buffer: np.ndarray | None) -> Filter | None:
+    """The taps whose normalised outer product is `buffer`; the smallest becomes 1."""
+    if buffer is None or buffer.ndim not in (1, 2) or buffer.size == 0 or buffer.size > 4096:
+        return None
+    taps = buffer.astype(np.float64) if buffer.ndim == 1 else buffer.sum(axis=1, dtype=np.float64)
+    least = np.abs(taps).min()
+    if least > 0:
+        scaled = taps / least
+        taps = np.rint(scaled) if np.allclose(scaled, np.rint(scaled), atol=1e-4) else scaled
+    found = tuple(float(tap) for tap in taps)
+    return DEFAULT_FILTER if found == DEFAULT_FILTER else found
+
+
+def filter_buffer(taps: Filter) -> np.ndarray:
+    """The stored form of a filter: outer product, but one-dimensional from 8 taps on, with sum 1."""
+    values = np.asarray(taps, np.float32)
+    if values.ndim == 1 and values.size < 8:
+        values = np.outer(values, values)
+    return values / (values.sum() or 1)
+
+
+def _wrong_filters(config: GeneratorConfig | DiscriminatorConfig, tensors: Tensors) -> list[str]:
+    """One line for every `resample_filter` whose values are not those of the configured taps."""
+    filtered = "conv0" if isinstance(config, GeneratorConfig) else "conv1"
+    lines = []
+    for name in tensors:
+        layer, _, leaf = name.rpartition(".")
+        if leaf != "resample_filter":
+            continue
+        own = layer.rpartition(".")[2]
+        taps = config.resample_filter if own in (filtered, "skip") or own.startswith("b") else DEFAULT_FILTER
+        if not np.allclose(tensors[name], filter_buffer(taps), rtol=1e-3, atol=1e-6):
+            lines.append(f"{name}: its values are not those of {taps}")
+    return lines

@@ -1,0 +1,120 @@
+"""Pickles of stylegan2-ada-pytorch and of the stylegan3 repository's StyleGAN2: which networks a file holds."""
+
+import re
+from typing import Any
+
+import numpy as np
+
+from convert.assembly import Found, Part
+from convert.inert import Instance, refuse, shown
+from convert.stored import discriminator_facts, generator_facts
+from stylegan_jax import names
+from stylegan_jax.errors import InputError
+
+ADA, SG3 = "stylegan2-ada-pytorch", "stylegan3"
+_MODULE = "torch_utils.persistence"
+_NAME = re.compile(r"[A-Za-z_]\w{0,60}", re.ASCII)
+_DEEPEST, _MOST_MODULES = 8, 2_000
+_REMEDY = "pass a StyleGAN2 file"
+
+
+def matches(tree: Any) -> bool:
+    """Whether a tree comes from the official PyTorch programs: their objects, bare or in a dictionary."""
+    return bool(_objects(tree))
+
+
+def find(tree: Any) -> Found:
+    """The networks of an official pickle, unproven; InputError if they are not StyleGAN2."""
+    objects = _objects(tree)
+    if isinstance(tree, Instance):
+        objects = {"D" if tree.name == "Discriminator" else "G_ema": tree}
+    wanted = {name: objects[name] for name in names.NETWORKS if name in objects}
+    if not wanted:
+        raise InputError(f"holds {', '.join(map(shown, objects))} but none of G, D, G_ema", _REMEDY)
+    modules = {name: modules_of(instance) for name, instance in wanted.items()}
+    for found in modules.values():
+        _refuse_other_kinds(found)
+    formats = {SG3 if _is_sg3(found) else ADA for name, found in modules.items() if name != "D"}
+    return Found(SG3 if SG3 in formats else ADA, {name: _part(name, found) for name, found in modules.items()})
+
+
+def _objects(tree: Any) -> dict[str, Instance]:
+    if isinstance(tree, Instance):
+        tree = {"": tree}
+    items = tree.items() if type(tree) is dict else ()
+    return {key: item for key, item in items if type(key) is str and _is_module(item)}
+
+
+def _is_module(item: Any) -> bool:
+    return isinstance(item, Instance) and item.module == _MODULE
+
+
+def modules_of(root: Instance) -> dict[str, Instance]:
+    """Dotted path → module, the root under ""; refuses what is no finite tree."""
+    found = {"": root}
+    level = {"": root}
+    for _ in range(_DEEPEST):
+        level = {path: child for parent, module in level.items() for path, child in _children(parent, module)}
+        found |= level
+        if len(found) > _MOST_MODULES:
+            raise refuse("holds a network of far too many layers")
+    if level:
+        raise refuse("holds a network of endless depth")
+    return found
+
+
+def _children(parent: str, module: Instance) -> list[tuple[str, Instance]]:
+    children = []
+    for name, child in _table(module, "_modules").items():
+        if child is None:
+            continue
+        if not _is_module(child):
+            raise InputError(f"holds a layer {name} that is no module", _REMEDY)
+        children.append((f"{parent}.{name}" if parent else name, child))
+    return children
+
+
+def _table(module: Instance, attribute: str) -> dict[str, Any]:
+    table = module.state.get(attribute)
+    if type(table) is not dict or any(type(name) is not str or not _NAME.fullmatch(name) for name in table):
+        raise InputError(f"holds a {shown(module.name)} without proper {attribute}", "download or export it again")
+    return table
+
+
+def _part(network: str, modules: dict[str, Instance]) -> Part:
+    tensors, buffers = {}, set()
+    for path, module in modules.items():
+        for attribute in ("_parameters", "_buffers"):
+            for leaf, value in _table(module, attribute).items():
+                name = f"{path}.{leaf}" if path else leaf
+                if value is None:
+                    continue
+                if not isinstance(value, np.ndarray):
+                    raise InputError(f"holds {name} that is no tensor", "download or export it again")
+                tensors[name] = value
+                buffers |= {name} if attribute == "_buffers" else set()
+    frozen = frozenset(name.removesuffix(".weight") for name in buffers if name.endswith(".weight"))
+    if network == "D":
+        return Part(discriminator_facts(modules, len(frozen)), tensors, frozen)
+    return Part(generator_facts(modules), tensors)
+
+
+def _is_sg3(modules: dict[str, Instance]) -> bool:
+    block = modules.get("synthesis.b4")
+    return block is not None and "fused_modconv_default" in block.state
+
+
+def _refuse_other_kinds(modules: dict[str, Instance]) -> None:
+    """Says what a network is that has the official classes but is no StyleGAN2."""
+    name = modules[""].name
+    if name in ("Generator", "Discriminator") and ("synthesis.b4" in modules or "b4" in modules):
+        return
+    layers = {module.name for module in modules.values()}
+    if "SuperresGenerator" in name or "head_layer_names" in modules.get("synthesis", modules[""]).state:
+        kind = "StyleGAN-XL"
+    elif "synthesis.input" in modules or "SynthesisInput" in layers:
+        kind = "StyleGAN3"
+    else:
+        kind = f"a network of class {shown(name)}"
+    what = f"is {kind}, not StyleGAN2: its layers have no StyleGAN2 counterpart"
+    raise InputError(what, "use the programs it came from, or pass a StyleGAN2 file")

@@ -1,0 +1,46 @@
+"""Pickle bytes → an inert tree of dicts, lists and numpy arrays; nothing in the file is executed or imported."""
+
+from typing import Any, BinaryIO
+
+from convert import torch_file
+from convert.inert import GLOBALS, Budget, Storage, refuse
+from convert.machine import Machine, Names
+
+
+def load(data: memoryview, file: BinaryIO | None = None) -> Any:
+    """The tree of a pickle, of an older torch file, or (given its open `file`) of a torch zip archive.
+
+    Arrays are views of `data`, which must outlive them. Objects of classes become `Instance`s: name and state. Raises
+    InputError, whatever the bytes, unless they are intact and ask for nothing but the names in `inert.GLOBALS`.
+    """
+    budget = Budget()
+    names = _names(budget)
+    if file is not None:
+        return torch_file.load_zip(data, file, budget, names=names)
+    if data[: len(torch_file.LEGACY_START)] == torch_file.LEGACY_START:
+        return torch_file.load_stream(data, budget, names=names)
+    return Machine(data, 0, names=names, budget=budget).run()
+
+
+def _names(budget: Budget) -> Names:
+    """The table, with the two functions whose cost depends on their argument."""
+
+    def storage_from_bytes(data: Any) -> Storage:
+        if type(data) is not memoryview:
+            raise refuse("holds a tensor that is not bytes")
+        storage = torch_file.load_stream(data, budget)
+        if type(storage) is not Storage:
+            raise refuse("holds a pickle within a pickle that is no tensor")
+        return storage
+
+    def encode(text: Any, encoding: Any) -> memoryview:
+        if type(text) is not str or encoding not in ("latin1", "latin-1"):
+            raise refuse("encodes text")
+        budget.read_text(len(text))
+        return memoryview(text.encode("latin-1"))
+
+    return {
+        **GLOBALS,
+        ("torch.storage", "_load_from_bytes"): storage_from_bytes,
+        ("_codecs", "encode"): encode,
+    }
