@@ -1,0 +1,108 @@
+"""May two models be blended: what must agree, what is resolved, and the configuration of the result."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from stylegan_jax.config import DiscriminatorConfig, GeneratorConfig, ModelConfig
+from stylegan_jax.errors import InputError
+from stylegan_jax.names import layout_of
+
+MIXED = ("architecture", "activation", "resample_filter", "use_noise")
+MAPPING = (
+    "z_dim",
+    "c_dim",
+    "mapping_layers",
+    "embed_features",
+    "layer_features",
+    "mapping_activation",
+    "mapping_lr_multiplier",
+)
+Network = TypeVar("Network", GeneratorConfig, DiscriminatorConfig)
+
+
+def check_blendable(
+    configs: Sequence[ModelConfig], labels: Sequence[str], networks: Sequence[str], *, mixes_mapping: bool = False
+) -> None:
+    """Raises one InputError that lists every culprit unless what is really mixed agrees in all models.
+
+    Args:
+      configs, labels: of the base first, then of the transfer models.
+      networks: those to blend.
+      mixes_mapping: whether the mapping networks are averaged, so that they must agree too.
+    """
+    base, *others = configs
+    for config, label in zip(others, labels[1:], strict=True):
+        lines = [line for network in networks for line in _culprits(base, config, network, mixes_mapping)]
+        if lines:
+            count = f"{len(lines)} difference{'s' if len(lines) > 1 else ''}"
+            what = "\n  ".join([f"{count} from {labels[0]} (there vs here)", *lines])
+            words = f"{labels[0]} is {describe(base.generator)}, {label} {describe(config.generator)}"
+            raise InputError(
+                f"{what}\nA blend needs one architecture: {words}",
+                "fine-tune from the same base, or pick its sibling",
+                file=label,
+            )
+
+
+def _culprits(base: ModelConfig, other: ModelConfig, network: str, mixes_mapping: bool) -> list[str]:
+    fields = MIXED + MAPPING if mixes_mapping else MIXED
+    one, two = base.of(network), other.of(network)
+    lines = [
+        f"{network} {field}: {_get(one, field)} vs {_get(two, field)}"
+        for field in fields
+        if _get(one, field) != _get(two, field)
+    ]
+    here, there = layout_of(base, network), layout_of(other, network)
+    for name in {**here, **there}:
+        mixed = mixes_mapping or not name.startswith("mapping.") or network == "D"
+        if mixed and here.get(name) != there.get(name):
+            prefix = "" if network == "G_ema" else f"{network}."
+            lines.append(f"{prefix}{name}: {here.get(name, 'absent')} vs {there.get(name, 'absent')}")
+    return lines
+
+
+def _get(config: GeneratorConfig | DiscriminatorConfig, field: str) -> Any:
+    return getattr(config, field, None)
+
+
+def describe(config: GeneratorConfig) -> str:
+    """A generator's size in the official words: `config-f at 1024×1024 (channel_base 32768)`."""
+    size = f"{config.img_resolution}×{config.img_resolution}"
+    if config.channel_table is not None:
+        return f"{config.architecture} at {size} with channels {', '.join(map(str, config.channel_table))}"
+    word = {32768: "config-f", 16384: "config-e"}.get(config.channel_base, "of its own width")
+    return f"{word} at {size} (channel_base {config.channel_base})"
+
+
+def merged_config(configs: Sequence[ModelConfig], networks: Sequence[str], *, mapping: int, w_avg: int) -> ModelConfig:
+    """The result's configuration: mapping fields from the mapping's model, the looser clamp, the rest from the base.
+
+    Args:
+      mapping, w_avg: index of the model (0 the base) that the mapping network and `w_avg` come from.
+    """
+    generator = _merge([config.generator for config in configs], configs[mapping].generator)
+    generator = dataclasses.replace(generator, w_avg_beta=configs[w_avg].generator.w_avg_beta)
+    if "D" not in networks:
+        return ModelConfig(generator=generator)
+    parts = [config.discriminator for config in configs if config.discriminator is not None]
+    return ModelConfig(generator=generator, discriminator=_merge(parts, parts[0]))
+
+
+def _merge(parts: Sequence[Network], mapping: Network) -> Network:
+    clamps = [part.conv_clamp for part in parts]
+    fields = {field: getattr(mapping, field) for field in MAPPING if hasattr(mapping, field)}
+    return dataclasses.replace(
+        parts[0], **fields, conv_clamp=None if None in clamps else max(clamp for clamp in clamps if clamp is not None)
+    )
+
+
+def resolved_differences(configs: Sequence[ModelConfig], labels: Sequence[str], result: ModelConfig) -> list[str]:
+    """One line for each field in which the generators differ, with what the result has."""
+    lines = []
+    for field in dataclasses.fields(GeneratorConfig):
+        values = [getattr(config.generator, field.name) for config in configs]
+        if any(value != values[0] for value in values[1:]):
+            held = ", ".join(f"{value} in {label}" for value, label in zip(values, labels, strict=True))
+            lines.append(f"{field.name}: {held}; the blend has {getattr(result.generator, field.name)}")
+    return lines
