@@ -14,7 +14,7 @@ from stylegan_jax import checkpoint, safetensors
 from stylegan_jax.checkpoint import Model
 from stylegan_jax.errors import InputError
 
-__all__ = ["read", "sniff"]
+__all__ = ["read", "sniff", "write"]
 _READERS = (official, state_dict)
 
 
@@ -37,6 +37,16 @@ def read(path: str | Path, *, networks: Sequence[str] | None = None) -> Model:
         if error.file is None:
             error.file = path
         raise
+
+
+def write(model: Model, path: str | Path, *, overwrite: bool = False) -> Path:
+    """Writes a model in the form of the suffix and returns its absolute path.
+
+    `.pkl` is a stylegan2-ada-pytorch pickle, `.safetensors` one file of ours, anything else an Orbax directory. Raises
+    InputError if `path` exists (unless `overwrite`), OSError if the disk is full or unwritable.
+    """
+    save = official.write if Path(path).suffix == ".pkl" else checkpoint.save
+    return save(model, path, overwrite=overwrite)
 
 
 def _find(kind: str, file: BufferedReader, path: Path) -> tuple[Found, int]:

@@ -1,18 +1,32 @@
-"""Pickles of stylegan2-ada-pytorch and of the stylegan3 repository's StyleGAN2: which networks a file holds."""
+"""Pickles of stylegan2-ada-pytorch and of the stylegan3 repository's StyleGAN2, both ways."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from convert.assembly import Found, Part
+from convert.discriminator_modules import absent_discriminator, discriminator_module
+from convert.generator_modules import generator_module
 from convert.inert import Instance, refuse, shown
+from convert.modules import Module, Tensors
+from convert.pickler import Call, Global, Ordered, Pickler
 from convert.stored import discriminator_facts, generator_facts
-from stylegan_jax import names
+from stylegan_jax import names, outputs
+from stylegan_jax.checkpoint import Model
+from stylegan_jax.config import GeneratorConfig, ModelConfig
 from stylegan_jax.errors import InputError
 
 ADA, SG3 = "stylegan2-ada-pytorch", "stylegan3"
 _MODULE = "torch_utils.persistence"
+_PARAMETER = Global("torch._utils", "_rebuild_parameter")
+_HOOKS = ("_backward_pre_hooks", "_backward_hooks", "_forward_hooks", "_forward_hooks_with_kwargs")
+_HOOKS += ("_forward_hooks_always_called", "_forward_pre_hooks", "_forward_pre_hooks_with_kwargs")
+_HOOKS += ("_state_dict_hooks", "_state_dict_pre_hooks", "_load_state_dict_pre_hooks", "_load_state_dict_post_hooks")
+_MODULES = ("Generator", "MappingNetwork", "SynthesisNetwork", "SynthesisBlock", "SynthesisLayer", "ToRGBLayer")
+_MODULES += ("Discriminator", "DiscriminatorBlock", "DiscriminatorEpilogue", "MinibatchStdLayer")
+_MODULES += ("Conv2dLayer", "FullyConnectedLayer")
 _NAME = re.compile(r"[A-Za-z_]\w{0,60}", re.ASCII)
 _DEEPEST, _MOST_MODULES = 8, 2_000
 _REMEDY = "pass a StyleGAN2 file"
@@ -28,7 +42,9 @@ def find(tree: Any) -> Found:
     objects = _objects(tree)
     if isinstance(tree, Instance):
         objects = {"D" if tree.name == "Discriminator" else "G_ema": tree}
-    wanted = {name: objects[name] for name in names.NETWORKS if name in objects}
+    wanted = {name: objects[name] for name in names.NETWORKS if name in objects and _has_layers(objects[name])}
+    if wanted.get("G") is wanted.get("G_ema"):  # one network, as `write` stores a file of G_ema alone
+        wanted.pop("G", None)
     if not wanted:
         raise InputError(f"holds {', '.join(map(shown, objects))} but none of G, D, G_ema", _REMEDY)
     modules = {name: modules_of(instance) for name, instance in wanted.items()}
@@ -43,6 +59,10 @@ def _objects(tree: Any) -> dict[str, Instance]:
         tree = {"": tree}
     items = tree.items() if type(tree) is dict else ()
     return {key: item for key, item in items if type(key) is str and _is_module(item)}
+
+
+def _has_layers(instance: Instance) -> bool:
+    return instance.state.get("_modules") != {}
 
 
 def _is_module(item: Any) -> bool:
@@ -97,6 +117,53 @@ def _part(network: str, modules: dict[str, Instance]) -> Part:
     if network == "D":
         return Part(discriminator_facts(modules, len(frozen)), tensors, frozen)
     return Part(generator_facts(modules), tensors)
+
+
+def write(model: Model, path: str | Path, *, overwrite: bool = False, sg3: bool = False) -> Path:
+    """Writes a pickle for stylegan2-ada-pytorch, or (`sg3`) for the stylegan3 repository; returns its path.
+
+    Their loaders insist on G, D and G_ema: a generator that the model lacks is the other one, a discriminator an
+    object without layers. Raises InputError if `path` exists (unless `overwrite`), OSError if it cannot be written.
+    """
+    place = outputs.check_place(path, overwrite=overwrite)
+    with outputs.new_file(path, overwrite=overwrite) as file:
+        Pickler(file).dump(_tree(model, sg3=sg3))
+    return place
+
+
+def _tree(model: Model, *, sg3: bool) -> dict[str, Any]:
+    built = {name: _saved(_module(model.config, name, tensors, sg3), sg3) for name, tensors in model.networks.items()}
+    first = built.get("G_ema") or built["G"]
+    discriminator = built.get("D") or _saved(absent_discriminator(), sg3)
+    networks = {"G": built.get("G", first), "D": discriminator, "G_ema": built.get("G_ema", first)}
+    return {"training_set_kwargs": None, **networks, "augment_pipe": None}
+
+
+def _module(config: ModelConfig, network: str, tensors: Tensors, sg3: bool) -> Module:
+    part = config.of(network)
+    if isinstance(part, GeneratorConfig):
+        return generator_module(part, tensors, sg3=sg3)
+    return discriminator_module(part, tensors, sg3=sg3)
+
+
+def _saved(module: Module, sg3: bool) -> Call:
+    """The call that makes the official programs rebuild a module, its class imported from their own checkout."""
+    parameters = {name: Call(_PARAMETER, (tensor, False, Ordered({}))) for name, tensor in module.parameters.items()}
+    state = {
+        "training": False,
+        "_parameters": Ordered(parameters),
+        "_buffers": Ordered(module.buffers),
+        "_non_persistent_buffers_set": Call(Global("builtins", "set"), ([],)),
+        **{name: Ordered({}) for name in _HOOKS},
+        "_is_full_backward_hook": None,
+        "_modules": Ordered({name: _saved(child, sg3) for name, child in module.children.items()}),
+        **module.attributes,
+        "_init_args": module.args,
+        "_init_kwargs": module.kwargs,
+    }
+    source = f"from training.{'networks_stylegan2' if sg3 else 'networks'} import {', '.join(_MODULES)}\n"
+    meta = {"type": "class", "version": 6, "module_src": source, "class_name": module.class_name, "state": state}
+    return Call(Global(_MODULE, "_reconstruct_persistent_obj"), (meta,))
 
 
 def _is_sg3(modules: dict[str, Instance]) -> bool:
