@@ -1,6 +1,7 @@
 """Models on disk: an Orbax directory or one `.safetensors` file, with configuration, lineage and checksums."""
 
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -65,9 +66,7 @@ def load(path: str | Path, *, networks: Sequence[str] | None = None, as_stored: 
     Raises InputError, naming every culprit, unless checksums, names and shapes are exactly those of the configuration.
     """
     place = Path(path)
-    if not place.exists():
-        raise InputError("no such file or folder", "check the path", file=path)
-    manifest, read = _open_folder(place) if place.is_dir() else _open_file(place)
+    manifest, read = _open(place)
     config, wanted = manifest["config"], _select(manifest["tensors"], networks, place)
     leaves = read(wanted)
     _check_sums(leaves, wanted, place)
@@ -76,6 +75,21 @@ def load(path: str | Path, *, networks: Sequence[str] | None = None, as_stored: 
     if not as_stored:
         found = {name: {key: _float32(leaf) for key, leaf in leaves.items()} for name, leaves in found.items()}
     return Model(config, found, manifest["lineage"])
+
+
+def fingerprint(model: Model, network: str = "G_ema") -> str:
+    """SHA-256 over the names and values of one network: equal for equal weights, whatever file they come from."""
+    digest = hashlib.sha256()
+    for name, leaf in sorted(model.networks[network].items()):
+        digest.update(f"{name} {leaf.shape} ".encode())
+        digest.update(np.ascontiguousarray(leaf, np.float32).data)
+    return digest.hexdigest()
+
+
+def contents(path: str | Path) -> tuple[ModelConfig, list[str], dict[str, Any]]:
+    """Configuration, networks and lineage of a model that `save` wrote, without its weights; InputError as `load`."""
+    manifest, _ = _open(Path(path))
+    return manifest["config"], list(names.split_networks(manifest["tensors"])), manifest["lineage"]
 
 
 def _manifest(model: Model, leaves: Mapping[str, np.ndarray], files: Mapping[str, int] | None = None) -> str:
@@ -113,6 +127,12 @@ def _file_crc32(path: Path) -> int:
     return crc32
 
 
+def _open(path: Path) -> tuple[dict[str, Any], _Reader]:
+    if not path.exists():
+        raise InputError("no such file or folder", "check the path", file=path)
+    return _open_folder(path) if path.is_dir() else _open_file(path)
+
+
 def _open_file(path: Path) -> tuple[dict[str, Any], _Reader]:
     if not safetensors.looks_like(path):
         raise InputError("is no .safetensors file", "pass it through python -m convert first", file=path)
@@ -128,14 +148,14 @@ def _open_folder(path: Path) -> tuple[dict[str, Any], _Reader]:
     except (FileNotFoundError, UnicodeDecodeError) as error:
         raise InputError(f"is no checkpoint: {MANIFEST} is missing or damaged", _DAMAGED, file=path) from error
     manifest = _manifest_of(text, path)
+    return manifest, lambda wanted: _read_orbax(path, manifest["files"], wanted)
+
+
+def _read_orbax(path: Path, sums: Mapping[str, int], wanted: Collection[str]) -> dict[str, np.ndarray]:
     found = _file_sums(path)
-    culprits = [name for name, crc32 in manifest["files"].items() if found.get(name) != crc32]
+    culprits = [name for name, crc32 in sums.items() if found.get(name) != crc32]
     if culprits:
         raise InputError(f"parts are missing or damaged: {', '.join(culprits)}", _DAMAGED, file=path)
-    return manifest, lambda wanted: _read_orbax(path, wanted)
-
-
-def _read_orbax(path: Path, wanted: Collection[str]) -> dict[str, np.ndarray]:
     ocp, weights = _orbax(), path.absolute() / "weights"
     try:
         stored = ocp.metadata(weights).metadata
@@ -145,7 +165,7 @@ def _read_orbax(path: Path, wanted: Collection[str]) -> dict[str, np.ndarray]:
         loaded = ocp.load(weights, tree)
     except Exception as error:  # Orbax and TensorStore raise all kinds
         raise InputError(f"a part is missing or damaged ({_first_line(error)})", _DAMAGED, file=path) from error
-    return {key: leaf for key, leaf in loaded.items() if key in wanted}
+    return {key: loaded[key] for key in wanted if key in loaded}
 
 
 def _write_orbax(path: Path, leaves: dict[str, np.ndarray]) -> None:

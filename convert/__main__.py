@@ -1,0 +1,134 @@
+"""`python -m convert`: any StyleGAN2 file in, another form of it out."""
+
+import hashlib
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import Positional, arg
+
+import convert
+from convert.description import describe as description
+from stylegan_jax import checkpoint, doors, outputs
+from stylegan_jax.checkpoint import Model
+from stylegan_jax.errors import InputError
+from stylegan_jax.names import NETWORKS
+
+FORMS = {"orbax": "", "safetensors": ".safetensors", "pkl": ".pkl"}
+SUFFIXES = (".pkl", ".pt", ".pth", ".safetensors")
+
+
+def main(
+    model: Positional[Annotated[Path, arg(metavar="MODEL")]],
+    out: Positional[Annotated[str, arg(metavar="[OUT]")]] = "",
+    /,
+    *,
+    to: str = "orbax",
+    networks: str = "all",
+    describe: bool = False,
+    verify: bool = False,
+    overwrite: bool = False,
+) -> None:
+    """Converts a StyleGAN2 model file, known by its contents and not by its name; nothing in it is executed.
+
+    Examples:
+      python -m convert ffhq.pkl                    writes the folder ffhq beside it (an Orbax checkpoint)
+      python -m convert ffhq.pkl ffhq.safetensors   writes one file
+      python -m convert ffhq.pkl --describe         says what it is
+
+    Args:
+      model: the file or folder to read.
+      out: where to write; its suffix decides the form: .safetensors, .pkl, otherwise an Orbax folder.
+      to: the form where OUT is not given: orbax, safetensors or pkl.
+      networks: which networks to take, such as G_ema or G_ema,D.
+      describe: only print what the file is.
+      verify: make the image of seed 0 with what was written, and check that it is one.
+      overwrite: replace an output that exists.
+    """
+    chosen = _networks(networks)
+    if describe:
+        print(f"{model}: {convert.sniff(model)}\n{description(convert.read(model, networks=chosen))}")
+        return
+    place = Path(out) if out else _beside(model, to)
+    if not overwrite and _is_up_to_date(model, place, chosen):
+        print(f"{place}: up to date")
+    else:
+        _convert(model, place, chosen, overwrite=overwrite)
+    if verify:
+        _verify(place)
+
+
+def _networks(text: str) -> list[str] | None:
+    if text == "all":
+        return None
+    chosen = [name.strip() for name in text.split(",")]
+    unknown = [name for name in chosen if name not in NETWORKS]
+    if unknown:
+        raise InputError(f"{unknown[0]!r} is no network", f"choose among {', '.join(NETWORKS)}", file="--networks")
+    return chosen
+
+
+def _beside(model: Path, to: str) -> Path:
+    """The output's name where none is given: the source's, with the suffix of the form."""
+    if to not in FORMS:
+        raise InputError("no such form", f"choose among {', '.join(FORMS)}", file=f"--to {to}")
+    place = Path(str(model).removesuffix(model.suffix) if model.suffix in SUFFIXES else model)
+    place = place.with_name(place.name + FORMS[to])
+    if place == model:
+        raise InputError("the output would take its place", f"name one: python -m convert {model} OUT", file=model)
+    return place
+
+
+def _is_up_to_date(source: Path, place: Path, chosen: list[str] | None) -> bool:
+    """Whether `place` was made from the very same source, with all the networks asked for."""
+    if not place.exists() or not source.is_file() or not checkpoint.is_checkpoint(place):
+        return False
+    _, held, lineage = checkpoint.contents(place)
+    if chosen is not None and set(chosen) != set(held):
+        return False
+    with open(source, "rb") as file:
+        return lineage.get("sha256") == hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _convert(source: Path, place: Path, chosen: list[str] | None, *, overwrite: bool) -> None:
+    outputs.check_place(place, overwrite=overwrite)
+    if place.suffix in (".pt", ".pth"):
+        raise InputError("this form cannot be written", "use .safetensors, .pkl or a folder", file=place)
+    model = convert.read(source, networks=chosen)
+    convert.write(model, place, overwrite=overwrite)
+    resolution = model.config.generator.img_resolution
+    print(f"{source}: {model.lineage.get('format', 'model')}, {', '.join(model.networks)}, {resolution}×{resolution}")
+    for note in model.lineage.get("notes", ()):
+        print(f"note: {note}")
+    print(f"wrote {place}")
+
+
+def _verify(place: Path) -> None:
+    """Makes the image of seed 0 (of class 0) from the file that was written, and looks at its values."""
+    import numpy as np
+
+    from stylegan_jax import images
+
+    image = _image_of_seed_0(convert.read(place, networks=["G_ema"]))
+    if not np.isfinite(image).all():
+        raise InputError("its image of seed 0 holds NaN or infinity", "the weights are no trained model", file=place)
+    if np.median(np.abs(image)) > 1 or image.std() < 1e-3:
+        raise InputError("its image of seed 0 is out of range", "the weights are no trained model", file=place)
+    picture = place.with_name(f"{place.name}.seed0.png")
+    images.write_png(picture, images.to_uint8(image), {"model": str(place), "seed": 0, "psi": 1}, overwrite=True)
+    print(f"verified: seed 0 is finite, from {image.min():.2f} to {image.max():.2f}: {picture}")
+
+
+def _image_of_seed_0(model: Model):
+    import jax
+
+    from stylegan_jax import sampler
+    from stylegan_jax.generator import generator
+
+    config, weights = model.config.generator, model.networks["G_ema"]
+    ws = sampler.map_seeds(model, [0], class_idx=0 if config.c_dim else None)
+    return jax.device_get(jax.jit(lambda leaves, ws: generator(config, leaves).synthesis(ws))(weights, ws))[0]
+
+
+if __name__ == "__main__":
+    sys.exit(doors.run(main, "python -m convert"))

@@ -1,0 +1,127 @@
+import os
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import convert
+from convert.__main__ import main
+from stylegan_jax import checkpoint, doors, images
+from tests.golden_data import ROOT, golden
+
+
+@pytest.fixture
+def source(tmp_path):
+    return shutil.copy(golden("gen/s03_cond32.pkl"), tmp_path / "faces.pkl")
+
+
+def run(*arguments):
+    return doors.run(main, "python -m convert", [str(argument) for argument in arguments])
+
+
+def test_a_pickle_becomes_a_checkpoint_beside_it_and_again_is_up_to_date(source, tmp_path, capsys):
+    assert run(source) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == f"wrote {tmp_path / 'faces'}"
+    assert sorted(os.listdir(tmp_path)) == ["faces", "faces.pkl"]
+    model, original = checkpoint.load(tmp_path / "faces"), convert.read(source)
+    assert model.config == original.config and list(model.networks) == ["G", "D", "G_ema"]
+    for network, leaves in original.networks.items():
+        for name, leaf in leaves.items():
+            np.testing.assert_array_equal(model.networks[network][name], leaf)
+    assert model.lineage["source"] == "faces.pkl" and len(model.lineage["sha256"]) == 64
+    assert run(source) == 0
+    assert capsys.readouterr().out == f"{tmp_path / 'faces'}: up to date\n"
+
+
+def test_one_file_with_chosen_networks_and_from_there_to_a_folder(source, tmp_path):
+    assert run(source, tmp_path / "a.safetensors", "--networks", "G_ema,D") == 0
+    assert list(checkpoint.load(tmp_path / "a.safetensors").networks) == ["D", "G_ema"]
+    assert run(tmp_path / "a.safetensors", "--networks", "G_ema") == 0
+    assert list(checkpoint.load(tmp_path / "a").networks) == ["G_ema"]
+    assert run(tmp_path / "a", "--to", "safetensors") == 2, "it exists, and holds other networks"
+
+
+def test_an_output_of_another_source_is_kept_unless_overwritten(source, tmp_path, capsys):
+    other = shutil.copy(golden("gen/s05_resnet64.pkl"), tmp_path / "other.pkl")
+    place = tmp_path / "faces.safetensors"
+    assert run(source, place) == 0
+    before = place.read_bytes()
+    assert run(other, place) == 2 and place.read_bytes() == before
+    assert capsys.readouterr().err.endswith("exists — pass --overwrite, or give the output another name\n")
+    assert run(other, place, "--overwrite") == 0
+    assert checkpoint.load(place, networks=["G_ema"]).lineage["source"] == "other.pkl"
+
+
+def test_describe_says_what_a_file_is_and_writes_nothing(source, tmp_path, capsys):
+    assert run(source, "--describe") == 0
+    shown = capsys.readouterr().out
+    for words in ("stylegan2-ada-pytorch", "32×32 RGB", "skip", "resnet", "classes", "G_ema", "parameters", "sha256"):
+        assert words in shown
+    assert os.listdir(tmp_path) == ["faces.pkl"]
+
+
+def test_verify_makes_the_picture_of_a_seed(source, tmp_path, capsys):
+    assert run(source, "--verify") == 0
+    picture = tmp_path / "faces.seed0.png"
+    assert capsys.readouterr().out.splitlines()[-1].endswith(f"{picture}")
+    assert images.read(picture).shape == (32, 32, 3) and images.made_by(picture)["seed"] == 0
+
+
+BAD_FILES = {
+    "empty": b"",
+    "one byte": b"\x80",
+    "a page": b"<!DOCTYPE html><html>Quota exceeded</html>",
+    "a pointer": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n",
+    "JSON": b'{"a": 1}',
+    "a zip": b"PK\x05\x06" + bytes(18),
+}
+
+
+@pytest.mark.parametrize("case", BAD_FILES)
+def test_what_is_no_model_ends_with_2_and_one_line_and_leaves_nothing(case, tmp_path, capsys):
+    source = tmp_path / "a model.pkl"
+    source.write_bytes(BAD_FILES[case])
+    assert run(source) == 2
+    shown = capsys.readouterr()
+    assert shown.err.startswith(f"error: {source}: ") and " — " in shown.err and shown.err.count("\n") == 1
+    assert os.listdir(tmp_path) == ["a model.pkl"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["absent.pkl"], "no such file"),
+        (["{source}", "{folder}/none/out"], "its folder does not exist"),
+        (["{source}", "--networks", "E"], "'E' is no network — choose among G, D, G_ema"),
+        (["{source}", "--to", "tar"], "no such form — choose among orbax"),
+        (["{source}", "{source}"], "exists — pass --overwrite"),
+        (["{folder}"], "{folder}"),
+    ],
+)
+def test_wrong_values_end_with_2_and_say_what_to_do(arguments, message, source, tmp_path, capsys):
+    places = {"source": source, "folder": tmp_path}
+    assert run(*(argument.format(**places) for argument in arguments)) == 2
+    shown = capsys.readouterr().err
+    assert shown.startswith("error: ") and message.format(**places) in shown
+    assert os.listdir(tmp_path) == ["faces.pkl"]
+
+
+def test_an_unwritable_place_ends_with_74(source, tmp_path, monkeypatch, capsys):
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied", str(tmp_path / "faces"))
+
+    monkeypatch.setattr(checkpoint, "_write_orbax", refuse)
+    assert run(source) == 74
+    assert capsys.readouterr().err.startswith(f"error: {tmp_path / 'faces'}: Permission denied — ")
+    assert os.listdir(tmp_path) == ["faces.pkl"]
+
+
+def test_the_command_runs_without_warnings_and_with_odd_names(source, tmp_path):
+    odd = os.rename(source, tmp_path / "-a b\n.pkl") or "./-a b\n.pkl"
+    command = [sys.executable, "-W", "error", "-m", "convert", odd]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert checkpoint.is_checkpoint(tmp_path / "-a b\n")

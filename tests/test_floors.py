@@ -1,0 +1,126 @@
+"""Imports point downward only; what must stay light stays light."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stylegan_jax.__main__ import COMMANDS
+from tests.golden_data import golden
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("stylegan_jax", "convert", "interp")
+FLOORS = ("ground", "networks", "services", "formats", "uses", "commands", "doors")
+
+MEMBERS = {
+    "ground": {"config", "errors", "names", "ops"},
+    "networks": {"discriminator", "generator", "layers"},
+    "services": {
+        "checkpoint",
+        "features",
+        "images",
+        "latents",
+        "metrics",
+        "outputs",
+        "plans",
+        "safetensors",
+        "sampler",
+    },
+    "uses": {"projection", "train"},
+    "commands": {"doors"},
+}
+
+
+def modules():
+    """Module name → syntax tree, for every module of the three packages."""
+    paths = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+    return {_name(path): ast.parse(path.read_text()) for path in paths}
+
+
+def _name(path):
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def is_door(name, tree):
+    return name in ("stylegan_jax", "stylegan_jax.__main__") or any(
+        isinstance(node, ast.If) and "__main__" in ast.unparse(node.test) for node in tree.body
+    )
+
+
+def floor(name, tree):
+    if is_door(name, tree):
+        return "doors"
+    package, _, rest = name.partition(".")
+    if package != "stylegan_jax":
+        return {"convert": "formats", "interp": "uses"}[package]
+    found = [floor for floor, members in MEMBERS.items() if rest.partition(".")[0] in members]
+    assert found, f"{name} stands on no floor: give it one in tests/test_floors.py"
+    return found[0]
+
+
+def imports(tree, known):
+    """The modules of ours that a tree imports, wherever the statement stands."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in known)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            children = [f"{node.module}.{alias.name}" for alias in node.names]
+            yield from (child for child in children if child in known)
+            if node.module in known and not all(child in known for child in children):
+                yield node.module
+
+
+def test_imports_point_downward_and_no_module_imports_a_door():
+    trees = modules()
+    floors = {name: floor(name, tree) for name, tree in trees.items()}
+    upward = [
+        f"{name} ({floors[name]}) imports {target} ({floors[target]})"
+        for name, tree in trees.items()
+        for target in imports(tree, trees)
+        if FLOORS.index(floors[target]) > FLOORS.index(floors[name]) or floors[target] == "doors"
+    ]
+    assert not upward, "\n".join(upward)
+
+
+def test_nothing_but_doors_imports_interp():
+    trees = modules()
+    guests = [
+        name
+        for name, tree in trees.items()
+        if not name.startswith("interp") and not is_door(name, tree)
+        if any(target.startswith("interp") for target in imports(tree, trees))
+    ]
+    assert not guests
+
+
+def test_every_command_is_listed_and_every_listed_command_exists():
+    doors = {name.removesuffix(".__main__") for name, tree in modules().items() if is_door(name, tree)}
+    assert doors - {"stylegan_jax"} == set(COMMANDS)
+
+
+def test_no_name_on_a_package_face_equals_a_module():
+    trees = modules()
+    for package in PACKAGES:
+        face = {node.name for node in trees[package].body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+        clashes = [name for name in face if f"{package}.{name}" in trees]
+        assert not clashes, f"{package}: {clashes}"
+
+
+@pytest.mark.parametrize("file", ["gen/s03_cond32.pkl", "gen/s05_resnet64.pkl"])
+def test_reading_a_pickle_imports_neither_jax_nor_flax_nor_torch(file):
+    heavy = ("jax", "flax", "orbax", "torch", "tensorflow")
+    program = f"import sys, convert; convert.read({str(golden(file))!r}); print(*(set({heavy}) & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, cwd=ROOT)
+    assert (done.stdout, done.stderr) == ("\n", "")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_shows_help_with_an_example_and_without_importing_jax(command):
+    arguments = [sys.executable, "-W", "error", "-X", "importtime", "-m", command, "--help"]
+    done = subprocess.run(arguments, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert f"python -m {command} " in done.stdout.split("\n", 1)[1], "an example beside the usage line"
+    imported = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines()}
+    assert not imported & {"jax", "flax", "orbax.checkpoint"}
