@@ -13,70 +13,52 @@ from jaxtyping import Array, Float
 from stylegan_jax.config import Filter
 
 Taps = np.ndarray | None
-Noise = Float[Array, "h2 w2"] | Float[Array, "n h2 w2"]
+AnyTaps = Filter | Sequence | Taps
+Ints = int | Sequence[int]
+"""One number for both axes or (x, y); padding also (x0, x1, y0, y1)."""
+Images = Float[Array, "n h w c"]
+NewImages = Float[Array, "n h2 w2 c"]
+Inputs = Float[Array, "n h w i"]
+Outputs = Float[Array, "n h2 w2 o"]
+_NHWC = ("NHWC", "HWIO", "NHWC")  # HWIO kernels make the gradients a third faster on CPU
 
 
 def setup_filter(
-    taps: Filter | Sequence | np.ndarray | None,
-    *,
-    normalize: bool = True,
-    flip_filter: bool = False,
-    gain: float = 1,
-    separable: bool | None = None,
+    taps: AnyTaps, *, normalize: bool = True, flip_filter: bool = False, gain: float = 1, separable: bool | None = None
 ) -> np.ndarray:
     """FIR taps → float32 filter, `[k]` if separable (default: from 8 taps on), else the outer product `[k k]`."""
     f = np.asarray([1.0] if taps is None else taps, np.float64)
-    if separable is None:
-        separable = f.ndim == 1 and f.size >= 8
-    if f.ndim == 1 and not separable:
+    if f.ndim == 1 and not (f.size >= 8 if separable is None else separable):
         f = np.outer(f, f)
-    if normalize:
-        f = f / f.sum()
-    if flip_filter:
-        f = np.flip(f)
+    f = f / f.sum() if normalize else f
+    f = np.flip(f) if flip_filter else f
     return (f * gain ** (f.ndim / 2)).astype(np.float32)
 
 
 def upfirdn2d(
-    x: Float[Array, "n h w c"],
-    f: Taps,
-    *,
-    up: int | Sequence[int] = 1,
-    down: int | Sequence[int] = 1,
-    padding: int | Sequence[int] = 0,
-    flip_filter: bool = False,
-    gain: float = 1,
-) -> Float[Array, "n h2 w2 c"]:
+    x: Images, f: Taps, *, up: Ints = 1, down: Ints = 1, padding: Ints = 0, flip_filter: bool = False, gain: float = 1
+) -> NewImages:
     """Inserts `up - 1` zeros after each pixel, pads (or crops), convolves with `f`, keeps every `down`-th pixel.
 
     Args:
       f: `[k]` (separable) or `[kh kw]`, a concrete array; None is the identity. True convolution unless `flip_filter`.
-      up, down: one factor or (x, y).
-      padding: p, (x, y) or (x0, x1, y0, y1) in pixels of the up-sampled image; negative crops.
+      padding: in pixels of the up-sampled image; negative crops.
     """
-    (upx, upy), (downx, downy) = _pair(up), _pair(down)
+    upx, _, upy, _ = _sides(up)
+    downx, _, downy, _ = _sides(down)
     x0, x1, y0, y1 = _sides(padding)
-    columns, rows = _separate(np.ones((1, 1)) if f is None else np.asarray(f, np.float64))
-    out = None
-    for column, row in zip(columns, rows, strict=True):
-        if not flip_filter:
-            column, row = column[::-1], row[::-1]
+    f, parts = np.ones((1, 1)) if f is None else np.asarray(f, np.float64), []
+    for column, row in zip(*_separate(f if flip_filter else np.flip(f)), strict=True):
         part = _fir(x, column * math.sqrt(gain), axis=1, up=upy, down=downy, before=y0, after=y1)
-        part = _fir(part, row * math.sqrt(gain), axis=2, up=upx, down=downx, before=x0, after=x1)
-        out = part if out is None else out + part
-    assert out is not None
-    return out
+        parts.append(_fir(part, row * math.sqrt(gain), axis=2, up=upx, down=downx, before=x0, after=x1))
+    return sum(parts[1:], parts[0])
 
 
-def _pair(value: int | Sequence[int]) -> tuple[int, int]:
-    return (value, value) if isinstance(value, int) else (value[0], value[1])
-
-
-def _sides(padding: int | Sequence[int]) -> tuple[int, int, int, int]:
-    if isinstance(padding, int):
-        return (padding,) * 4
-    p = list(padding)
-    return (p[0], p[0], p[1], p[1]) if len(p) == 2 else (p[0], p[1], p[2], p[3])
+def _sides(value: Ints) -> tuple[int, int, int, int]:
+    if isinstance(value, int):
+        return value, value, value, value
+    x0, x1, y0, y1 = value if len(value) == 4 else (value[0], value[0], value[1], value[1])
+    return x0, x1, y0, y1
 
 
 def _separate(f: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -104,116 +86,67 @@ def _fir(x: Array, f: np.ndarray, *, axis: int, up: int, down: int, before: int,
     ]
     offsets = [offset for phase in reads for offset, _ in phase] or [0]
     low = max(0, -min(offsets))
-    high = max(0, max(offsets) + stride * (steps - 1) + 1 - size)
+    span = stride * (steps - 1) + 1
+    high = max(0, max(offsets) + span - size)
     x = lax.pad(x, jnp.zeros((), x.dtype), [(low, high, 0) if a == axis else (0, 0, 0) for a in range(x.ndim)])
+    untouched = jnp.zeros((*x.shape[:axis], steps, *x.shape[axis + 1 :]), x.dtype)
 
     def phase(entries: list[tuple[int, float]]) -> Array:
-        out = None
-        for offset, tap in entries:
-            start = low + offset
-            read = lax.slice_in_dim(x, start, start + stride * (steps - 1) + 1, stride, axis) * np.asarray(tap, x.dtype)
-            out = read if out is None else out + read
-        empty = (*x.shape[:axis], steps, *x.shape[axis + 1 :])
-        return jnp.zeros(empty, x.dtype) if out is None else out
+        slices = ((lax.slice_in_dim(x, low + at, low + at + span, stride, axis), tap) for at, tap in entries)
+        weighted = [pixels * np.asarray(tap, x.dtype) for pixels, tap in slices]
+        return sum(weighted[1:], weighted[0]) if weighted else untouched
 
-    if phases == 1:
-        return phase(reads[0])
     joined = jnp.stack([phase(entries) for entries in reads], axis + 1)
     joined = joined.reshape(*x.shape[:axis], steps * phases, *x.shape[axis + 1 :])
     return lax.slice_in_dim(joined, 0, total, 1, axis)
 
 
-def _taps_of(f: Taps) -> tuple[int, int]:
-    """Filter size (x, y)."""
-    return (1, 1) if f is None else (f.shape[-1], f.shape[0])
+def _aligned(padding: Ints, f: Taps, *, up: int = 0, down: int = 0) -> tuple[int, int, int, int]:
+    """`padding` plus what keeps an image in place when `f` takes it `up` and `down`; 0 leaves a step out."""
+    sides = list(_sides(padding))
+    for axis, n in enumerate((1, 1) if f is None else (f.shape[-1], f.shape[0])):
+        sides[2 * axis] += ((n + up - 1) // 2 if up else 0) + ((n - down + 1) // 2 if down else 0)
+        sides[2 * axis + 1] += ((n - up) // 2 if up else 0) + ((n - down) // 2 if down else 0)
+    return _sides(sides)
 
 
 def upsample2d(
-    x: Float[Array, "n h w c"],
-    f: Taps,
-    *,
-    up: int = 2,
-    padding: int | Sequence[int] = 0,
-    flip_filter: bool = False,
-    gain: float = 1,
-) -> Float[Array, "n h2 w2 c"]:
+    x: Images, f: Taps, *, up: int = 2, padding: Ints = 0, flip_filter: bool = False, gain: float = 1
+) -> NewImages:
     """Up-samples by `up`; output pixel 0 is aligned with input pixel 0 as in the official programs."""
-    x0, x1, y0, y1 = _sides(padding)
-    nx, ny = _taps_of(f)
-    p = [x0 + (nx + up - 1) // 2, x1 + (nx - up) // 2, y0 + (ny + up - 1) // 2, y1 + (ny - up) // 2]
-    return upfirdn2d(x, f, up=up, padding=p, flip_filter=flip_filter, gain=gain * up**2)
+    return upfirdn2d(x, f, up=up, padding=_aligned(padding, f, up=up), flip_filter=flip_filter, gain=gain * up**2)
 
 
 def downsample2d(
-    x: Float[Array, "n h w c"],
-    f: Taps,
-    *,
-    down: int = 2,
-    padding: int | Sequence[int] = 0,
-    flip_filter: bool = False,
-    gain: float = 1,
-) -> Float[Array, "n h2 w2 c"]:
+    x: Images, f: Taps, *, down: int = 2, padding: Ints = 0, flip_filter: bool = False, gain: float = 1
+) -> NewImages:
     """Filters and keeps every `down`-th pixel."""
-    x0, x1, y0, y1 = _sides(padding)
-    nx, ny = _taps_of(f)
-    p = [x0 + (nx - down + 1) // 2, x1 + (nx - down) // 2, y0 + (ny - down + 1) // 2, y1 + (ny - down) // 2]
-    return upfirdn2d(x, f, down=down, padding=p, flip_filter=flip_filter, gain=gain)
+    return upfirdn2d(x, f, down=down, padding=_aligned(padding, f, down=down), flip_filter=flip_filter, gain=gain)
 
 
-def filter2d(
-    x: Float[Array, "n h w c"],
-    f: Taps,
-    *,
-    padding: int | Sequence[int] = 0,
-    flip_filter: bool = False,
-    gain: float = 1,
-) -> Float[Array, "n h2 w2 c"]:
+def filter2d(x: Images, f: Taps, *, padding: Ints = 0, flip_filter: bool = False, gain: float = 1) -> NewImages:
     """Filters without changing the size (at padding 0)."""
-    x0, x1, y0, y1 = _sides(padding)
-    nx, ny = _taps_of(f)
-    p = [x0 + nx // 2, x1 + (nx - 1) // 2, y0 + ny // 2, y1 + (ny - 1) // 2]
-    return upfirdn2d(x, f, padding=p, flip_filter=flip_filter, gain=gain)
+    return upfirdn2d(x, f, padding=_aligned(padding, f, up=1), flip_filter=flip_filter, gain=gain)
 
 
 def conv2d(
-    x: Float[Array, "n h w i"],
-    weight: Float[Array, "o i2 k l"],
-    *,
-    stride: int = 1,
-    padding: int | Sequence[int] = 0,
-    groups: int = 1,
-) -> Float[Array, "n h2 w2 o"]:
-    """Correlation, as torch's conv2d; `padding` as in `upfirdn2d`."""
+    x: Inputs, weight: Float[Array, "o i2 k l"], *, stride: int = 1, padding: Ints = 0, groups: int = 1
+) -> Outputs:
+    """Correlation, as torch's conv2d."""
     x0, x1, y0, y1 = _sides(padding)
-    return lax.conv_general_dilated(
-        x,
-        weight.transpose(2, 3, 1, 0),  # HWIO makes the gradients a third faster on CPU
-        window_strides=(stride, stride),
-        padding=((y0, y1), (x0, x1)),
-        dimension_numbers=("NHWC", "HWIO", "NHWC"),
-        feature_group_count=groups,
-    )
+    hwio, sides = weight.transpose(2, 3, 1, 0), ((y0, y1), (x0, x1))
+    return lax.conv_general_dilated(x, hwio, (stride,) * 2, sides, dimension_numbers=_NHWC, feature_group_count=groups)
 
 
 @jax.custom_vjp
-def transposed_conv2d(x: Float[Array, "n h w i"], weight: Float[Array, "o i k k"]) -> Float[Array, "n h2 w2 o"]:
-    """Transposed convolution with stride 2: `h` → `2·h + k - 2`, no padding.
+def transposed_conv2d(x: Inputs, weight: Float[Array, "o i k k"]) -> Outputs:
+    """Transposed convolution with stride 2, no padding: `h` → `2·h + k - 2`.
 
     Its gradients are written as those of the strided convolution: XLA's own rule is 5 to 10 times slower on CPU.
     """
-    k = weight.shape[-1]
-    return lax.conv_general_dilated(
-        x,
-        jnp.flip(weight, (2, 3)).transpose(2, 3, 1, 0),
-        window_strides=(1, 1),
-        padding=((k - 1, k - 1), (k - 1, k - 1)),
-        lhs_dilation=(2, 2),
-        dimension_numbers=("NHWC", "HWIO", "NHWC"),
-    )
-
-
-def _transposed_conv2d_fwd(x: Array, weight: Array) -> tuple[Array, tuple[Array, Array]]:
-    return transposed_conv2d(x, weight), (x, weight)
+    side = weight.shape[-1] - 1, weight.shape[-1] - 1
+    hwio = jnp.flip(weight, (2, 3)).transpose(2, 3, 1, 0)
+    return lax.conv_general_dilated(x, hwio, (1, 1), (side, side), lhs_dilation=(2, 2), dimension_numbers=_NHWC)
 
 
 def _transposed_conv2d_bwd(residuals: tuple[Array, Array], grad: Array) -> tuple[Array, Array]:
@@ -222,39 +155,35 @@ def _transposed_conv2d_bwd(residuals: tuple[Array, Array], grad: Array) -> tuple
     return strided, pullback(x)[0].transpose(1, 0, 2, 3)
 
 
-transposed_conv2d.defvjp(_transposed_conv2d_fwd, _transposed_conv2d_bwd)
+transposed_conv2d.defvjp(lambda x, weight: (transposed_conv2d(x, weight), (x, weight)), _transposed_conv2d_bwd)
 
 
 def conv2d_resample(
-    x: Float[Array, "n h w i"],
+    x: Inputs,
     weight: Float[Array, "o i2 k k"],
     f: Taps = None,
     *,
     up: int = 1,
     down: int = 1,
-    padding: int | Sequence[int] = 0,
+    padding: Ints = 0,
     groups: int = 1,
     flip_weight: bool = True,
-) -> Float[Array, "n h2 w2 o"]:
+) -> Outputs:
     """Convolution with FIR up- or down-sampling around it.
 
-    Args:
-      padding: with respect to the up-sampled image, as in `upfirdn2d`.
-      flip_weight: False is a true convolution, True a correlation (torch's convention).
+    `padding` is that of the up-sampled image; `flip_weight` False is a true convolution, True torch's correlation.
     """
-    k, (nx, ny) = weight.shape[-1], _taps_of(f)
-    grow = ((nx + up - 1) // 2, (nx - up) // 2, (ny + up - 1) // 2, (ny - up) // 2) if up > 1 else (0,) * 4
-    shrink = ((nx - down + 1) // 2, (nx - down) // 2, (ny - down + 1) // 2, (ny - down) // 2) if down > 1 else (0,) * 4
-    p = [a + b + c for a, b, c in zip(_sides(padding), grow, shrink, strict=True)]
+    k = weight.shape[-1]
+    p = _aligned(padding, f, up=up if up > 1 else 0, down=down if down > 1 else 0)
     correlate = weight if flip_weight else jnp.flip(weight, (2, 3))
-    if up == 2 and k > 1 and groups == 1:
-        x = transposed_conv2d(x, jnp.flip(correlate, (2, 3)))
-        p = [pad - (k - 1) if i % 2 == 0 else pad - (k - 2) for i, pad in enumerate(p)]
-        return upfirdn2d(x, f, down=down, padding=p, gain=up**2)
-    if up > 1 and k == 1:
-        return upfirdn2d(conv2d(x, correlate, groups=groups), f, up=up, down=down, padding=p, gain=up**2)
     if up > 1:
-        x = conv2d(upfirdn2d(x, f, up=up, padding=p, gain=up**2), correlate, groups=groups)
+        if up == 2 and k > 1 and groups == 1:
+            x = transposed_conv2d(x, jnp.flip(correlate, (2, 3)))
+            x = upfirdn2d(x, f, padding=[p[0] - k + 1, p[1] - k + 2, p[2] - k + 1, p[3] - k + 2], gain=up**2)
+        elif k == 1:
+            x = upfirdn2d(conv2d(x, correlate, groups=groups), f, up=up, padding=p, gain=up**2)
+        else:
+            x = conv2d(upfirdn2d(x, f, up=up, padding=p, gain=up**2), correlate, groups=groups)
         return upfirdn2d(x, f, down=down) if down > 1 else x
     if down > 1 and k == 1:
         return conv2d(upfirdn2d(x, f, down=down, padding=p), correlate, groups=groups)
@@ -264,25 +193,23 @@ def conv2d_resample(
 
 
 def modulated_conv2d(
-    x: Float[Array, "n h w i"],
+    x: Inputs,
     weight: Float[Array, "o i k k"],
     styles: Float[Array, "n i"],
     *,
-    noise: Noise | None = None,
+    noise: Float[Array, "h2 w2"] | Float[Array, "n h2 w2"] | None = None,
     up: int = 1,
     down: int = 1,
     f: Taps = None,
     padding: int = 0,
     demodulate: bool = True,
     flip_weight: bool = True,
-) -> Float[Array, "n h2 w2 o"]:
+) -> Outputs:
     """Scales the input channels by `styles`, convolves, and restores unit variance (StyleGAN2, eq. 1-3).
 
     The weights stay shared by the batch: x·s → convolution → ·d, with d = rsqrt(s² @ Σ_k w² + 1e-8) in float32,
-    so that the operation partitions over devices. The result has the dtype of `x`.
-
-    Args:
-      noise: added after demodulation; one image for all samples or one for each.
+    so that the operation partitions over devices. Then `noise` is added: one image for all samples or one for each.
+    The result has the dtype of `x`.
     """
     dtype = x.dtype
     if dtype == jnp.float16 and demodulate:  # float16 overflows otherwise; demodulation cancels both factors
@@ -310,17 +237,16 @@ class Activation(NamedTuple):
     gain: float
 
 
-_ROOT2 = math.sqrt(2)
 ACTIVATIONS = {
     "linear": Activation(lambda x, a: x, 0, 1),
-    "relu": Activation(lambda x, a: jax.nn.relu(x), 0, _ROOT2),
-    "lrelu": Activation(lambda x, a: jnp.where(x >= 0, x, x * a), 0.2, _ROOT2),
+    "relu": Activation(lambda x, a: jax.nn.relu(x), 0, math.sqrt(2)),
+    "lrelu": Activation(lambda x, a: jnp.where(x >= 0, x, x * a), 0.2, math.sqrt(2)),
     "tanh": Activation(lambda x, a: jnp.tanh(x), 0, 1),
     "sigmoid": Activation(lambda x, a: jax.nn.sigmoid(x), 0, 1),
     "elu": Activation(lambda x, a: jax.nn.elu(x), 0, 1),
     "selu": Activation(lambda x, a: jax.nn.selu(x), 0, 1),
     "softplus": Activation(lambda x, a: jax.nn.softplus(x), 0, 1),
-    "swish": Activation(lambda x, a: jax.nn.sigmoid(x) * x, 0, _ROOT2),
+    "swish": Activation(lambda x, a: jax.nn.sigmoid(x) * x, 0, math.sqrt(2)),
 }
 
 
@@ -335,11 +261,9 @@ def bias_act(
 ) -> Float[Array, "n *s c"]:
     """Bias → activation → gain → clamp to ±`clamp`; `alpha` and `gain` default to the activation's own."""
     chosen = ACTIVATIONS[act]
-    if b is not None:
-        x = x + b.astype(x.dtype)
+    x = x if b is None else x + b.astype(x.dtype)
     x = chosen.function(x, chosen.alpha if alpha is None else alpha)
-    gain = chosen.gain if gain is None else gain
-    x = x if gain == 1 else x * gain
+    x = x * (chosen.gain if gain is None else gain)
     return x if clamp is None else jnp.clip(x, -clamp, clamp)
 
 
@@ -361,9 +285,7 @@ def normalize_2nd_moment(x: Float[Array, "n d"]) -> Float[Array, "n d"]:
     return x * lax.rsqrt(jnp.mean(jnp.square(x), 1, keepdims=True) + 1e-8)
 
 
-def minibatch_stddev(
-    x: Float[Array, "n h w c"], group_size: int | None = 4, num_channels: int = 1
-) -> Float[Array, "n h w c2"]:
+def minibatch_stddev(x: Images, group_size: int | None = 4, num_channels: int = 1) -> Float[Array, "n h w c2"]:
     """Appends the standard deviation over groups of samples as `num_channels` last channels.
 
     Samples of one group lie n/group_size apart. Raises ValueError where `n` is not a multiple of the group.
