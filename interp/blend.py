@@ -20,9 +20,9 @@ SHAPES = ("swap", "smooth", "linear", "cosine", "smoothstep", "band", "only", "a
 Flat = tyro.conf.arg(name="")
 
 
-def _typed(metavar: str, **names: str) -> Any:
+def _typed(metavar: str, name: str | None = None) -> Any:
     """An option that may be left out, shown in the help by what is typed for it."""
-    return tyro.conf.arg(metavar=metavar, help_behavior_hint="", **names)
+    return tyro.conf.arg(metavar=metavar, help_behavior_hint="", name=name)
 
 
 R = Annotated[str | None, _typed("R")]
@@ -102,7 +102,7 @@ class Pictures:
     """one column for each"""
     psi: str = "0.7"
     """truncation towards each model's w_avg; 1 is none"""
-    class_: Annotated[str | None, _typed("N", name="class")] = None
+    class_: Annotated[str | None, _typed("N", "class")] = None
     """of conditional models"""
     same_w: bool = False
     """one w, from the base's mapping, for all rows: shows the effect most clearly"""
@@ -138,7 +138,7 @@ def blend(
 
     from interp.mix import blend as blend_models
 
-    mixed = blend_models(*models, schedule, **dataclasses.asdict(origins))
+    mixed = blend_models(models[0], models[1], schedule, **dataclasses.asdict(origins))
     _say_decisions(mixed, schedule)
     picture = _draw([models[0], mixed, models[1]], paths, schedule, seeds, psi, class_idx, pictures.same_w)
     _write(mixed, picture, model_out, sheet_out, overwrite, {"seeds": pictures.seeds, "psi": psi})

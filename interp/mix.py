@@ -20,7 +20,7 @@ from stylegan_jax.layers import Weights
 from stylegan_jax.names import is_buffer, layout_of, resolution_of
 
 
-def mix_leaves(base: ArrayLike, others: Sequence[ArrayLike], alphas: Float[Array, " k"]) -> Array:
+def mix_leaves(base: ArrayLike, others: Sequence[ArrayLike], alphas: Float[Any, " k"]) -> Array:
     """Mixes one tensor of the base with the same tensor of `k` others.
 
     Bit-equal to a model whose share is 1 while the others' are 0, whatever they hold (−0.0, 1e-40, inf, NaN); a share
@@ -59,7 +59,7 @@ def _plain(alphas: Array, base: Array, *others: Array) -> Array:
 
 
 @jax.jit
-def mix_trees(base: Weights, others: Sequence[Weights], alphas: Mapping[str, Float[Array, " k"]]) -> dict[str, Array]:
+def mix_trees(base: Weights, others: Sequence[Weights], alphas: Mapping[str, Float[Any, " k"]]) -> dict[str, Array]:
     """Mixes the tensors named by `alphas`, each with its own α per transfer model; pure, and α is data.
 
     Compiled once for a set of names and shapes: neither α nor a schedule nor r_swap recompiles. Raises KeyError where
@@ -104,11 +104,11 @@ def plan_blend(
     resolutions = configs[0].generator.resolutions
     sources = resolve_sources(schedules, mapping, noise, w_avg)
     fixed = sources.shares(len(schedules))
+    _check_w_avg(configs, labels, fixed["w_avg"])
     check_blendable(configs, labels, networks, mixes_mapping=not is_hard(fixed["mapping"]))
     for schedule in schedules:
         schedule.check(resolutions)
     origin = {field: _origin(shares) for field, shares in fixed.items()}
-    _check_w_avg(configs, labels, fixed["w_avg"])
     config = merged_config(configs, networks, mapping=origin["mapping"], w_avg=origin["w_avg"])
     shares = {n: alpha_table(layout_of(config, n), schedules, sources, kinds) for n in networks}
     notes = resolved_differences(configs, labels, config) + _extrapolation(shares)
@@ -215,5 +215,6 @@ def _lineage(
         "w_avg": plan.sources.w_avg,
         "kinds": [kind.text for kind in options.get("kinds", ())],
         "networks": list(options.get("networks", ("G_ema",))),
+        "notes": plan.notes,
     }
     return {"source": "blend", "recipe": recipe, "parents": [model.lineage for model in models]}

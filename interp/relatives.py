@@ -55,7 +55,7 @@ def _culprits(base: ModelConfig, other: ModelConfig, network: str, mixes_mapping
     ]
     here, there = layout_of(base, network), layout_of(other, network)
     for name in {**here, **there}:
-        mixed = mixes_mapping or not name.startswith("mapping.") or network == "D"
+        mixed = network == "D" or not name.startswith("mapping.") or (mixes_mapping and name != "mapping.w_avg")
         if mixed and here.get(name) != there.get(name):
             prefix = "" if network == "G_ema" else f"{network}."
             lines.append(f"{prefix}{name}: {here.get(name, 'absent')} vs {there.get(name, 'absent')}")

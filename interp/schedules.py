@@ -60,7 +60,8 @@ class Schedule:
     @property
     def option(self) -> str:
         """The command-line option that makes this schedule."""
-        return f"--{self.text.partition('=')[0]}"
+        name = self.text.partition("=")[0]
+        return "--swap" if name == "pinkney" else f"--{name}"
 
 
 def swap(resolution: int, *, level: Literal[0, 1] = 0) -> Schedule:
