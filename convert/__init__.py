@@ -1,72 +1,7 @@
 """Reads and writes the model files people have; the kind of a file is told by its content."""
 
-import hashlib
-import mmap
-from collections.abc import Sequence
-from io import BufferedReader
-from pathlib import Path
-from typing import Any
-
-from convert import kinds, official, state_dict, unpickle
-from convert.assembly import Found, assemble
 from convert.kinds import sniff
-from stylegan_jax import checkpoint, safetensors
-from stylegan_jax.checkpoint import Model
-from stylegan_jax.errors import InputError
+from convert.reading import read
+from convert.writing import write
 
 __all__ = ["read", "sniff", "write"]
-_READERS = (official, state_dict)
-
-
-def read(path: str | Path, *, networks: Sequence[str] | None = None) -> Model:
-    """The model in any supported file or folder, or only the named `networks` of it.
-
-    Nothing in the file is executed. The model's `lineage` says source, SHA-256 and format. Raises InputError, in one
-    line that says what the file is instead, for anything that is no complete StyleGAN2 model.
-    """
-    try:
-        kind = sniff(path)
-        if kind == kinds.OURS:
-            return checkpoint.load(path, networks=networks)
-        with open(path, "rb") as file:
-            found, size = _find(kind, file, Path(path))
-            model = assemble(found, networks, file_size=size)
-            lineage = {"source": Path(path).name, "sha256": _sha256(file), **model.lineage}
-        return Model(model.config, model.networks, lineage)
-    except InputError as error:
-        if error.file is None:
-            error.file = path
-        raise
-
-
-def write(model: Model, path: str | Path, *, overwrite: bool = False) -> Path:
-    """Writes a model in the form of the suffix and returns its absolute path.
-
-    `.pkl` is a stylegan2-ada-pytorch pickle, `.safetensors` one file of ours, anything else an Orbax directory. Raises
-    InputError if `path` exists (unless `overwrite`), OSError if the disk is full or unwritable.
-    """
-    save = official.write if Path(path).suffix == ".pkl" else checkpoint.save
-    return save(model, path, overwrite=overwrite)
-
-
-def _find(kind: str, file: BufferedReader, path: Path) -> tuple[Found, int]:
-    """The networks in an open file, as views of it, and the file's size."""
-    if kind == kinds.SAFETENSORS:
-        header = safetensors.read_header(path)
-        tree: Any = safetensors.read(path, header, header.entries)
-        return _recognise(tree), path.stat().st_size
-    data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))  # unmapped with the last view of it
-    tree = unpickle.load(data, file if kind == kinds.TORCH_ZIP else None)
-    return _recognise(tree), len(data)
-
-
-def _recognise(tree: Any) -> Found:
-    for reader in _READERS:
-        if reader.matches(tree):
-            return reader.find(tree)
-    raise kinds.unknown_tree(tree)
-
-
-def _sha256(file: BufferedReader) -> str:
-    file.seek(0)
-    return hashlib.file_digest(file, "sha256").hexdigest()
