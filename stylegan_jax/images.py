@@ -43,14 +43,15 @@ def grid(images: UInt8[np.ndarray, "n h w c"], columns: int | None = None) -> UI
     n, height, width, channels = images.shape
     columns = columns or math.ceil(math.sqrt(n))
     rows = -(-n // columns)
-    _check_size(columns * width, rows * height)
+    check_size(columns * width, rows * height)
     tiles = np.zeros((rows * columns, height, width, channels), np.uint8)
     tiles[:n] = images
     tiles = tiles.reshape(rows, columns, height, width, channels).swapaxes(1, 2)
     return tiles.reshape(rows * height, columns * width, channels)
 
 
-def _check_size(width: int, height: int) -> None:
+def check_size(width: int, height: int) -> None:
+    """Raises InputError if a sheet of that many pixels is too large for an image file."""
     if max(width, height) > LARGEST_SIDE:
         raise InputError(f"a sheet of {width}×{height} pixels is too large for an image file", "use fewer images")
 
@@ -76,7 +77,7 @@ def sheet(
     across, down = (side + _GAP for side in cells[0][0].size)
     width, height = left + max(map(len, cells)) * across, top + len(cells) * down
     width = max(width, _width(_plain(title)) + 12)
-    _check_size(width, height)
+    check_size(width, height)
     canvas = Image.new("RGB", (width, height), "white")
     draw = ImageDraw.Draw(canvas)
     draw.text((6, 6), _plain(title), "black", _font())

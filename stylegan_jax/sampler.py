@@ -13,12 +13,14 @@ from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float, UInt8
 
-from stylegan_jax import latents
+from stylegan_jax import images, latents
 from stylegan_jax.checkpoint import Model
 from stylegan_jax.config import GeneratorConfig
 from stylegan_jax.errors import InputError
 from stylegan_jax.generator import generator
 from stylegan_jax.layers import Weights
+
+Device = Any  # jax.Device, which is no type to a type checker
 
 NoiseMode = Literal["const", "random", "none"]
 Parallel = Literal["shard_map", "pmap"]
@@ -39,7 +41,7 @@ class Batching:
     """
 
     batch: int
-    devices: tuple[jax.Device, ...]
+    devices: tuple[Device, ...]
     parallel: Parallel = "shard_map"
     noise: NoiseMode = "const"
     dtype: Precision = "float32"
@@ -55,7 +57,7 @@ def batching(
     n: int,
     *,
     batch: int | None = None,
-    devices: int | Sequence[jax.Device] | None = None,
+    devices: int | Sequence[Device] | None = None,
     parallel: Parallel = "shard_map",
     noise: NoiseMode = "const",
     dtype: Precision = "float32",
@@ -72,7 +74,7 @@ def batching(
     return Batching(batch=batch, devices=_devices(devices), parallel=parallel, noise=noise, dtype=dtype)
 
 
-def _devices(wanted: int | Sequence[jax.Device] | None) -> tuple[jax.Device, ...]:
+def _devices(wanted: int | Sequence[Device] | None) -> tuple[Device, ...]:
     if wanted is None or isinstance(wanted, int):
         local = jax.local_devices()
         if wanted is not None and not 1 <= wanted <= len(local):
@@ -200,16 +202,12 @@ def _chunks(items: Iterable[int], size: int) -> Iterator[list[int]]:
         yield chunk
 
 
-def to_uint8(img: Float[Array, "n h w c"]) -> UInt8[Array, "n h w c"]:
-    """Official pixels: x·127.5 + 128, clipped to [0, 255], then truncated."""
-    return jnp.clip(img * 127.5 + 128, 0, 255).astype(jnp.uint8)
-
-
 @functools.lru_cache(maxsize=32)
 def _mapping_program(config: GeneratorConfig, how: Batching, cutoff: int | None) -> Callable[..., Array]:
     def run(weights: Weights, z: Array, c: Array, psi: Array) -> Array:
-        ws = latents.broadcast(generator(config, weights).mapping(z, c), config.num_ws)
-        return latents.truncate(ws, weights["mapping.w_avg"], psi, cutoff) if "mapping.w_avg" in weights else ws
+        mapping = generator(config, weights).mapping
+        ws = latents.broadcast(mapping(z, c), config.num_ws)
+        return ws if config.w_avg_beta is None else latents.truncate(ws, mapping.w_avg[...], psi, cutoff)
 
     return _parallel(run, how, split=(False, True, True, False))
 
@@ -218,7 +216,7 @@ def _mapping_program(config: GeneratorConfig, how: Batching, cutoff: int | None)
 def _synthesis_program(config: GeneratorConfig, how: Batching) -> Callable[..., Array]:
     def run(weights: Weights, ws: Array, seeds: Array) -> Array:
         noise = jax.vmap(jax.random.key)(seeds) if how.noise == "random" else how.noise
-        return to_uint8(generator(config, weights).synthesis(ws, noise=noise, dtype=jnp.dtype(how.dtype)))
+        return images.to_uint8(generator(config, weights).synthesis(ws, noise=noise, dtype=jnp.dtype(how.dtype)))
 
     return _parallel(run, how, split=(False, True, True))
 

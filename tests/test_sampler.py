@@ -139,7 +139,7 @@ def test_pixels_equal_the_official_ones(official):
 
 def test_style_mixing_equals_the_official_grid(official):
     stored = load_npz("misc/seeds_mixing.npz")
-    seeds = [*stored["mix_rows"], *stored["mix_cols"]]
+    seeds = [*stored["mix_rows"].tolist(), *stored["mix_cols"].tolist()]
     ws = sampler.map_seeds(official, seeds, truncation_psi=float(stored["mix_psi"]))
     mixed = mix_styles(ws[:2], ws[2:], stored["mix_styles"].tolist())
     found = np.concatenate(list(sampler.sample_ws(official, mixed.reshape(4, *mixed.shape[2:]))))
