@@ -27,6 +27,6 @@ environment() {
   fi
   echo "making $folder with $("$python" --version) (a minute or two, once)"
   [ -x "$folder/bin/python" ] || "$python" -m venv "$folder"
-  "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --editable ".$extras"
+  "$folder/bin/python" -m pip install -qq --disable-pip-version-check --editable ".$extras"
   echo "$wanted" >>"$folder/installed"
 }
