@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+import stylegan_jax
 from stylegan_jax import doors
 from stylegan_jax.errors import InputError
 
@@ -149,26 +150,21 @@ def _flag(name: str) -> str:
 
 
 def _pair(base: str | None, transfer: str | None) -> list[str]:
-    shipped = Path(doors.__file__).parent / "models"
-    paths = [base or "portraits", transfer or "toons"]
-    absent = [
-        f"--{role}"
-        for role, given, path in zip(("base", "transfer"), (base, transfer), paths, strict=True)
-        if not given and not (shipped / f"{path}.safetensors").is_file()
-    ]
+    shipped = stylegan_jax.shipped_models()
+    named = {"--base": base or "portraits", "--transfer": transfer or "toons"}
+    given = {"--base": base, "--transfer": transfer}
+    absent = [flag for flag, name in named.items() if not given[flag] and name not in shipped]
     if absent:
         raise InputError("no model named, and none ships with this version", f"pass {' and '.join(absent)} MODEL")
-    return paths
+    return list(named.values())
 
 
 def _read_all(paths: list[str]) -> "list[Model]":
-    import convert
-
     models = []
     for path in paths:
-        model = convert.read(path, networks=("G_ema",))
+        model = stylegan_jax.load(path, networks=("G_ema",))
         models.append(dataclasses.replace(model, lineage={**model.lineage, "source": Path(path).name}))
-    if len({os.path.realpath(path) for path in paths}) < len(paths) or _sha(models[0]) == _sha(models[1]) is not None:
+    if len({os.path.realpath(path) for path in paths}) < len(paths):
         raise InputError("is both base and transfer", "pass two different models", file=paths[0])
     return models
 
@@ -238,11 +234,10 @@ def _draw(
 def _write(
     mixed: "Model", picture: Any, model_out: Path | None, sheet_out: Path, overwrite: bool, shown: dict[str, Any]
 ) -> None:
-    from stylegan_jax import checkpoint
     from stylegan_jax.images import write_png
 
     if model_out is not None:
-        checkpoint.save(mixed, model_out, overwrite=overwrite)
+        stylegan_jax.save(mixed, model_out, overwrite=overwrite)
     write_png(sheet_out, picture, {**mixed.lineage, **shown}, overwrite=overwrite)
     print(f"wrote {f'{model_out} and ' if model_out else ''}{sheet_out}")
 

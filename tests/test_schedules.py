@@ -68,7 +68,8 @@ def test_smooth_is_a_half_half_an_octave_above_its_resolution():
 def test_smooth_approaches_the_hard_swap_and_is_it_at_width_0(resolution):
     hard = by_resolution(swap(resolution))
     assert by_resolution(smooth(resolution, 0)) == hard
-    gaps = [max(abs(a - b) for a, b in zip(by_resolution(smooth(resolution, w)), hard)) for w in (1, 0.3, 0.1, 0.01)]
+    soft = [by_resolution(smooth(resolution, width)) for width in (1, 0.3, 0.1, 0.01)]
+    gaps = [max(abs(a - b) for a, b in zip(values, hard, strict=True)) for values in soft]
     assert gaps == sorted(gaps, reverse=True) and gaps[-1] < 1e-20
 
 
