@@ -134,8 +134,8 @@ def test_alpha_is_differentiable_through_the_generator():
         mixed = {**weights(base), **mix_trees(weights(base), [weights(transfer)], alphas)}
         return generator(config, mixed).synthesis(ws).mean()
 
-    slope = jax.grad(brightness)(jf32(0))
-    step = (brightness(jf32(1e-2)) - brightness(jf32(-1e-2))) / 2e-2
+    slope = jax.grad(brightness)(jnp.float32(0))
+    step = (brightness(jnp.float32(1e-2)) - brightness(jnp.float32(-1e-2))) / 2e-2
     assert slope == pytest.approx(float(step), rel=0.02)
 
 
