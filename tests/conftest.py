@@ -1,6 +1,7 @@
 """Eight CPU devices, true float32 products, a cache of our own, and strict dtypes where the array code is tested."""
 
 import os
+from collections import Counter
 
 import pytest
 
@@ -17,12 +18,11 @@ STRICT_DTYPES = {
     "test_ops",
     "test_generator",
     "test_discriminator",
-    "test_full_size",
+    "test_big",
     "test_latents",
     "test_sampler",
     "test_mix",
     "test_schedules",
-    "test_blend",
 }
 
 
@@ -32,3 +32,10 @@ def strict_dtype_promotion(request):
     strict = request.module.__name__.rsplit(".", 1)[-1] in STRICT_DTYPES
     with jax.numpy_dtype_promotion("strict" if strict else "standard"):
         yield
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Says once for each reason what was skipped."""
+    reasons = Counter(report.longrepr[2] for report in terminalreporter.stats.get("skipped", []))
+    for reason, count in reasons.items():
+        terminalreporter.write_line(f"{count} skipped: {reason.removeprefix('Skipped: ')}")
