@@ -169,9 +169,13 @@ def _read_orbax(path: Path, sums: Mapping[str, int], wanted: Collection[str]) ->
 
 
 def _write_orbax(path: Path, leaves: dict[str, np.ndarray]) -> None:
+    ocp = _orbax()
+    context = ocp.Context()
+    context.memory.deepcopy_host_arrays = False  # nothing changes them meanwhile
+    context.array.saving.use_compression = False  # weights hardly shrink, and it doubles time and memory
     try:
-        with _silent_absl():
-            _orbax().save(path, leaves)
+        with _silent_absl(), context:
+            ocp.save(path, leaves)
     except ValueError as error:  # TensorStore's form of a full disk
         if code := _OS_ERROR.search(str(error)):
             raise OSError(int(code[1]), os.strerror(int(code[1])), str(path)) from error
