@@ -230,6 +230,8 @@ GLOBALS: Mapping[tuple[str, str], Any] = {
     ("torch_utils.persistence", "_reconstruct_persistent_obj"): persistent_object,
     ("collections", "OrderedDict"): mapping,
     ("builtins", "set"): small_set,
+    ("__builtin__", "set"): small_set,
+    ("__builtin__", "bytes"): lambda: memoryview(b""),
     ("dnnlib.util", "EasyDict"): mapping,
     ("dnnlib", "EasyDict"): mapping,
     ("torch._utils", "_rebuild_tensor_v2"): tensor,

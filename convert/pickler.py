@@ -50,7 +50,7 @@ _FROM_BYTES = Global("torch.storage", "_load_from_bytes")
 class Pickler:
     """Writes one pickle to a file, straight from the arrays: each tensor's numbers are a torch stream within it."""
 
-    def __init__(self, file: BinaryIO, *, protocol: int = 3):
+    def __init__(self, file: BinaryIO | io.BytesIO, *, protocol: int = 3):
         self.file, self.protocol = file, protocol
         self.memo: dict[Any, int] = {}
         self.kept: list[Call] = []  # so that no id is used twice

@@ -3,7 +3,8 @@
 import zipfile
 import zlib
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from io import BufferedIOBase
+from typing import Any
 
 import numpy as np
 
@@ -83,7 +84,7 @@ def _fill(storages: dict[str, Storage], keys: Any, data: memoryview, position: i
         storage.data = data[begin:position]
 
 
-def load_zip(data: memoryview, file: BinaryIO, budget: Budget, *, names: Names = GLOBALS) -> Any:
+def load_zip(data: memoryview, file: BufferedIOBase, budget: Budget, *, names: Names = GLOBALS) -> Any:
     """The tree of a torch zip archive; `file` is the open file that `data` maps."""
     entries = dict(_entries(data, file))
     folder = _root(entries)
@@ -116,7 +117,7 @@ def _numbers(storage: Storage, entries: dict[str, memoryview], name: str) -> mem
     return entries[name]
 
 
-def _entries(data: memoryview, file: BinaryIO) -> Iterator[tuple[str, memoryview]]:
+def _entries(data: memoryview, file: BufferedIOBase) -> Iterator[tuple[str, memoryview]]:
     """Name and bytes of every file in the archive, checked: nothing compressed, no name twice, CRCs right."""
     _check_entry_count(data)
     try:

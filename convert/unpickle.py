@@ -1,13 +1,14 @@
 """Pickle bytes → an inert tree of dicts, lists and numpy arrays; nothing in the file is executed or imported."""
 
-from typing import Any, BinaryIO
+from io import BufferedIOBase
+from typing import Any
 
 from convert import torch_file
 from convert.inert import GLOBALS, Budget, Storage, refuse
 from convert.machine import Machine, Names
 
 
-def load(data: memoryview, file: BinaryIO | None = None) -> Any:
+def load(data: memoryview, file: BufferedIOBase | None = None) -> Any:
     """The tree of a pickle, of an older torch file, or (given its open `file`) of a torch zip archive.
 
     Arrays are views of `data`, which must outlive them. Objects of classes become `Instance`s: name and state. Raises
