@@ -1,8 +1,6 @@
-"""The door of `python -m interp.blend`: two models (or more) in, a blended model and a sheet of its images out."""
+"""The command `python -m interp.blend`: two models (or more) in, a blended model and a sheet of its images out."""
 
-import dataclasses
 import os
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,236 +8,161 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 import stylegan_jax
+from interp.options import Flat, Request, slug
 from stylegan_jax import doors
 from stylegan_jax.errors import InputError
 
 if TYPE_CHECKING:
-    from interp.schedules import Schedule
+    from interp.mix import Plan
+    from interp.recipes import Recipe
+    from interp.replay import Loaded
     from stylegan_jax.checkpoint import Model
-
-SHAPES = ("swap", "smooth", "linear", "cosine", "smoothstep", "band", "only", "alpha", "alpha_layers")
-Flat = tyro.conf.arg(name="")
-
-
-def _typed(metavar: str, name: str | None = None) -> Any:
-    """An option that may be left out, shown in the help by what is typed for it."""
-    return tyro.conf.arg(metavar=metavar, help_behavior_hint="", name=name)
-
-
-R = Annotated[str | None, _typed("R")]
-Span = Annotated[str | None, _typed("R1-R2")]
-Number = Annotated[str | None, _typed("NUMBER")]
-File = Annotated[str | None, _typed("MODEL")]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Shape:
-    """What α is in each layer: choose one."""
-
-    swap: R = None
-    """transfer up to and including this resolution, base above: the paper's layer swapping"""
-    smooth: R = None
-    """the same with a soft hand-over of --width octaves"""
-    linear: Span = None
-    """8-64: transfer up to 8, base from 64 on, linear in log2 of the resolution between"""
-    cosine: Span = None
-    """as --linear, eased by a cosine"""
-    smoothstep: Span = None
-    """as --linear, eased by 3t² − 2t³"""
-    band: Span = None
-    """64-256: transfer at these resolutions only"""
-    only: Annotated[str | None, _typed("R,…")] = None
-    """8,32: transfer at the chosen resolutions only"""
-    alpha: Annotated[str | None, _typed("NUMBER|TABLE")] = None
-    """one share of transfer for all layers, or "4=1 16=0.6 32=0" with the rest between"""
-    alpha_layers: Annotated[str | None, _typed("A0,A1,…")] = None
-    """one share for each w"""
-    preset: Annotated[str | None, _typed("NAME")] = None
-    """a schedule by name: ukiyo-e, toonify, gentle, texture, halfway"""
-    width: Number = None
-    """softness in octaves of --smooth (and of --swap with --compat pinkney)"""
-    level: Annotated[str | None, _typed("0|1")] = None
-    """1: hand over one layer later, conv0 of the next block still from transfer"""
-    invert: bool = False
-    """1 − α: structure from base, texture from transfer"""
-    compat: Annotated[str | None, _typed("pinkney")] = None
-    """pinkney: --swap with --level and --width as the 2020 script computed them"""
-
-    def schedule(self) -> "Schedule":
-        """The schedule asked for; InputError unless it is exactly one."""
-        from interp.schedule_text import parse
-
-        given = [name for name in (*SHAPES, "preset") if getattr(self, name) is not None]
-        if len(given) != 1:
-            what = f"{' and '.join(_flag(name) for name in given)}: one too many" if given else "no schedule"
-            raise InputError(what, "pass one, such as --swap 16")
-        name, value = given[0], getattr(self, given[0])
-        if self.compat not in (None, "pinkney"):
-            raise InputError(f"--compat {self.compat}: no such rule", "use pinkney")
-        if self.compat and name != "swap":
-            raise InputError("--compat pinkney goes with --swap", "pass --swap 16")
-        text = value if name == "preset" else f"{'pinkney' if self.compat else name.replace('_', '-')}={value}"
-        options = [f"{key}={getattr(self, key)}" for key in ("level", "width") if getattr(self, key) is not None]
-        return parse(":".join([text, *options, *(["invert"] if self.invert else [])]))
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Origins:
-    """Where the tensors come from that α does not reach."""
-
-    mapping: Annotated[str | None, _typed("base|transfer|NUMBER")] = None
-    """base, transfer or a share of transfer (default: the model with the largest share at 4×4)"""
-    noise: Annotated[str | None, _typed("base|transfer")] = None
-    """base or transfer, never averaged (default: likewise)"""
-    w_avg: Annotated[str | None, _typed("base|transfer|NUMBER")] = None
-    """base, transfer or a share (default: the mapping's)"""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Pictures:
-    """What the sheet shows."""
-
-    seeds: str = "0-7"
-    """one column for each"""
-    psi: str = "0.7"
-    """truncation towards each model's w_avg; 1 is none"""
-    class_: Annotated[str | None, _typed("N", "class")] = None
-    """of conditional models"""
-    same_w: bool = False
-    """one w, from the base's mapping, for all rows: shows the effect most clearly"""
 
 
 def blend(
-    base: File = None,
-    transfer: File = None,
-    shape: Annotated[Shape, Flat] = Shape(),
-    origins: Annotated[Origins, Flat] = Origins(),
-    pictures: Annotated[Pictures, Flat] = Pictures(),
-    out: Annotated[str | None, _typed("PATH")] = None,
+    request: Annotated[Request, Flat],
+    dry_run: bool = False,
+    out: Annotated[str | None, tyro.conf.arg(metavar="PATH", help_behavior_hint="")] = None,
+    sheet: bool = True,
     overwrite: bool = False,
 ) -> None:
-    """Blends two StyleGAN2 models layer by layer and shows what came out.
+    """Blends StyleGAN2 models layer by layer and shows what came out.
 
     python -m interp.blend --base ffhq.pkl --transfer toon.pkl --swap 16 --out blend.safetensors
 
+    python -m interp.blend --base ffhq.pkl --add toon.pkl:swap=16 --add metfaces.pkl:band=64-256
+
+    python -m interp.blend --recipe blend.png --out again.safetensors
+
     Args:
-      base: the model at α = 0: a file or folder of any kind, or the name of a model that ships with the package.
-      transfer: the model at α = 1.
-      out: .safetensors, .pkl, or a folder (Orbax); .png for the sheet alone. Default: ./BASE-x-TRANSFER-SCHEDULE.
+      request: what to blend.
+      dry_run: print where every tensor comes from; write nothing.
+      out: .safetensors, .pkl, or a folder (Orbax); .png for the sheet alone, .yaml for the recipe alone.
+        Default: ./BASE-x-TRANSFER-SCHEDULE.
+      sheet: draw no sheet.
       overwrite: replace what is there.
     """
-    schedule = shape.schedule()
-    seeds = doors.seeds(pictures.seeds)
-    psi = doors.number(pictures.psi, "--psi")
-    class_idx = None if pictures.class_ is None else doors.natural(pictures.class_, "--class")
-    paths = _pair(base, transfer)
-    model_out, sheet_out = _outputs(out, paths, schedule, overwrite)
-    models = _read_all(paths)
-    print(f"base {_provenance(models[0], paths[0])} × transfer {_provenance(models[1], paths[1])}")
+    recipe, beside = request.read()
+    if dry_run:
+        return _print_plan(recipe, beside)
+    places = _Places(recipe, out, sheet, overwrite)
 
-    from interp.mix import blend as blend_models
+    from interp.replay import read_models
 
-    mixed = blend_models(models[0], models[1], schedule, **dataclasses.asdict(origins))
-    _say_decisions(mixed, schedule)
-    picture = _draw([models[0], mixed, models[1]], paths, schedule, seeds, psi, class_idx, pictures.same_w)
-    _write(mixed, picture, model_out, sheet_out, overwrite, {"seeds": pictures.seeds, "psi": psi})
+    loaded = read_models(recipe, beside)
+    places.check_no_input([each.path for each in loaded])
+    print(" × ".join(_provenance(each, i) for i, each in enumerate(loaded)))
+    mixed, picture = _make(recipe, loaded, draw=places.sheet is not None)
+    places.write(mixed, picture)
 
 
-def _flag(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
+class _Places:
+    """Where the outputs go, checked before any work is done."""
+
+    def __init__(self, recipe: "Recipe", out: str | None, sheet: bool, overwrite: bool):
+        from stylegan_jax import outputs
+
+        place = Path(slug(recipe) if out is None else out)
+        suffix = place.suffix.lower()
+        stem = place.stem if suffix in (".safetensors", ".pkl", ".pt") else place.name
+        beside = place.with_name(f"{stem}.png") if sheet else None
+        self.model = None if suffix in (".png", ".yaml", ".yml") else place
+        self.recipe = place if suffix in (".yaml", ".yml") else None
+        self.sheet = place if suffix == ".png" else None if self.recipe else beside
+        self.overwrite = overwrite
+        for target in self.targets:
+            outputs.check_place(target, overwrite=overwrite)
+
+    @property
+    def targets(self) -> list[Path]:
+        """Everything that will be written."""
+        return [place for place in (self.model, self.sheet, self.recipe) if place is not None]
+
+    def check_no_input(self, inputs: list[Path | str]) -> None:
+        """Raises InputError if an output is one of the models to blend."""
+        used = {os.path.realpath(path) for path in inputs}
+        for target in self.targets:
+            if os.path.realpath(target) in used:
+                raise InputError("is one of the models to blend", "give the output another name", file=target)
+
+    def write(self, mixed: "Model", picture: Any) -> None:
+        """Writes model, sheet and recipe, each whole or not at all, and says where."""
+        from interp.recipes import from_json, to_yaml
+        from stylegan_jax import images, outputs
+
+        if self.model is not None:
+            stylegan_jax.save(mixed, self.model, overwrite=self.overwrite)
+        if self.sheet is not None:
+            images.write_png(self.sheet, picture, mixed.lineage, overwrite=self.overwrite)
+        if self.recipe is not None:
+            with outputs.new_file(self.recipe, overwrite=self.overwrite) as file:
+                file.write(to_yaml(from_json(mixed.lineage["recipe"])).encode())
+        print(f"wrote {' and '.join(map(str, self.targets))}")
 
 
-def _pair(base: str | None, transfer: str | None) -> list[str]:
-    shipped = stylegan_jax.shipped_models()
-    named = {"--base": base or "portraits", "--transfer": transfer or "toons"}
-    given = {"--base": base, "--transfer": transfer}
-    absent = [flag for flag, name in named.items() if not given[flag] and name not in shipped]
-    if absent:
-        raise InputError("no model named, and none ships with this version", f"pass {' and '.join(absent)} MODEL")
-    return list(named.values())
+def _make(recipe: "Recipe", loaded: "list[Loaded]", *, draw: bool) -> "tuple[Model, Any]":
+    """The blend, and its sheet if it is to be drawn: the models' own rows first, as the blend uses the models up."""
+    from tqdm import tqdm
+
+    from interp.replay import blend_recipe
+    from interp.sheets import View, blend_sheet
+
+    models = [each.model for each in loaded]
+    view = View(doors.seeds(recipe.seeds), recipe.psi, recipe.class_idx)
+    view.check(models)
+    view = view.with_ws_of(models[0]) if draw and recipe.same_w else view
+    with tqdm(total=len(models) + 1, desc="rows", disable=None if draw else True, delay=2, leave=False) as bar:
+        rows = []
+        for model in models if draw else []:
+            rows.append(view.row(model))
+            bar.update()
+        mixed = blend_recipe(recipe, loaded, consume=True)
+        _say_decisions(mixed)
+        picture = None
+        if draw:
+            rows.insert(1, view.row(mixed))
+            picture = blend_sheet(rows, view, [each.label for each in loaded], [s.text for s in recipe.schedules])
+    return mixed, picture
 
 
-def _read_all(paths: list[str]) -> "list[Model]":
-    models = []
-    for path in paths:
-        model = stylegan_jax.load(path, networks=("G_ema",))
-        models.append(dataclasses.replace(model, lineage={**model.lineage, "source": Path(path).name}))
-    if len({os.path.realpath(path) for path in paths}) < len(paths):
-        raise InputError("is both base and transfer", "pass two different models", file=paths[0])
-    return models
-
-
-def _sha(model: "Model") -> str | None:
-    return model.lineage.get("sha256")
-
-
-def _provenance(model: "Model", path: str) -> str:
+def _provenance(loaded: "Loaded", index: int) -> str:
     from interp.relatives import describe
 
-    facts = [os.path.abspath(path), describe(model.config.generator)]
-    if sha := _sha(model):
-        facts.append(f"sha256 {sha[:12]}")
-    return f"{Path(path).name} ({', '.join(facts)})"
+    origin = loaded.model.lineage.get("source")
+    facts = [os.path.abspath(loaded.path), describe(loaded.model.config.generator), f"sha256 {loaded.sha256[:12]}"]
+    facts += [f"from {origin}"] if origin and origin != loaded.label else []
+    return f"{'transfer' if index else 'base'} {loaded.label} ({', '.join(facts)})"
 
 
-def _outputs(out: str | None, paths: list[str], schedule: "Schedule", overwrite: bool) -> tuple[Path | None, Path]:
-    """Places of model and sheet, checked before any work is done."""
-    from stylegan_jax import outputs
-
-    slug = re.sub(r"[^\w.,]+", "-", schedule.text)
-    place = Path(out) if out is not None else Path(f"{Path(paths[0]).stem}-x-{Path(paths[1]).stem}-{slug}")
-    model_out = None if place.suffix.lower() == ".png" else place
-    sheet_out = place if model_out is None else place.with_name(f"{_stem(place)}.png")
-    for target in filter(None, (model_out, sheet_out)):
-        if os.path.realpath(target) in {os.path.realpath(path) for path in paths}:
-            raise InputError("is one of the models to blend", "give the output another name", file=target)
-        outputs.check_place(target, overwrite=overwrite)
-    return model_out, sheet_out
-
-
-def _stem(place: Path) -> str:
-    return place.stem if place.suffix in (".safetensors", ".pkl", ".pt") else place.name
-
-
-def _say_decisions(mixed: "Model", schedule: "Schedule") -> None:
+def _say_decisions(mixed: "Model") -> None:
     recipe = mixed.lineage["recipe"]
-    sources = ", ".join(f"{field} from {recipe[field]}" for field in ("mapping", "w_avg", "noise"))
-    print(f"{schedule.text}: {sources}")
-    if notes := recipe.get("notes"):
+    schedules = ", ".join(model["schedule"] for model in recipe["models"][1:])
+    print(f"{schedules}: {', '.join(f'{field} from {recipe[field]}' for field in ('mapping', 'w_avg', 'noise'))}")
+    if notes := mixed.lineage["notes"]:
         print(f"resolved: {'; '.join(notes)}")
 
 
-def _draw(
-    models: "list[Model]",
-    paths: list[str],
-    schedule: "Schedule",
-    seeds: list[int],
-    psi: float,
-    class_idx: int | None,
-    same_w: bool,
-) -> Any:
-    from interp.sheets import rows_of
-    from stylegan_jax.images import sheet
+def _print_plan(recipe: "Recipe", beside: Path | None) -> None:
+    """One line for each tensor: its name, and the share of every model in it."""
+    from interp.replay import plan_recipe
 
-    rows = rows_of(models, seeds, psi=psi, class_idx=class_idx, same_w=same_w)
-    names = [Path(path).stem for path in paths]
-    return sheet(
-        rows,
-        title=f"{schedule.text}   psi {psi:g}{'   one w' if same_w else ''}",
-        row_labels=[f"base {names[0]}", "blend", f"transfer {names[1]}"],
-        column_labels=[f"seed {seed}" for seed in seeds],
-    )
+    plan, labels = plan_recipe(recipe, beside)
+    print(f"{' × '.join(labels)}: {', '.join(schedule.text for schedule in recipe.schedules)}")
+    for line in _table(plan, labels):
+        print(line)
+    for note in plan.notes:
+        print(f"resolved: {note}")
 
 
-def _write(
-    mixed: "Model", picture: Any, model_out: Path | None, sheet_out: Path, overwrite: bool, shown: dict[str, Any]
-) -> None:
-    from stylegan_jax.images import write_png
-
-    if model_out is not None:
-        stylegan_jax.save(mixed, model_out, overwrite=overwrite)
-    write_png(sheet_out, picture, {**mixed.lineage, **shown}, overwrite=overwrite)
-    print(f"wrote {f'{model_out} and ' if model_out else ''}{sheet_out}")
+def _table(plan: "Plan", labels: list[str]) -> list[str]:
+    lines = []
+    for network, table in plan.shares.items():
+        prefix = "" if len(plan.shares) == 1 else f"{network}."
+        for name, alphas in table.items():
+            shares = [1 - sum(alphas), *alphas]
+            used = [f"{share:.4g} {label}" for share, label in zip(shares, labels, strict=True) if share != 0]
+            lines.append(f"{prefix + name:<42} {' + '.join(used)}")
+    return lines
 
 
 if __name__ == "__main__":

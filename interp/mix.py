@@ -11,6 +11,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 from interp.alphas import Kind, Shares, Sources, alpha_table, resolve_sources
+from interp.recipes import Ingredient, Recipe, networks_text
 from interp.relatives import check_blendable, merged_config, resolved_differences
 from interp.schedules import Schedule
 from stylegan_jax.checkpoint import Model
@@ -20,6 +21,7 @@ from stylegan_jax.layers import Weights
 from stylegan_jax.names import is_buffer, layout_of, resolution_of
 
 
+@jax.jit
 def mix_leaves(base: ArrayLike, others: Sequence[ArrayLike], alphas: Float[Any, " k"]) -> Array:
     """Mixes one tensor of the base with the same tensor of `k` others.
 
@@ -146,7 +148,14 @@ def blend(base: Model, transfer: Model, schedule: Schedule, **options: Any) -> M
     return blend_all(base, [(transfer, schedule)], **options)
 
 
-def blend_all(base: Model, additions: Sequence[tuple[Model, Schedule]], **options: Any) -> Model:
+def blend_all(
+    base: Model,
+    additions: Sequence[tuple[Model, Schedule]],
+    *,
+    labels: Sequence[str] | None = None,
+    consume: bool = False,
+    **options: Any,
+) -> Model:
     """Mixes any number of models into `base`: (1 − Σ α_k)·base + Σ α_k·p_k.
 
     Tensors that come whole from one model are that model's own arrays, untouched.
@@ -154,40 +163,47 @@ def blend_all(base: Model, additions: Sequence[tuple[Model, Schedule]], **option
     Args:
       base: the model at α = 0.
       additions: (model, schedule) for each transfer model.
+      labels: how messages name the models; by default after the files they come from.
+      consume: take the arrays out of the models as they are used, so that memory stays below that of three.
       **options: of `plan_blend`: mapping, noise, w_avg, kinds, networks.
 
     Raises:
       InputError: the models cannot be blended, or an option does not fit them.
     """
-    models = [base, *(model for model, _ in additions)]
-    labels = [label_of(model, i) for i, model in enumerate(models)]
+    models, schedules = [base, *(model for model, _ in additions)], [schedule for _, schedule in additions]
+    labels = labels or [_label(model, i) for i, model in enumerate(models)]
     networks = options.get("networks", ("G_ema",))
     _check_networks(models, labels, networks)
-    plan = plan_blend([m.config for m in models], labels, [schedule for _, schedule in additions], **options)
-    mixed = {n: apply_shares([model.networks[n] for model in models], plan.shares[n]) for n in networks}
-    return Model(plan.config, mixed, _lineage(models, labels, [s for _, s in additions], plan, options))
+    plan = plan_blend([model.config for model in models], labels, schedules, **options)
+    lineage = _lineage(models, labels, schedules, plan, options)
+    mixed = {n: apply_shares([m.networks[n] for m in models], plan.shares[n], consume=consume) for n in networks}
+    return Model(plan.config, mixed, lineage)
 
 
-def apply_shares(trees: Sequence[Mapping[str, np.ndarray]], shares: Mapping[str, Shares]) -> dict[str, np.ndarray]:
+def apply_shares(
+    trees: Sequence[dict[str, np.ndarray]], shares: Mapping[str, Shares], *, consume: bool = False
+) -> dict[str, np.ndarray]:
     """One network's tensors by their shares; `trees` are the base's tensors, then each transfer model's.
 
-    What is whole passes through untouched. If anything is mixed, all trainable tensors of the synthesis go through
-    one compiled program, so that another schedule does not compile again.
+    What is whole passes through untouched. If anything is mixed, every trained tensor of the synthesis goes through
+    the compiled mixer, so that another schedule meets no new shape.
     """
-    whole = {name: trees[_origin(alphas)][name] for name, alphas in shares.items() if is_hard(alphas)}
-    if len(whole) == len(shares):
-        return whole
-    alphas = {name: np.asarray(shares[name], np.float32) for name in shares if _trained(name) or name not in whole}
-    base, *others = ({name: tree[name] for name in alphas} for tree in trees)
-    mixed = mix_trees(base, others, alphas)
-    return {name: whole[name] if name in whole else np.asarray(mixed[name]) for name in shares}
+    soft = not all(is_hard(alphas) for alphas in shares.values())
+    mixed = {}
+    for name, alphas in shares.items():
+        leaves: list[Any] = [tree.pop(name, None) if consume else tree.get(name) for tree in trees]
+        result = None
+        if soft and (_trained(name) or not is_hard(alphas)):
+            result = mix_leaves(leaves[0], leaves[1:], np.array(alphas, np.float32))
+        mixed[name] = leaves[_origin(alphas)] if is_hard(alphas) else np.asarray(result)
+    return mixed
 
 
 def _trained(name: str) -> bool:
     return resolution_of(name) is not None and not is_buffer(name)
 
 
-def label_of(model: Model, index: int) -> str:
+def _label(model: Model, index: int) -> str:
     """How messages name a model: its file, else its role."""
     return str(model.lineage.get("source") or ("base" if index == 0 else "transfer"))
 
@@ -208,13 +224,17 @@ def _lineage(
     options: Mapping[str, Any],
 ) -> dict[str, Any]:
     texts = [None, *(schedule.text for schedule in schedules)]
-    recipe = {
-        "models": [{"name": label, "schedule": text} for label, text in zip(labels, texts, strict=True)],
-        "mapping": plan.sources.mapping,
-        "noise": plan.sources.noise,
-        "w_avg": plan.sources.w_avg,
-        "kinds": [kind.text for kind in options.get("kinds", ())],
-        "networks": list(options.get("networks", ("G_ema",))),
-        "notes": plan.notes,
-    }
-    return {"source": "blend", "recipe": recipe, "parents": [model.lineage for model in models]}
+    ingredients = tuple(
+        Ingredient(path=label, sha256=model.lineage.get("sha256"), schedule=text)
+        for model, label, text in zip(models, labels, texts, strict=True)
+    )
+    recipe = Recipe(
+        models=ingredients,
+        mapping=plan.sources.mapping,
+        noise=plan.sources.noise,
+        w_avg=plan.sources.w_avg,
+        kinds=tuple(kind.text for kind in options.get("kinds", ())),
+        networks=networks_text(options.get("networks", ("G_ema",))),
+    )
+    parents = [model.lineage for model in models]
+    return {"source": "blend", "recipe": recipe.to_json(), "notes": plan.notes, "parents": parents}

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
+from convert.description import official_name
 from stylegan_jax.config import DiscriminatorConfig, GeneratorConfig, ModelConfig
 from stylegan_jax.errors import InputError
 from stylegan_jax.names import layout_of
@@ -67,12 +68,10 @@ def _get(config: GeneratorConfig | DiscriminatorConfig, field: str) -> Any:
 
 
 def describe(config: GeneratorConfig) -> str:
-    """A generator's size in the official words: `config-f at 1024×1024 (channel_base 32768)`."""
-    size = f"{config.img_resolution}×{config.img_resolution}"
-    if config.channel_table is not None:
-        return f"{config.architecture} at {size} with channels {', '.join(map(str, config.channel_table))}"
-    word = {32768: "config-f", 16384: "config-e"}.get(config.channel_base, "of its own width")
-    return f"{word} at {size} (channel_base {config.channel_base})"
+    """A generator's width and size in the official words: `config-f at 1024×1024 (channel_base 32768)`."""
+    word = official_name(config).split(" (")[0]
+    size = f"{word} at {config.img_resolution}×{config.img_resolution}"
+    return size if config.channel_table is not None else f"{size} (channel_base {config.channel_base})"
 
 
 def merged_config(configs: Sequence[ModelConfig], networks: Sequence[str], *, mapping: int, w_avg: int) -> ModelConfig:

@@ -97,6 +97,10 @@ _READERS: dict[str, Callable[[str, dict[str, str]], Schedule]] = {
 }
 
 
+STARTS = (*_READERS, *PRESETS)
+"""What a schedule's text begins with."""
+
+
 def _resolution(option: str, text: str) -> int:
     try:
         return int(text)

@@ -1,45 +1,66 @@
 """Pictures of a blend: the same seeds through every model, one row for each."""
 
+import dataclasses
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 
 from stylegan_jax.checkpoint import Model
 from stylegan_jax.errors import InputError
+from stylegan_jax.images import sheet
 from stylegan_jax.sampler import map_seeds, sample, sample_ws
 
 Row = UInt8[np.ndarray, "n h w c"]
 
 
-def rows_of(
-    models: Sequence[Model],
-    seeds: Sequence[int],
-    *,
-    psi: float = 0.7,
-    class_idx: int | None = None,
-    same_w: bool = False,
-) -> list[Row]:
-    """The images of `seeds` by each model, truncated by its own `w_avg`.
+@dataclasses.dataclass(frozen=True, eq=False)
+class View:
+    """What a sheet shows of every model.
 
-    Args:
-      models: the base first.
+    Attributes:
+      seeds: one column for each.
+      psi: truncation towards each model's own `w_avg`.
       class_idx: for those of the models that are conditional.
-      same_w: feed the w of the base's mapping to all models.
-
-    Raises:
-      InputError: a class that no model takes, or none where one needs it.
+      ws: fed to all models instead of the w of their own mappings.
     """
-    if class_idx is not None and all(model.config.generator.c_dim == 0 for model in models):
-        raise InputError(f"--class {class_idx}: none of the models is conditional", "leave it away")
-    if same_w:
-        ws = map_seeds(models[0], seeds, truncation_psi=psi, class_idx=_class(models[0], class_idx))
-        return [np.concatenate(list(sample_ws(model, ws))) for model in models]
-    return [
-        np.concatenate(list(sample(model, seeds, truncation_psi=psi, class_idx=_class(model, class_idx))))
-        for model in models
-    ]
+
+    seeds: Sequence[int]
+    psi: float = 0.7
+    class_idx: int | None = None
+    ws: Float[np.ndarray, "n l d"] | None = None
+
+    def with_ws_of(self, model: Model) -> "View":
+        """The same seeds through one model's mapping, for all models: shows the effect of a blend most clearly."""
+        ws = map_seeds(model, self.seeds, truncation_psi=self.psi, class_idx=self._class(model))
+        return dataclasses.replace(self, ws=ws)
+
+    def row(self, model: Model) -> Row:
+        """The images of one model; InputError where a conditional one gets no class."""
+        if self.ws is not None:
+            return np.concatenate(list(sample_ws(model, self.ws)))
+        return np.concatenate(list(sample(model, self.seeds, truncation_psi=self.psi, class_idx=self._class(model))))
+
+    def check(self, models: Sequence[Model]) -> None:
+        """Raises InputError for a class that none of the models takes."""
+        if self.class_idx is not None and all(model.config.generator.c_dim == 0 for model in models):
+            raise InputError(f"--class {self.class_idx}: none of the models is conditional", "leave it away")
+
+    def _class(self, model: Model) -> int | None:
+        return self.class_idx if model.config.generator.c_dim > 0 else None
 
 
-def _class(model: Model, class_idx: int | None) -> int | None:
-    return class_idx if model.config.generator.c_dim > 0 else None
+def blend_sheet(
+    rows: Sequence[Row], view: View, labels: Sequence[str], schedules: Sequence[str]
+) -> UInt8[np.ndarray, "H W 3"]:
+    """A labelled sheet: base, blend and transfer models in rows, seeds in columns."""
+    names = [Path(label).stem for label in labels]
+    title = f"{names[0]} x " + " x ".join(f"{n} {s}" for n, s in zip(names[1:], schedules, strict=True))
+    shown = f"psi {view.psi:g}" + (", one w for all rows" if view.ws is not None else "")
+    return sheet(
+        rows,
+        title=f"{title}   ({shown})",
+        row_labels=[f"base {names[0]}", "blend", *(f"transfer {name}" for name in names[1:])],
+        column_labels=[f"seed {seed}" for seed in view.seeds],
+    )

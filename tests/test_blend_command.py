@@ -8,9 +8,11 @@ from PIL import Image
 
 import stylegan_jax as sj
 from interp.blend import blend as door
-from interp.mix import blend
-from interp.schedules import inverted, smooth, swap
-from stylegan_jax import doors, images
+from interp.mix import blend, blend_all
+from interp.schedules import inverted, only, smooth, swap
+from interp.sheets import View
+from stylegan_jax import doors, images, names, safetensors
+from stylegan_jax.sampler import map_seeds, sample_ws
 from tests.golden_data import ROOT, golden
 from tests.tiny_models import tiny_model
 
@@ -106,20 +108,17 @@ def test_the_sheet_has_a_row_for_each_model_a_column_for_each_seed_and_says_what
         width, height = picture.size
     assert width > 4 * 128 and height > 3 * 128  # 16-pixel cells are enlarged to 128
     made_by = images.made_by("sheet.png")
-    assert made_by["recipe"]["models"][1]["schedule"] == "swap=8" and made_by["seeds"] == "0-2,7"
-    assert made_by["psi"] == 0.7
+    assert made_by["recipe"]["models"][1]["schedule"] == "swap=8"
+    assert (made_by["recipe"]["seeds"], made_by["recipe"]["psi"]) == ("0-2,7", 0.7)
 
 
 def test_the_same_w_feeds_all_rows(folder):
-    from interp.sheets import rows_of
-    from stylegan_jax.sampler import map_seeds, sample_ws
-
-    models = [sj.load(BASE), sj.load(TRANSFER)]
-    rows = rows_of(models, [0, 5], psi=0.5, same_w=True)
-    ws = map_seeds(models[0], [0, 5], truncation_psi=0.5)
-    for model, row in zip(models, rows, strict=True):
-        np.testing.assert_array_equal(row, next(sample_ws(model, ws)))
+    base, transfer = sj.load(BASE), sj.load(TRANSFER)
+    view = View([0, 5], psi=0.5).with_ws_of(base)
+    ws = map_seeds(base, [0, 5], truncation_psi=0.5)
+    np.testing.assert_array_equal(view.row(transfer), next(sample_ws(transfer, ws)))
     assert run(*PAIR, "--swap", "8", "--same-w", "--out", "sheet.png") == 0
+    assert images.made_by("sheet.png")["recipe"]["same_w"] is True
 
 
 def test_a_class_goes_to_the_conditional_models_only(folder):
@@ -142,6 +141,54 @@ def test_extrapolation_is_allowed_but_said(folder, capsys):
     assert "extrapolates" in capsys.readouterr().out
 
 
+def test_further_models_are_added_with_their_own_schedules(folder):
+    sj.save(tiny_model(3), "metfaces.safetensors")
+    added = ("--add", "toon.safetensors:swap=8", "--add", "metfaces.safetensors:only=16")
+    assert run("--base", BASE, *added, "--seeds", "0", "--out", "mixed.safetensors") == 0
+    both = [(sj.load(TRANSFER), swap(8)), (sj.load("metfaces.safetensors"), only(16))]
+    assert_same_tensors(sj.load("mixed.safetensors"), blend_all(sj.load(BASE), both))
+    short = ("--transfer", TRANSFER, "--swap", "8", "--add", "metfaces.safetensors:only=16")
+    assert run("--base", BASE, *short, "--seeds", "0", "--out", "again.safetensors") == 0
+    assert (folder / "again.safetensors").read_bytes() == (folder / "mixed.safetensors").read_bytes()
+
+
+def test_kinds_are_kept_fixed_or_scaled(folder):
+    options = ("--keep", "affine", "--kind", "torgb=x0.5", "--keep", "const")
+    assert run(*PAIR, "--alpha", "1", *options, "--no-sheet", "--out", "mixed.safetensors") == 0
+    mixed, base, transfer = (sj.load(name).networks["G_ema"] for name in ("mixed.safetensors", BASE, TRANSFER))
+    for name in ("synthesis.b4.const", "synthesis.b8.conv0.affine.weight"):
+        np.testing.assert_array_equal(mixed[name], base[name])
+    np.testing.assert_array_equal(mixed["synthesis.b8.conv0.weight"], transfer["synthesis.b8.conv0.weight"])
+    name = "synthesis.b8.torgb.bias"
+    np.testing.assert_allclose(mixed[name], (base[name] + transfer[name]) / 2, rtol=1e-6)
+
+
+def test_all_networks_are_blended_on_request(folder):
+    for seed, name in enumerate(("g.safetensors", "h.safetensors")):
+        sj.save(tiny_model(10 * seed, discriminator=True), name)
+    pair = ("--base", "g.safetensors", "--transfer", "h.safetensors", "--swap", "8", "--no-sheet")
+    assert run(*pair, "--networks", "all", "--out", "all.safetensors") == 0
+    assert set(sj.load("all.safetensors").networks) == {"G", "D", "G_ema"}
+    assert run(*pair, "--out", "one.safetensors") == 0
+    assert set(sj.load("one.safetensors").networks) == {"G_ema"}
+
+
+def test_without_a_sheet_only_the_model_is_written(folder):
+    assert run(*PAIR, "--swap", "8", "--no-sheet", "--out", "mixed.safetensors") == 0
+    assert names_in(folder) == {"mixed.safetensors"}
+
+
+def test_a_dry_run_reads_only_headers_and_says_where_every_tensor_comes_from(folder, capsys, monkeypatch):
+    monkeypatch.setattr(safetensors, "read", lambda *_: pytest.fail("read the tensors"))
+    assert run(*PAIR, "--alpha", "4=1 8=0.25 16=0", "--dry-run") == 0
+    lines = capsys.readouterr().out.splitlines()
+    shown = {line.split()[0]: " ".join(line.split()[1:]) for line in lines[1:]}
+    assert shown["synthesis.b4.const"] == shown["mapping.w_avg"] == "1 toon.safetensors"
+    assert shown["synthesis.b8.conv1.weight"] == "0.75 ffhq.safetensors + 0.25 toon.safetensors"
+    assert shown["synthesis.b16.torgb.bias"] == "1 ffhq.safetensors"
+    assert len(shown) == len(names.layout_of(tiny_model().config, "G_ema")) and names_in(folder) == set()
+
+
 BAD = {
     "--swap 24: not a resolution of this model — use 4, 8, 16": (*PAIR, "--swap", "24"),
     "--swap 3: not a resolution of this model — use 4, 8, 16": (*PAIR, "--swap", "3"),
@@ -158,11 +205,21 @@ BAD = {
     "--mapping toon: not a source": (*PAIR, "--swap", "8", "--mapping", "toon"),
     "--noise 0.5: not a source": (*PAIR, "--swap", "8", "--noise", "0.5"),
     "--compat pinkney goes with --swap": (*PAIR, "--band", "4-8", "--compat", "pinkney"),
+    "--add toon.safetensors: no schedule": ("--base", BASE, "--add", TRANSFER),
+    "--swap x: not a resolution": ("--base", BASE, "--add", "gone:swap=x"),
+    "--kind ears=0: 'ears' is no kind of tensor": (*PAIR, "--swap", "8", "--keep", "ears"),
+    "--networks H: no network H": (*PAIR, "--swap", "8", "--networks", "H"),
+    "ffhq.safetensors: holds G_ema, not G, D": (*PAIR, "--swap", "8", "--networks", "all"),
+    "--recipe goes with no other schedule": (*PAIR, "--swap", "8", "--recipe", "x.yaml"),
+    "x.yaml: no such file": ("--recipe", "x.yaml"),
+    "ffhq.safetensors: carries no recipe": ("--recipe", BASE),
     "--class 1: none of the models is conditional": (*PAIR, "--swap", "8", "--class", "1"),
     "--seeds 5-1: ends before it begins": (*PAIR[:4], "--swap", "8", "--seeds", "5-1"),
     "--psi nan: must be a finite number": (*PAIR, "--swap", "8", "--psi", "nan"),
     "gone.pkl: no such file": ("--base", "gone.pkl", "--transfer", TRANSFER, "--swap", "8"),
-    "./toon.safetensors: is both base and transfer": ("--base", f"./{TRANSFER}", "--transfer", TRANSFER, "--swap", "8"),
+    "toon.safetensors: holds the same weights as toon.safetensors": (
+        *("--base", f"./{TRANSFER}", "--transfer", TRANSFER, "--swap", "8"),
+    ),
     "toon.safetensors: is one of the models to blend": (*PAIR, "--swap", "8", "--out", TRANSFER, "--overwrite"),
     "none/mixed: its folder does not exist": (*PAIR, "--swap", "8", "--out", "none/mixed"),
     "toon.safetensors/mixed: its folder does not exist": (*PAIR, "--swap", "8", "--out", f"{TRANSFER}/mixed"),
@@ -207,7 +264,7 @@ def test_with_no_models_named_and_none_shipped_it_says_what_to_pass(folder, caps
     monkeypatch.setattr(sj, "shipped_models", dict)
     assert run("--swap", "16") == 2
     assert capsys.readouterr().err == (
-        "error: no model named, and none ships with this version — pass --base and --transfer MODEL\n"
+        "error: no model named, and none ships with this version — pass --base MODEL --transfer MODEL\n"
     )
 
 

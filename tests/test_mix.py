@@ -114,12 +114,20 @@ def test_the_core_compiles_once_for_every_alpha_schedule_and_r_swap(base, transf
     assert len(set(runs)) == 1
 
 
-def test_soft_blends_of_models_compile_once_whatever_the_schedule(base, transfer):
-    blend(base, transfer, smooth(8, 1))
-    compiled = compilations()
-    for schedule in (constant(0.3), points({4: 1, 8: 0.5, 16: 0}), smooth(16, 2), inverted(smooth(4, 0.1)), swap(8)):
+def test_soft_blends_of_models_meet_no_new_program_whatever_the_schedule(base, transfer):
+    blend(base, transfer, constant(0.3))
+    compiled = mix_leaves._cache_size()  # pyright: ignore
+    for schedule in (points({4: 1, 8: 0.5, 16: 0}), smooth(16, 2), inverted(smooth(4, 0.1)), swap(8), only(4)):
         blend(base, transfer, schedule)
-    assert compilations() == compiled
+    assert mix_leaves._cache_size() == compiled  # pyright: ignore
+
+
+def test_consuming_gives_the_same_blend_and_empties_the_models(base, transfer):
+    expected = weights(blend(base, transfer, smooth(8, 1)))
+    consumed = weights(blend(base, transfer, smooth(8, 1), consume=True))
+    for name, leaf in expected.items():
+        assert_same_bits(consumed[name], leaf)
+    assert not weights(base) and not weights(transfer)
 
 
 def test_alpha_is_differentiable_through_the_generator():
@@ -285,7 +293,7 @@ def test_an_8_layer_mapping_and_a_2_layer_one_blend_and_the_configuration_follow
     assert low.config.generator.conv_clamp is None and low.config.generator.num_fp16_res == 2
     assert "mapping.fc7.weight" not in weights(low) and "mapping.fc7.weight" in weights(high)
     for field in ("mapping_layers: 8 in tiny-1, 2 in tiny-2; the blend has 2", "conv_clamp: 256 in tiny-1, None"):
-        assert any(note.startswith(field) for note in low.lineage["recipe"]["notes"])
+        assert any(note.startswith(field) for note in low.lineage["notes"])
     assert np.isfinite(next(sample(low, [0]))).all()
 
 
@@ -403,7 +411,7 @@ def test_a_network_a_file_does_not_hold_is_named(base, transfer):
 
 
 def test_extrapolation_is_said(base, transfer):
-    notes = blend(base, transfer, layers(1.5, *[0] * 5)).lineage["recipe"]["notes"]
+    notes = blend(base, transfer, layers(1.5, *[0] * 5)).lineage["notes"]
     assert notes == ["shares reach from -0.5 to 1.5: outside [0, 1] the blend extrapolates"]
 
 
@@ -411,7 +419,7 @@ def test_lineage_names_the_parents_and_everything_that_was_decided(base, transfe
     mixed = blend(base, transfer, smooth(8, 0.5), mapping="transfer")
     recipe = mixed.lineage["recipe"]
     assert [parent["source"] for parent in mixed.lineage["parents"]] == ["tiny-1", "tiny-2"]
-    assert recipe["models"][1] == {"name": "tiny-2", "schedule": "smooth=8:width=0.5"}
+    assert recipe["models"][1] == {"path": "tiny-2", "schedule": "smooth=8:width=0.5"}
     assert (recipe["mapping"], recipe["noise"], recipe["w_avg"]) == ("transfer",) * 3
     again = blend(mixed, base, swap(4))
     assert again.lineage["parents"][0]["recipe"] == recipe and json.dumps(again.lineage)

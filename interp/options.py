@@ -1,0 +1,231 @@
+"""The options of the commands that blend, and the recipe they ask for."""
+
+import dataclasses
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
+
+import stylegan_jax
+from stylegan_jax import doors
+from stylegan_jax.errors import InputError
+
+if TYPE_CHECKING:
+    from interp.recipes import Ingredient, Recipe
+
+SHAPES = ("swap", "smooth", "linear", "cosine", "smoothstep", "band", "only", "alpha", "alpha_layers")
+
+
+def _typed(metavar: str, name: str | None = None) -> Any:
+    """An option that may be left out, shown in the help by what is typed for it."""
+    return tyro.conf.arg(metavar=metavar, help_behavior_hint="", name=name)
+
+
+R = Annotated[str | None, _typed("R")]
+Span = Annotated[str | None, _typed("R1-R2")]
+Number = Annotated[str | None, _typed("NUMBER")]
+File = Annotated[str | None, _typed("MODEL")]
+Flat = tyro.conf.arg(name="")
+Many = tyro.conf.UseAppendAction
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Shape:
+    """What α is in each layer: choose one."""
+
+    swap: R = None
+    """transfer up to and including this resolution, base above: the paper's layer swapping"""
+    smooth: R = None
+    """the same with a soft hand-over of --width octaves"""
+    linear: Span = None
+    """8-64: transfer up to 8, base from 64 on, linear in log2 of the resolution between"""
+    cosine: Span = None
+    """as --linear, eased by a cosine"""
+    smoothstep: Span = None
+    """as --linear, eased by 3t² − 2t³"""
+    band: Span = None
+    """64-256: transfer at these resolutions only"""
+    only: Annotated[str | None, _typed("R,…")] = None
+    """8,32: transfer at the chosen resolutions only"""
+    alpha: Annotated[str | None, _typed("NUMBER|TABLE")] = None
+    """one share of transfer for all layers, or "4=1 16=0.6 32=0" with the rest between"""
+    alpha_layers: Annotated[str | None, _typed("A0,A1,…")] = None
+    """one share for each w"""
+    preset: Annotated[str | None, _typed("NAME")] = None
+    """a schedule by name: ukiyo-e, toonify, gentle, texture, halfway"""
+    width: Number = None
+    """softness in octaves of --smooth (and of --swap with --compat pinkney)"""
+    level: Annotated[str | None, _typed("0|1")] = None
+    """1: hand over one layer later, conv0 of the next block still from transfer"""
+    invert: bool = False
+    """1 − α: structure from base, texture from transfer"""
+    compat: Annotated[str | None, _typed("pinkney")] = None
+    """pinkney: --swap with --level and --width as the 2020 script computed them"""
+
+    @property
+    def given(self) -> list[str]:
+        """The flags that choose a schedule."""
+        return [name for name in (*SHAPES, "preset") if getattr(self, name) is not None]
+
+    def text(self) -> str:
+        """The text form of the schedule asked for; InputError unless it is exactly one."""
+        given = self.given
+        if len(given) != 1:
+            what = f"{' and '.join(map(flag_of, given))}: one too many" if given else "no schedule"
+            raise InputError(what, "pass one, such as --swap 16")
+        name, value = given[0], getattr(self, given[0])
+        if self.compat not in (None, "pinkney"):
+            raise InputError(f"--compat {self.compat}: no such rule", "use pinkney")
+        if self.compat and name != "swap":
+            raise InputError("--compat pinkney goes with --swap", "pass --swap 16")
+        text = value if name == "preset" else f"{'pinkney' if self.compat else name.replace('_', '-')}={value}"
+        options = [f"{key}={getattr(self, key)}" for key in ("level", "width") if getattr(self, key) is not None]
+        return ":".join([text, *options, *(["invert"] if self.invert else [])])
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Origins:
+    """Where the tensors come from that α does not reach."""
+
+    mapping: Annotated[str | None, _typed("base|transfer|NUMBER")] = None
+    """base, transfer or a share of transfer (default: the model with the largest share at 4×4)"""
+    noise: Annotated[str | None, _typed("base|transfer")] = None
+    """base or transfer, never averaged (default: likewise)"""
+    w_avg: Annotated[str | None, _typed("base|transfer|NUMBER")] = None
+    """base, transfer or a share (default: the mapping's)"""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Pictures:
+    """What the sheet shows."""
+
+    seeds: Annotated[str | None, _typed("0-7,12")] = None
+    """one column for each (default: 0-7)"""
+    psi: Number = None
+    """truncation towards each model's w_avg; 1 is none (default: 0.7)"""
+    class_: Annotated[str | None, _typed("N", "class")] = None
+    """of conditional models"""
+    same_w: bool = False
+    """one w, from the base's mapping, for all rows: shows the effect most clearly"""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Kinds:
+    """α for kinds of tensors: weight, affine, bias, noise, torgb, const, or a pattern such as "*.b16.*"."""
+
+    keep: Annotated[tuple[str, ...], Many, tyro.conf.arg(metavar="KIND")] = ()
+    """keep this kind of tensors from the base"""
+    kind: Annotated[tuple[str, ...], Many, tyro.conf.arg(metavar="KIND=A|KIND=xA")] = ()
+    """fix α of a kind (torgb=0.3), or scale it (torgb=x0.5)"""
+
+    def texts(self) -> tuple[str, ...]:
+        """The rules in the form of recipes, those of --keep first."""
+        return (*(f"{name}=0" for name in self.keep), *self.kind)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Request:
+    """What to blend: models and schedules, or a recipe."""
+
+    base: File = None
+    """the model at α = 0: a file or folder of any kind, or the name of a model that ships with the package"""
+    transfer: File = None
+    """the model at α = 1"""
+    shape: Annotated[Shape, Flat] = dataclasses.field(default_factory=Shape)
+    add: Annotated[tuple[str, ...], Many, tyro.conf.arg(metavar="MODEL:SCHEDULE")] = ()
+    """a further model with its own schedule: (1 − Σ α)·base + Σ α·model"""
+    origins: Annotated[Origins, Flat] = dataclasses.field(default_factory=Origins)
+    kinds: Annotated[Kinds, Flat] = dataclasses.field(default_factory=Kinds)
+    networks: Annotated[str, tyro.conf.arg(metavar="G_ema|all")] = "G_ema"
+    """all blends G and D too, so that training can go on from the blend"""
+    pictures: Annotated[Pictures, Flat] = dataclasses.field(default_factory=Pictures)
+    recipe: Annotated[str | None, _typed("FILE")] = None
+    """replay a recipe: a YAML file, or a picture or model that this command wrote"""
+
+    def read(self) -> "tuple[Recipe, Path | None]":
+        """The recipe asked for, and the folder its paths are relative to; InputError where the options make none."""
+        if self.recipe is None:
+            return with_pictures(self._composed(), self.pictures), None
+        if self.add or (self.shape, self.origins, self.kinds) != (Shape(), Origins(), Kinds()):
+            raise InputError("--recipe goes with no other schedule or source", "edit the recipe, or leave it away")
+
+        from interp import recipes
+
+        found = _relocated(recipes.read(self.recipe), self.base, self.transfer)
+        return with_pictures(found, self.pictures), Path(self.recipe).absolute().parent
+
+    def _composed(self) -> "Recipe":
+        from interp.recipes import Ingredient, Recipe
+
+        added = [_added(text) for text in self.add]
+        if added and not self.shape.given and self.transfer is None:
+            models = [Ingredient(path=_named(self.base, "--base", "portraits")), *added]
+        else:
+            schedule = self.shape.text()
+            base, transfer = _pair(self.base, self.transfer)
+            models = [Ingredient(path=base), Ingredient(path=transfer, schedule=schedule), *added]
+        origins = dataclasses.asdict(self.origins)
+        recipe = Recipe(models=tuple(models), kinds=self.kinds.texts(), networks=self.networks, **origins)
+        _ = recipe.schedules, recipe.options  # are they all readable?
+        return recipe
+
+
+def flag_of(name: str) -> str:
+    """A field's option on the command line."""
+    return f"--{name.rstrip('_').replace('_', '-')}"
+
+
+def with_pictures(recipe: "Recipe", pictures: Pictures) -> "Recipe":
+    """The recipe with what the options say of its pictures; InputError for seeds, psi or class that are none."""
+    chosen: dict[str, Any] = {}
+    if pictures.seeds is not None:
+        chosen["seeds"] = pictures.seeds
+    if pictures.psi is not None:
+        chosen["psi"] = doors.number(pictures.psi, "--psi")
+    if pictures.class_ is not None:
+        chosen["class_idx"] = doors.natural(pictures.class_, "--class")
+    if pictures.same_w:
+        chosen["same_w"] = True
+    doors.seeds(chosen.get("seeds", recipe.seeds))
+    return dataclasses.replace(recipe, **chosen)
+
+
+def _relocated(recipe: "Recipe", base: str | None, transfer: str | None) -> "Recipe":
+    """The recipe with its base and first transfer model looked for where the options say."""
+    first, second, *rest = recipe.models
+    first = first if base is None else dataclasses.replace(first, path=base)
+    second = second if transfer is None else dataclasses.replace(second, path=transfer)
+    return dataclasses.replace(recipe, models=(first, second, *rest))
+
+
+def slug(recipe: "Recipe") -> str:
+    """The default name of an output: BASE-x-TRANSFER-SCHEDULE, with further models behind."""
+    parts = [f"{Path(model.path).stem}-{model.schedule}" for model in recipe.models[1:]]
+    name = "-x-".join([Path(recipe.models[0].path).stem, *parts])
+    return re.sub(r"[^\w.,]+", "-", name)
+
+
+def _pair(base: str | None, transfer: str | None) -> tuple[str, str]:
+    if base is None and transfer is None and not {"portraits", "toons"} <= stylegan_jax.shipped_models().keys():
+        what = "no model named, and none ships with this version"
+        raise InputError(what, "pass --base MODEL --transfer MODEL")
+    return _named(base, "--base", "portraits"), _named(transfer, "--transfer", "toons")
+
+
+def _named(path: str | None, flag: str, shipped: str) -> str:
+    """The model an option names, or the one that ships for it."""
+    if path is None and shipped not in stylegan_jax.shipped_models():
+        raise InputError(f"{flag}: no model named, and none ships with this version", f"pass {flag} MODEL")
+    return shipped if path is None else path
+
+
+def _added(text: str) -> "Ingredient":
+    """`toon.pkl:swap=16` → the model and its schedule; a path may hold colons."""
+    from interp.recipes import Ingredient
+    from interp.schedule_text import STARTS
+
+    found = re.match(rf"(.+?):((?:{'|'.join(map(re.escape, STARTS))})(?:[=:].*)?)$", text)
+    if found is None:
+        raise InputError(f"--add {text}: no schedule", "write MODEL:SCHEDULE, such as toon.pkl:swap=16")
+    return Ingredient(path=found[1], schedule=found[2])

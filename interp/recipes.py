@@ -1,0 +1,179 @@
+"""A recipe: models, schedules, sources and seeds of a blend, as data that is written, read back and replayed."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from interp.alphas import Kind, parse_kind
+from interp.schedule_text import parse
+from interp.schedules import Schedule
+from stylegan_jax.errors import InputError
+
+ALL_NETWORKS = ("G", "D", "G_ema")
+_LARGEST = 1 << 20  # bytes of a recipe written by hand
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Ingredient:
+    """One model of a recipe.
+
+    Attributes:
+      path: as given; a relative one is looked for beside the recipe first.
+      sha256: of the file, or of the weights where the model is a folder; None is not checked.
+      schedule: its text; None for the base.
+    """
+
+    path: str
+    sha256: str | None = None
+    schedule: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Everything a blend and its sheet are made from; `models` are the base, then each transfer model.
+
+    None for a source means the default, which depends on the schedules.
+    """
+
+    models: tuple[Ingredient, ...]
+    mapping: str | None = None
+    noise: str | None = None
+    w_avg: str | None = None
+    kinds: tuple[str, ...] = ()
+    networks: str = "G_ema"
+    seeds: str = "0-7"
+    psi: float = 0.7
+    class_idx: int | None = None
+    same_w: bool = False
+
+    @property
+    def schedules(self) -> list[Schedule]:
+        """One for each transfer model; InputError where a text is none."""
+        return [parse(str(model.schedule)) for model in self.models[1:]]
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options of `mix.blend_all`."""
+        kinds: list[Kind] = [parse_kind(text) for text in self.kinds]
+        sources = {"mapping": self.mapping, "noise": self.noise, "w_avg": self.w_avg}
+        return {**sources, "kinds": kinds, "networks": parse_networks(self.networks)}
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for JSON and YAML: what is not given is left out."""
+        data = {key: value for key, value in dataclasses.asdict(self).items() if value not in (None, ())}
+        models = [{key: value for key, value in model.items() if value is not None} for model in data["models"]]
+        return {**data, "models": models, **({"kinds": list(self.kinds)} if self.kinds else {})}
+
+
+def from_json(data: Any, file: object = None) -> Recipe:
+    """The recipe that `to_json` wrote, or that somebody wrote by hand; InputError names every key that is wrong."""
+    given = _checked(data, Recipe, file, "a recipe")
+    models = given.get("models")
+    if not isinstance(models, list) or len(models) < 2:
+        raise InputError("names fewer than two models", "list the base, then transfer models with schedules", file=file)
+    ingredients = tuple(Ingredient(**_checked(model, Ingredient, file, "a model of the recipe")) for model in models)
+    lacking = [model.path for model in ingredients[1:] if not model.schedule]
+    if lacking or ingredients[0].schedule:
+        what = f"{', '.join(lacking)}: no schedule" if lacking else "its first model, the base, has a schedule"
+        raise InputError(what, "write one such as swap=16 for each transfer model", file=file)
+    sources = {key: str(given[key]) for key in ("mapping", "noise", "w_avg") if given.get(key) is not None}
+    parse_networks(given.get("networks", "G_ema"))
+    return Recipe(**{**given, **sources, "models": ingredients, "kinds": tuple(given.get("kinds", ()))})
+
+
+def parse_networks(text: str) -> tuple[str, ...]:
+    """`all`, `G_ema` or a list such as `G,G_ema` → names of networks; InputError for others."""
+    networks = ALL_NETWORKS if text == "all" else tuple(text.split(","))
+    if unknown := [network for network in networks if network not in ALL_NETWORKS]:
+        raise InputError(f"--networks {text}: no network {', '.join(unknown)}", "use G_ema or all")
+    return networks
+
+
+def networks_text(networks: Sequence[str]) -> str:
+    """The inverse of `parse_networks`."""
+    return "all" if set(networks) == set(ALL_NETWORKS) else ",".join(networks)
+
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "path": (str,),
+    "sha256": (str,),
+    "schedule": (str,),
+    "models": (list,),
+    "mapping": (str, int, float),
+    "noise": (str,),
+    "w_avg": (str, int, float),
+    "kinds": (list,),
+    "networks": (str,),
+    "seeds": (str, int),
+    "psi": (int, float),
+    "class_idx": (int,),
+    "same_w": (bool,),
+}
+
+
+def _checked(data: Any, kind: type, file: object, what: str) -> dict[str, Any]:
+    """`data` as the keyword arguments of `kind`; InputError unless names and types are right."""
+    known = [field.name for field in dataclasses.fields(kind)]
+    required = [field.name for field in dataclasses.fields(kind) if field.default is dataclasses.MISSING]
+    if not isinstance(data, Mapping):
+        raise InputError(f"is not {what}", f"write {', '.join(known)}", file=file)
+    wrong = [f"{key} is unknown" for key in data if key not in known]
+    wrong += [f"{key} is missing" for key in required if key not in data]
+    wrong += [
+        f"{key} is {value!r}"[:100]
+        for key, value in data.items()
+        if key in known and value is not None and not isinstance(value, _TYPES[key])
+    ]
+    if wrong:
+        raise InputError(f"is not {what}: {', '.join(wrong)}", f"write {', '.join(known)}", file=file)
+    plain = {key: str(value) if key == "seeds" else value for key, value in data.items()}
+    return {key: value for key, value in plain.items() if value is not None}
+
+
+def read(path: str | Path) -> Recipe:
+    """The recipe in a YAML file, or the one that a PNG or a checkpoint carries; InputError where there is none."""
+    place = Path(path)
+    if not place.exists():
+        raise InputError("no such file or folder", "check the path", file=path)
+    return from_json(_carried(place, path), path)
+
+
+def _carried(place: Path, path: str | Path) -> Any:
+    from stylegan_jax import checkpoint, images
+
+    if place.is_dir() or checkpoint.is_checkpoint(place):
+        made_by = checkpoint.contents(place)[2] if checkpoint.is_checkpoint(place) else {}
+    elif _starts(place, b"\x89PNG"):
+        made_by = images.made_by(place)
+    else:
+        return _from_yaml(place, path)
+    if "recipe" not in made_by:
+        raise InputError("carries no recipe", "pass a picture or a model that interp.blend wrote", file=path)
+    return made_by["recipe"]
+
+
+def _starts(place: Path, magic: bytes) -> bool:
+    with open(place, "rb") as file:
+        return file.read(len(magic)) == magic
+
+
+def _from_yaml(place: Path, path: str | Path) -> Any:
+    import yaml
+
+    try:
+        if place.stat().st_size > _LARGEST:
+            raise ValueError("too large")
+        return yaml.safe_load(place.read_text(encoding="utf-8"))
+    except (ValueError, yaml.YAMLError, RecursionError) as error:
+        reason = " ".join(str(error).split())[:150]
+        raise InputError(
+            f"is no recipe ({reason})", "pass a YAML recipe, or an output of interp.blend", file=path
+        ) from None
+
+
+def to_yaml(recipe: Recipe) -> str:
+    """The recipe as a YAML file."""
+    import yaml
+
+    return yaml.safe_dump(recipe.to_json(), sort_keys=False, allow_unicode=True, width=120)

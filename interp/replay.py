@@ -1,0 +1,128 @@
+"""Recipe → models read, hashes checked, blended: what the command does, as functions."""
+
+import dataclasses
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import stylegan_jax
+from interp.mix import Plan, blend_all, plan_blend
+from interp.recipes import Ingredient, Recipe
+from stylegan_jax import checkpoint
+from stylegan_jax.checkpoint import Model
+from stylegan_jax.config import ModelConfig
+from stylegan_jax.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Loaded:
+    """A model of a recipe, where it was found, the hash of its file, and that of its weights."""
+
+    path: Path | str
+    model: Model
+    sha256: str
+    weights_sha256: str
+
+    @property
+    def label(self) -> str:
+        """How messages name it."""
+        return Path(self.path).name
+
+
+def read_models(recipe: Recipe, beside: Path | None = None) -> list[Loaded]:
+    """The models of a recipe, base first, with only the networks it blends.
+
+    Args:
+      recipe: each path is tried as it is, then beside the recipe, then by its name beside the recipe and here.
+      beside: the folder of the recipe.
+
+    Raises:
+      InputError: a file is missing, is no model, or is not the one the recipe was made with; two are the same model.
+    """
+    loaded = []
+    for ingredient in recipe.models:
+        place = find(ingredient.path, beside)
+        model = stylegan_jax.load(place, networks=recipe.options["networks"])
+        weights = checkpoint.fingerprint(model)
+        loaded.append(Loaded(place, model, _file_sha256(place) or weights, weights))
+        _check_hash(ingredient, loaded[-1])
+    _check_distinct(loaded)
+    return loaded
+
+
+def plan_recipe(recipe: Recipe, beside: Path | None = None) -> tuple[Plan, list[str]]:
+    """All decisions of a recipe and its models' names; of our own checkpoints only the descriptions are read."""
+    places = [find(ingredient.path, beside) for ingredient in recipe.models]
+    labels = [Path(place).name for place in places]
+    configs = [_config(place, recipe.options["networks"]) for place in places]
+    return plan_blend(configs, labels, recipe.schedules, **recipe.options), labels
+
+
+def _config(path: Path | str, networks: Sequence[str]) -> ModelConfig:
+    place = Path(stylegan_jax.shipped_models().get(str(path), path))
+    if not (place.exists() and checkpoint.is_checkpoint(place)):
+        return stylegan_jax.load(path, networks=networks).config
+    config, held, _ = checkpoint.contents(place)
+    if missing := [network for network in networks if network not in held]:
+        raise InputError(f"holds {', '.join(held)} but no {', '.join(missing)}", "blend G_ema", file=path)
+    return config
+
+
+def find(path: str, beside: Path | None = None) -> Path | str:
+    """Where a model of a recipe lies now; the path itself if nowhere (or a shipped model's name)."""
+    if path in stylegan_jax.shipped_models():
+        return path
+    folders = [Path()] if beside is None else [beside, Path()]
+    places = [*(folder / path for folder in folders), *(folder / Path(path).name for folder in folders)]
+    return next((place for place in places if place.exists()), path)
+
+
+def _file_sha256(path: Path | str) -> str | None:
+    """SHA-256 of a file's bytes; None for a folder."""
+    place = Path(stylegan_jax.shipped_models().get(str(path), path))
+    if place.is_dir():
+        return None
+    with open(place, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check_hash(ingredient: Ingredient, found: Loaded) -> None:
+    wanted = ingredient.sha256
+    if wanted in (None, found.sha256, found.weights_sha256):
+        return
+    what = f"is not the model of the recipe: its SHA-256 is {found.sha256[:12]}…, not {str(wanted)[:12]}…"
+    raise InputError(what, "find that file, or take sha256 out of the recipe", file=found.path)
+
+
+def _check_distinct(loaded: Sequence[Loaded]) -> None:
+    seen: dict[str, Loaded] = {}
+    for each in loaded:
+        twin = seen.setdefault(each.weights_sha256, each)
+        if twin is not each:
+            raise InputError(f"holds the same weights as {twin.path}", "pass different models", file=each.path)
+
+
+def blend_recipe(recipe: Recipe, loaded: Sequence[Loaded], *, consume: bool = False) -> Model:
+    """The blend of a recipe, with the complete recipe in its lineage: paths, hashes, and sources as decided.
+
+    Args:
+      recipe: what to blend.
+      loaded: its models, from `read_models`.
+      consume: give the models' arrays up as they are used, so that memory stays below that of three models.
+    """
+    base, *others = loaded
+    additions = [(each.model, schedule) for each, schedule in zip(others, recipe.schedules, strict=True)]
+    labels = [each.label for each in loaded]
+    mixed = blend_all(base.model, additions, labels=labels, consume=consume, **recipe.options)
+    decided = {key: mixed.lineage["recipe"][key] for key in ("mapping", "noise", "w_avg")}
+    models = tuple(
+        dataclasses.replace(ingredient, path=_kept(each.path), sha256=each.sha256)
+        for ingredient, each in zip(recipe.models, loaded, strict=True)
+    )
+    whole = dataclasses.replace(recipe, models=models, **decided)
+    return dataclasses.replace(mixed, lineage={**mixed.lineage, "recipe": whole.to_json()})
+
+
+def _kept(path: Path | str) -> str:
+    """The path as an output notes it: absolute, but a shipped model by its name."""
+    return str(path) if str(path) in stylegan_jax.shipped_models() else str(Path(path).absolute())
