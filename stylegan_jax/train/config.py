@@ -1,0 +1,214 @@
+"""Training configurations under their official names; every field can be overridden."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from stylegan_jax.config import DiscriminatorConfig, GeneratorConfig, ModelConfig
+from stylegan_jax.errors import InputError
+
+Name = Literal["auto", "stylegan2", "paper256", "paper512", "paper1024", "cifar"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """Everything that decides what a run computes; field names and meanings are the official ones.
+
+    Attributes:
+      mbstd_chunks: the minibatch statistic is taken inside this many equal parts of the batch (officially: one for
+        each GPU), so that it does not depend on the number of devices.
+      d_reg_interval, g_reg_interval: iterations from one R1 (path-length) step to the next.
+      ema_rampup: growth of the average's half-life with the images seen; None is none.
+      mirror: train on mirrored images too.
+      dtype: of the convolutions of both networks; everything else stays float32 (see `Setting`).
+      frozen: names of tensors that keep their values, as `G.mapping.fc0.weight`.
+    """
+
+    generator: GeneratorConfig
+    discriminator: DiscriminatorConfig
+    batch: int = 32
+    mbstd_chunks: int = 1
+    g_lr: float = 0.0025
+    d_lr: float = 0.0025
+    beta2: float = 0.99
+    eps: float = 1e-8
+    r1_gamma: float = 10.0
+    pl_weight: float = 2.0
+    pl_batch_shrink: int = 2
+    pl_decay: float = 0.01
+    g_reg_interval: int = 4
+    d_reg_interval: int = 16
+    style_mixing: float = 0.9
+    ema_kimg: float = 10.0
+    ema_rampup: float | None = None
+    augment: Literal["ada", "fixed", "none"] = "ada"
+    augment_pipe: str = "bgc"
+    augment_p: float = 0.0
+    ada_target: float = 0.6
+    ada_interval: int = 4
+    ada_kimg: float = 500.0
+    mirror: bool = False
+    kimg: float = 25000.0
+    seed: int = 0
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    frozen: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.batch < 1 or self.mbstd_chunks < 1 or self.batch % self.mbstd_chunks:
+            raise InputError(f"{self.mbstd_chunks} mbstd_chunks do not divide a batch of {self.batch}", "change one")
+        group = self.scorer.mbstd_group_size or 1
+        if self.chunk % group:
+            raise InputError(f"groups of {group} (mbstd) do not divide chunks of {self.chunk}", "change --mbstd-group")
+        if self.pl_weight and self.batch % self.pl_batch_shrink:
+            raise InputError(f"pl_batch_shrink {self.pl_batch_shrink} does not divide batch {self.batch}", "change one")
+
+    @property
+    def chunk(self) -> int:
+        """Samples in which one minibatch statistic is taken."""
+        return self.batch // self.mbstd_chunks
+
+    @property
+    def scorer(self) -> DiscriminatorConfig:
+        """D's configuration with a minibatch group that fits a chunk."""
+        group = min(self.discriminator.mbstd_group_size or self.chunk, self.chunk)
+        return dataclasses.replace(self.discriminator, mbstd_group_size=group)
+
+    @property
+    def model(self) -> ModelConfig:
+        """The networks' part, as model files hold it."""
+        return ModelConfig(generator=self.generator, discriminator=self.discriminator)
+
+    @property
+    def iterations(self) -> int:
+        """Iterations after which the run is done."""
+        return -(-int(self.kimg * 1000) // self.batch)
+
+    def frozen_of(self, network: str) -> frozenset[str]:
+        """Names of the frozen tensors of "G" or "D"."""
+        return frozenset(name[2:] for name in self.frozen if name.startswith(f"{network}."))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON data; `from_json` restores an equal configuration."""
+        return dataclasses.asdict(self) | {"frozen": list(self.frozen)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "TrainConfig":
+        """The configuration that `to_json` wrote; TypeError or ValueError on anything else."""
+        networks = ModelConfig.from_json({key: data[key] for key in ("generator", "discriminator")})
+        rest = {key: value for key, value in data.items() if key not in ("generator", "discriminator")}
+        assert networks.discriminator is not None
+        rest["frozen"] = tuple(rest.get("frozen", ()))
+        return cls(generator=networks.generator, discriminator=networks.discriminator, **rest)
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One line of the official table."""
+
+    gpus: int
+    batch: int
+    mbstd: int
+    base: int
+    lr: float
+    gamma: float
+    ema: float
+    ramp: float | None
+    depth: int
+    kimg: int = 25000
+
+
+_ROWS = {
+    "stylegan2": _Row(8, 32, 4, 32768, 0.002, 10, 10, None, 8),
+    "paper256": _Row(8, 64, 8, 16384, 0.0025, 1, 20, None, 8),
+    "paper512": _Row(8, 64, 8, 32768, 0.0025, 0.5, 20, None, 8),
+    "paper1024": _Row(8, 32, 4, 32768, 0.002, 2, 10, None, 8),
+    "cifar": _Row(2, 64, 32, 32768, 0.0025, 0.01, 500, 0.05, 2, 100000),
+}
+
+
+def _auto(resolution: int, gpus: int) -> _Row:
+    batch = max(min(gpus * min(4096 // resolution, 32), 64), gpus)
+    return _Row(
+        gpus=gpus,
+        batch=batch,
+        mbstd=min(batch // gpus, 4),
+        base=32768 if resolution >= 512 else 16384,
+        lr=0.002 if resolution >= 1024 else 0.0025,
+        gamma=0.0002 * resolution**2 / batch,
+        ema=batch * 10 / 32,
+        ramp=0.05,
+        depth=2,
+    )
+
+
+def official(
+    name: Name, *, resolution: int, channels: int = 3, c_dim: int = 0, gpus: int = 1, **changes: Any
+) -> TrainConfig:
+    """The configuration `name` for a data set, with `changes` to any field of the run or its networks.
+
+    Fields of the networks: z_dim, w_dim, mapping_layers, channel_base, channel_max, mbstd_group_size, … (see
+    `NETWORK_FIELDS`). What the official table derives from the batch (gamma, ema_kimg of `auto`) follows the batch.
+
+    Args:
+      gpus: the number of GPUs that `auto` counts on.
+
+    Raises InputError for values that do not fit each other.
+    """
+    row = _auto(resolution, gpus) if name == "auto" else _ROWS[name]
+    batch = changes.get("batch", row.batch)
+    if name == "auto" and batch != row.batch:
+        row = dataclasses.replace(row, gamma=0.0002 * resolution**2 / batch, ema=batch * 10 / 32)
+    networks = {key: changes.pop(key) for key in list(changes) if key in NETWORK_FIELDS}
+    fields: dict[str, Any] = {
+        "batch": batch,
+        "mbstd_chunks": row.gpus if batch % row.gpus == 0 else 1,
+        "g_lr": row.lr,
+        "d_lr": row.lr,
+        "r1_gamma": row.gamma,
+        "ema_kimg": row.ema,
+        "ema_rampup": row.ramp,
+        "kimg": row.kimg,
+    }
+    if name == "cifar":
+        fields |= {"pl_weight": 0.0, "style_mixing": 0.0}
+    try:
+        generator, discriminator = _networks(name, row, resolution, channels, c_dim, networks)
+    except ValueError as error:
+        raise InputError(str(error), "choose another value") from error
+    return TrainConfig(generator=generator, discriminator=discriminator, **(fields | changes))
+
+
+NETWORK_FIELDS = {
+    "z_dim": "G",
+    "w_dim": "G",
+    "mapping_layers": "G",
+    "w_avg_beta": "G",
+    "channel_base": "GD",
+    "channel_max": "GD",
+    "conv_clamp": "GD",
+    "num_fp16_res": "GD",
+    "mbstd_group_size": "D",
+    "d_architecture": "D",
+}
+"""Which network takes which field."""
+
+
+def _networks(
+    name: str, row: _Row, resolution: int, channels: int, c_dim: int, changes: Mapping[str, Any]
+) -> tuple[GeneratorConfig, DiscriminatorConfig]:
+    shared = {
+        "img_resolution": resolution,
+        "img_channels": channels,
+        "c_dim": c_dim,
+        "channel_base": row.base,
+        "num_fp16_res": 4,
+        "conv_clamp": 256.0,
+    }
+    of = lambda network: {k: v for k, v in changes.items() if network in NETWORK_FIELDS[k]}  # noqa: E731
+    generator = {**shared, "mapping_layers": row.depth, **of("G")}
+    discriminator = {**shared, "mbstd_group_size": row.mbstd, "architecture": "orig" if name == "cifar" else "resnet"}
+    discriminator |= of("D")
+    if "d_architecture" in discriminator:
+        discriminator["architecture"] = discriminator.pop("d_architecture")
+    return GeneratorConfig(**generator), DiscriminatorConfig(**discriminator)

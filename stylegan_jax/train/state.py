@@ -1,0 +1,120 @@
+"""The training state and the arithmetic that moves it: Adam, gradient hygiene, moving averages."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from stylegan_jax import names
+from stylegan_jax.discriminator import Discriminator
+from stylegan_jax.generator import Generator
+from stylegan_jax.layers import initial_weights
+from stylegan_jax.train.config import TrainConfig
+
+Leaves = dict[str, Array]
+
+
+class State(NamedTuple):
+    """All that training carries from one iteration to the next; a checkpoint holds exactly this.
+
+    `g_second`, `d_second` are Adam's second moments (β₁ = 0 needs no first); `bad_step` is the first iteration whose
+    loss was no number, -1 while there is none.
+    """
+
+    G: Leaves
+    D: Leaves
+    G_ema: Leaves
+    g_second: Leaves
+    d_second: Leaves
+    g_steps: Int[Array, ""]
+    d_steps: Int[Array, ""]
+    pl_mean: Float[Array, ""]
+    ada_p: Float[Array, ""]
+    sign_sum: Float[Array, ""]
+    sign_count: Float[Array, ""]
+    iteration: Int[Array, ""]
+    bad_step: Int[Array, ""]
+
+
+def initial_state(config: TrainConfig) -> State:
+    """Fresh networks from the configuration's seed; G_ema starts as a copy of G."""
+    g_key, d_key = jax.random.split(jax.random.key(config.seed))
+    G = initial_weights(Generator, config.generator, g_key)
+    return start(config, G, initial_weights(Discriminator, config.discriminator, d_key), G)
+
+
+def start(config: TrainConfig, G: Leaves, D: Leaves, G_ema: Leaves) -> State:
+    """The state at iteration 0 of a run that begins with these networks."""
+    number = lambda value: np.float32(value)  # noqa: E731
+    integer = lambda value: np.int32(value)  # noqa: E731
+    state = State(
+        G=G,
+        D=D,
+        G_ema=G_ema,
+        g_second=zeros_like(trained(G, config.frozen_of("G"))),
+        d_second=zeros_like(trained(D, config.frozen_of("D"))),
+        g_steps=integer(0),
+        d_steps=integer(0),
+        pl_mean=number(0),
+        ada_p=number(config.augment_p if config.augment != "none" else 0),
+        sign_sum=number(0),
+        sign_count=number(0),
+        iteration=integer(0),
+        bad_step=integer(-1),
+    )
+    return jax.tree.map(lambda leaf: jnp.array(leaf, copy=True), state)
+
+
+def trained(leaves: Leaves, frozen: frozenset[str]) -> Leaves:
+    """The leaves that the optimiser moves: neither buffers nor frozen."""
+    return {name: leaf for name, leaf in leaves.items() if not names.is_buffer(name) and name not in frozen}
+
+
+def zeros_like(leaves: Leaves) -> Leaves:
+    """Zeros of the same names and shapes."""
+    return {name: jnp.zeros_like(leaf) for name, leaf in leaves.items()}
+
+
+def clean(gradient: Array) -> Array:
+    """NaN → 0, ±∞ → ±1e5, as the official loop does before every step."""
+    return jnp.nan_to_num(gradient, nan=0.0, posinf=1e5, neginf=-1e5)
+
+
+def adam(
+    leaves: Leaves, gradients: Leaves, second: Leaves, steps: Array, *, lr: float, beta2: float, eps: float
+) -> tuple[Leaves, Leaves]:
+    """One step of Adam with β₁ = 0 → (moved leaves, second moments); `steps` counts this step too."""
+    correction = 1 - jnp.float32(beta2) ** steps.astype(jnp.float32)
+    second = {k: beta2 * v + (1 - beta2) * jnp.square(gradients[k]) for k, v in second.items()}
+    moved = {k: leaves[k] - lr * gradients[k] / (jnp.sqrt(v / correction) + eps) for k, v in second.items()}
+    return {**leaves, **moved}, second
+
+
+def ema_beta(config: TrainConfig, iteration: Array) -> Array:
+    """Share of the old average: ½^(batch / ema_nimg), ema_nimg growing with the images seen where a ramp-up is set."""
+    nimg = jnp.float32(config.ema_kimg * 1000)
+    if config.ema_rampup is not None:
+        nimg = jnp.minimum(nimg, iteration.astype(jnp.float32) * (config.batch * config.ema_rampup))
+    return jnp.float32(0.5) ** (config.batch / jnp.maximum(nimg, 1e-8))
+
+
+def average(G: Leaves, G_ema: Leaves, beta: Array) -> Leaves:
+    """The moving average of the parameters; buffers are copied."""
+    return {k: v if names.is_buffer(k) else v + (G_ema[k] - v) * beta for k, v in G.items()}
+
+
+def track_w(G: Leaves, w_mean: Array | None, beta: float | None) -> Leaves:
+    """G with `w_avg` moved towards the mean w of a batch."""
+    if w_mean is None or beta is None:
+        return G
+    return {**G, "mapping.w_avg": w_mean + beta * (G["mapping.w_avg"] - w_mean)}
+
+
+def ada_adjust(config: TrainConfig, state: State) -> State:
+    """Moves the augmentation probability by one fixed step towards the target sign of D on real images."""
+    r = state.sign_sum / jnp.maximum(state.sign_count, 1)
+    step = config.batch * config.ada_interval / (config.ada_kimg * 1000)
+    p = jnp.maximum(state.ada_p + jnp.sign(r - config.ada_target) * step, 0)
+    return state._replace(ada_p=p, sign_sum=jnp.zeros_like(r), sign_count=jnp.zeros_like(r))
