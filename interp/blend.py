@@ -42,14 +42,15 @@ def blend(
       sheet: draw no sheet.
       overwrite: replace what is there.
     """
-    recipe, beside = request.read()
+    shipped = stylegan_jax.shipped_models()
+    recipe, beside = request.read(shipped)
     if dry_run:
         return _print_plan(recipe, beside)
     places = _Places(recipe, out, sheet, overwrite)
 
     from interp.replay import read_models
 
-    loaded = read_models(recipe, beside)
+    loaded = read_models(recipe, beside, shipped)
     places.check_no_input([each.path for each in loaded])
     print(" × ".join(_provenance(each, i) for i, each in enumerate(loaded)))
     mixed, picture = _make(recipe, loaded, draw=places.sheet is not None)
@@ -78,7 +79,7 @@ class _Places:
         """Everything that will be written."""
         return [place for place in (self.model, self.sheet, self.recipe) if place is not None]
 
-    def check_no_input(self, inputs: list[Path | str]) -> None:
+    def check_no_input(self, inputs: list[Path]) -> None:
         """Raises InputError if an output is one of the models to blend."""
         used = {os.path.realpath(path) for path in inputs}
         for target in self.targets:
@@ -146,7 +147,7 @@ def _print_plan(recipe: "Recipe", beside: Path | None) -> None:
     """One line for each tensor: its name, and the share of every model in it."""
     from interp.replay import plan_recipe
 
-    plan, labels = plan_recipe(recipe, beside)
+    plan, labels = plan_recipe(recipe, beside, stylegan_jax.shipped_models())
     print(f"{' × '.join(labels)}: {', '.join(schedule.text for schedule in recipe.schedules)}")
     for line in _table(plan, labels):
         print(line)

@@ -2,12 +2,12 @@
 
 import dataclasses
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-import stylegan_jax
 from stylegan_jax import doors
 from stylegan_jax.errors import InputError
 
@@ -143,10 +143,13 @@ class Request:
     recipe: Annotated[str | None, _typed("FILE")] = None
     """replay a recipe: a YAML file, or a picture or model that this command wrote"""
 
-    def read(self) -> "tuple[Recipe, Path | None]":
-        """The recipe asked for, and the folder its paths are relative to; InputError where the options make none."""
+    def read(self, shipped: Collection[str]) -> "tuple[Recipe, Path | None]":
+        """The recipe asked for, and the folder its paths are relative to; InputError where the options make none.
+
+        `shipped` are the names of the models that come with the package.
+        """
         if self.recipe is None:
-            return with_pictures(self._composed(), self.pictures), None
+            return with_pictures(self._composed(shipped), self.pictures), None
         if self.add or (self.shape, self.origins, self.kinds) != (Shape(), Origins(), Kinds()):
             raise InputError("--recipe goes with no other schedule or source", "edit the recipe, or leave it away")
 
@@ -155,15 +158,15 @@ class Request:
         found = _relocated(recipes.read(self.recipe), self.base, self.transfer)
         return with_pictures(found, self.pictures), Path(self.recipe).absolute().parent
 
-    def _composed(self) -> "Recipe":
+    def _composed(self, shipped: Collection[str]) -> "Recipe":
         from interp.recipes import Ingredient, Recipe
 
         added = [_added(text) for text in self.add]
         if added and not self.shape.given and self.transfer is None:
-            models = [Ingredient(path=_named(self.base, "--base", "portraits")), *added]
+            models = [Ingredient(path=_named(self.base, "--base", "portraits", shipped)), *added]
         else:
             schedule = self.shape.text()
-            base, transfer = _pair(self.base, self.transfer)
+            base, transfer = _pair(self.base, self.transfer, shipped)
             models = [Ingredient(path=base), Ingredient(path=transfer, schedule=schedule), *added]
         origins = dataclasses.asdict(self.origins)
         recipe = Recipe(models=tuple(models), kinds=self.kinds.texts(), networks=self.networks, **origins)
@@ -206,18 +209,18 @@ def slug(recipe: "Recipe") -> str:
     return re.sub(r"[^\w.,]+", "-", name)
 
 
-def _pair(base: str | None, transfer: str | None) -> tuple[str, str]:
-    if base is None and transfer is None and not {"portraits", "toons"} <= stylegan_jax.shipped_models().keys():
+def _pair(base: str | None, transfer: str | None, shipped: Collection[str]) -> tuple[str, str]:
+    if base is None and transfer is None and not {"portraits", "toons"} <= set(shipped):
         what = "no model named, and none ships with this version"
         raise InputError(what, "pass --base MODEL --transfer MODEL")
-    return _named(base, "--base", "portraits"), _named(transfer, "--transfer", "toons")
+    return _named(base, "--base", "portraits", shipped), _named(transfer, "--transfer", "toons", shipped)
 
 
-def _named(path: str | None, flag: str, shipped: str) -> str:
+def _named(path: str | None, flag: str, default: str, shipped: Collection[str]) -> str:
     """The model an option names, or the one that ships for it."""
-    if path is None and shipped not in stylegan_jax.shipped_models():
+    if path is None and default not in shipped:
         raise InputError(f"{flag}: no model named, and none ships with this version", f"pass {flag} MODEL")
-    return shipped if path is None else path
+    return default if path is None else path
 
 
 def _added(text: str) -> "Ingredient":

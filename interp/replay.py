@@ -2,10 +2,10 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import stylegan_jax
+import convert
 from interp.mix import Plan, blend_all, plan_blend
 from interp.recipes import Ingredient, Recipe
 from stylegan_jax import checkpoint
@@ -13,12 +13,16 @@ from stylegan_jax.checkpoint import Model
 from stylegan_jax.config import ModelConfig
 from stylegan_jax.errors import InputError
 
+Shipped = Mapping[str, Path]
+NONE: Shipped = {}
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Loaded:
-    """A model of a recipe, where it was found, the hash of its file, and that of its weights."""
+    """A model of a recipe: where it was found, the name a recipe keeps, the hashes of its file and of its weights."""
 
-    path: Path | str
+    path: Path
+    name: str
     model: Model
     sha256: str
     weights_sha256: str
@@ -26,63 +30,63 @@ class Loaded:
     @property
     def label(self) -> str:
         """How messages name it."""
-        return Path(self.path).name
+        return Path(self.name).name
 
 
-def read_models(recipe: Recipe, beside: Path | None = None) -> list[Loaded]:
+def read_models(recipe: Recipe, beside: Path | None = None, shipped: Shipped = NONE) -> list[Loaded]:
     """The models of a recipe, base first, with only the networks it blends.
 
     Args:
       recipe: each path is tried as it is, then beside the recipe, then by its name beside the recipe and here.
       beside: the folder of the recipe.
+      shipped: models that are called by a bare name.
 
     Raises:
       InputError: a file is missing, is no model, or is not the one the recipe was made with; two are the same model.
     """
     loaded = []
     for ingredient in recipe.models:
-        place = find(ingredient.path, beside)
-        model = stylegan_jax.load(place, networks=recipe.options["networks"])
+        place = find(ingredient.path, beside, shipped)
+        model = convert.read(place, networks=recipe.options["networks"])
         weights = checkpoint.fingerprint(model)
-        loaded.append(Loaded(place, model, _file_sha256(place) or weights, weights))
+        name = ingredient.path if ingredient.path in shipped else str(place.absolute())
+        loaded.append(Loaded(place, name, model, _file_sha256(place) or weights, weights))
         _check_hash(ingredient, loaded[-1])
     _check_distinct(loaded)
     return loaded
 
 
-def plan_recipe(recipe: Recipe, beside: Path | None = None) -> tuple[Plan, list[str]]:
+def plan_recipe(recipe: Recipe, beside: Path | None = None, shipped: Shipped = NONE) -> tuple[Plan, list[str]]:
     """All decisions of a recipe and its models' names; of our own checkpoints only the descriptions are read."""
-    places = [find(ingredient.path, beside) for ingredient in recipe.models]
-    labels = [Path(place).name for place in places]
+    places = [find(ingredient.path, beside, shipped) for ingredient in recipe.models]
+    labels = [Path(ingredient.path).name for ingredient in recipe.models]
     configs = [_config(place, recipe.options["networks"]) for place in places]
     return plan_blend(configs, labels, recipe.schedules, **recipe.options), labels
 
 
-def _config(path: Path | str, networks: Sequence[str]) -> ModelConfig:
-    place = Path(stylegan_jax.shipped_models().get(str(path), path))
-    if not (place.exists() and checkpoint.is_checkpoint(place)):
-        return stylegan_jax.load(path, networks=networks).config
-    config, held, _ = checkpoint.contents(place)
+def _config(path: Path, networks: Sequence[str]) -> ModelConfig:
+    if not (path.exists() and checkpoint.is_checkpoint(path)):
+        return convert.read(path, networks=networks).config
+    config, held, _ = checkpoint.contents(path)
     if missing := [network for network in networks if network not in held]:
-        raise InputError(f"holds {', '.join(held)} but no {', '.join(missing)}", "blend G_ema", file=path)
+        raise InputError(f"holds {', '.join(held)}, not {', '.join(missing)}", "blend G_ema", file=path)
     return config
 
 
-def find(path: str, beside: Path | None = None) -> Path | str:
-    """Where a model of a recipe lies now; the path itself if nowhere (or a shipped model's name)."""
-    if path in stylegan_jax.shipped_models():
-        return path
+def find(path: str, beside: Path | None = None, shipped: Shipped = NONE) -> Path:
+    """Where a model of a recipe lies now; `path` itself if nowhere."""
+    if path in shipped:
+        return shipped[path]
     folders = [Path()] if beside is None else [beside, Path()]
     places = [*(folder / path for folder in folders), *(folder / Path(path).name for folder in folders)]
-    return next((place for place in places if place.exists()), path)
+    return next((place for place in places if place.exists()), Path(path))
 
 
-def _file_sha256(path: Path | str) -> str | None:
+def _file_sha256(path: Path) -> str | None:
     """SHA-256 of a file's bytes; None for a folder."""
-    place = Path(stylegan_jax.shipped_models().get(str(path), path))
-    if place.is_dir():
+    if path.is_dir():
         return None
-    with open(place, "rb") as file:
+    with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -116,13 +120,8 @@ def blend_recipe(recipe: Recipe, loaded: Sequence[Loaded], *, consume: bool = Fa
     mixed = blend_all(base.model, additions, labels=labels, consume=consume, **recipe.options)
     decided = {key: mixed.lineage["recipe"][key] for key in ("mapping", "noise", "w_avg")}
     models = tuple(
-        dataclasses.replace(ingredient, path=_kept(each.path), sha256=each.sha256)
+        dataclasses.replace(ingredient, path=each.name, sha256=each.sha256)
         for ingredient, each in zip(recipe.models, loaded, strict=True)
     )
     whole = dataclasses.replace(recipe, models=models, **decided)
     return dataclasses.replace(mixed, lineage={**mixed.lineage, "recipe": whole.to_json()})
-
-
-def _kept(path: Path | str) -> str:
-    """The path as an output notes it: absolute, but a shipped model by its name."""
-    return str(path) if str(path) in stylegan_jax.shipped_models() else str(Path(path).absolute())

@@ -20,7 +20,7 @@ MEMBERS = {
     "ground": {"config", "errors", "names", "ops"},
     "networks": {"discriminator", "generator", "layers"},
     "uses": {"projection", "train"},
-    "commands": {"doors"},
+    "commands": {"doors", "options"},
 }
 
 
@@ -44,9 +44,8 @@ def floor(name, tree):
     if is_door(name, tree):
         return "doors"
     package, _, rest = name.partition(".")
-    if package != "stylegan_jax":
-        return {"convert": "formats", "interp": "uses"}[package]
-    return next((floor for floor, members in MEMBERS.items() if rest.partition(".")[0] in members), SERVICES)
+    usual = {"convert": "formats", "interp": "uses"}.get(package, SERVICES)
+    return next((floor for floor, members in MEMBERS.items() if rest.partition(".")[0] in members), usual)
 
 
 def imports(tree, known):
