@@ -17,6 +17,8 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps, PngImagePlugin
 from stylegan_jax import outputs
 from stylegan_jax.errors import InputError
 
+Source = str | Path | io.BytesIO
+
 LARGEST_SIDE = 65_535
 LARGEST_IMAGE = 178_956_970  # pixels; Pillow's own bound for what must be a bomb
 READABLE = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")  # none that starts a program, as EPS does
@@ -172,8 +174,8 @@ def made_by(path: str | Path) -> dict[str, Any]:
         raise _unreadable(path, error) from error
 
 
-def read(path: str | Path, channels: int = 3) -> UInt8[np.ndarray, "h w c"]:
-    """The pixels of a user's image, upright: grey (`channels` 1), RGB (3) or RGBA (4).
+def read(path: Source, channels: int = 3) -> UInt8[np.ndarray, "h w c"]:
+    """The pixels of a user's image (a file, or its bytes), upright: grey (`channels` 1), RGB (3) or RGBA (4).
 
     Transparent pixels turn white unless `channels` is 4; 16-bit values are scaled; of an animation, the first frame.
 
@@ -192,14 +194,14 @@ def read(path: str | Path, channels: int = 3) -> UInt8[np.ndarray, "h w c"]:
     return pixels.reshape(*pixels.shape[:2], channels)
 
 
-def _decode(path: str | Path) -> Image.Image:
+def _decode(path: Source) -> Image.Image:
     with Image.open(path, formats=READABLE) as file:
         if file.width * file.height > LARGEST_IMAGE:
             raise InputError(f"{file.width}×{file.height} pixels are too many", "scale it down", file=path)
         return ImageOps.exif_transpose(_eight_bits(file, path))
 
 
-def _eight_bits(picture: Image.Image, path: str | Path) -> Image.Image:
+def _eight_bits(picture: Image.Image, path: Source) -> Image.Image:
     """Pillow clips 16-bit values instead of scaling them."""
     if not picture.mode.startswith(("I", "F")):
         picture.load()
@@ -219,7 +221,7 @@ def _without_alpha(picture: Image.Image) -> Image.Image:
     return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
 
 
-def _unreadable(path: str | Path, error: Exception) -> InputError:
+def _unreadable(path: Source, error: Exception) -> InputError:
     if isinstance(error, FileNotFoundError):
         return InputError("no such file", "check the path", file=path)
     if isinstance(error, Image.DecompressionBombError):

@@ -1,0 +1,147 @@
+"""Training data: images of one size with their labels, mirrored if asked, in the official endless order."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from stylegan_jax.errors import InputError
+from stylegan_jax.train import sources
+from stylegan_jax.train.cache import Cropped, cropped
+from stylegan_jax.train.order import Order
+
+_SHOWN = 3
+_MOST_CLASSES = 1 << 16
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Images by index: first as they are and then, if `mirror`, once more mirrored, as the official data set.
+
+    Attributes:
+      path: of the folder or zip.
+      images: what is left of it.
+      image_labels: one row for each of them; of width 0 if the model is not conditional.
+      mirror: double the data by mirroring.
+      order: of training.
+    """
+
+    path: Path
+    images: Cropped
+    image_labels: Float[np.ndarray, "n c_dim"]
+    mirror: bool
+    order: Order = field(repr=False)
+
+    @classmethod
+    def open(
+        cls,
+        path: str | Path,
+        *,
+        resolution: int,
+        channels: int = 3,
+        labels: bool = False,
+        mirror: bool = False,
+        seed: int = 0,
+        cache: Path | None = None,
+    ) -> "Dataset":
+        """Reads a folder or zip of images; what cannot be used is left out and told in `summary`.
+
+        Raises InputError if nothing is usable, or labels are asked for and incomplete; OSError if the disk is full.
+
+        Args:
+          channels: 1 (grey), 3 or 4.
+          labels: use the labels of `dataset.json`.
+          seed: of the order.
+          cache: folder for the resized images; the user's cache by default.
+        """
+        source = sources.find(path)
+        try:
+            found = source.labels() if labels else {}
+            images = cropped(source, resolution, channels, folder=cache)
+        finally:
+            source.close()
+        table = _table(found, images.names, source.path) if labels else np.zeros((len(images.names), 0), np.float32)
+        count = len(images.names) * (2 if mirror else 1)
+        return cls(source.path, images, table, mirror, Order(count, seed=seed))
+
+    def __len__(self) -> int:
+        return len(self.images.names) * (2 if self.mirror else 1)
+
+    @property
+    def resolution(self) -> int:
+        """Pixels per side."""
+        return self.images.pixels.shape[1]
+
+    @property
+    def channels(self) -> int:
+        """1, 3 or 4."""
+        return self.images.pixels.shape[3]
+
+    @property
+    def c_dim(self) -> int:
+        """Width of the labels; 0 without."""
+        return self.image_labels.shape[1]
+
+    @property
+    def labels(self) -> Float[np.ndarray, "n c_dim"]:
+        """Of every index."""
+        return np.tile(self.image_labels, (2 if self.mirror else 1, 1))
+
+    def image(self, index: int) -> UInt8[np.ndarray, "r r c"]:
+        """The pixels of an index."""
+        pixels = self.images.pixels[index % len(self.images.names)]
+        return np.asarray(pixels[:, ::-1] if index >= len(self.images.names) else pixels)
+
+    def batch(self, counter: int, n: int) -> tuple[UInt8[np.ndarray, "n r r c"], Float[np.ndarray, "n c_dim"]]:
+        """Training images number `counter` to `counter` + `n` - 1 of the endless order, and their labels."""
+        indices = self.order.take(counter, n)
+        return np.stack([self.image(i) for i in indices.tolist()]), self.image_labels[indices % len(self.images.names)]
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """What a run notes of its data, to know them again."""
+        told = {"name": self.path.name, "images": len(self.images.names), "resolution": self.resolution}
+        return {**told, "mirror": self.mirror, "c_dim": self.c_dim, "sha256": self.images.sha256}
+
+    @property
+    def summary(self) -> str:
+        """One line: how many images, how many were left out and why, how many enlarged."""
+        parts = [f"{len(self.images.names)} images{' and their mirror images' if self.mirror else ''}"]
+        left_out = [f"{_printable(name)}: {reason}" for name, reason in self.images.left_out.items()]
+        if left_out:
+            more = "; …" if len(left_out) > _SHOWN else ""
+            parts.append(f"{len(left_out)} left out ({'; '.join(left_out[:_SHOWN])}{more})")
+        if self.images.enlarged:
+            parts.append(f"{len(self.images.enlarged)} smaller than {self.resolution} pixels, enlarged")
+        return ", ".join(parts)
+
+
+def _printable(name: str) -> str:
+    return name if name.isprintable() else ascii(name)
+
+
+def _table(labels: dict[str, Any] | None, names: list[str], path: Path) -> Float[np.ndarray, "n c_dim"]:
+    """Class numbers become one-hot rows, as many wide as the whole file has classes; vectors stay as they are."""
+    if labels is None:
+        raise InputError("has no labels", f"add a {sources.LABELS}, or train without --labels", file=path)
+    missing = [name for name in names if name not in labels]
+    if missing:
+        what = f"{sources.LABELS} has no label for {len(missing)} images: {', '.join(missing[:_SHOWN])}"
+        raise InputError(what, "add them, or train without --labels", file=path)
+    values = list(labels.values())
+    if all(type(value) is int and 0 <= value < _MOST_CLASSES for value in values):
+        table = np.zeros((len(names), max(values) + 1), np.float32)
+        table[np.arange(len(names)), [labels[name] for name in names]] = 1
+        return table
+    try:
+        vectors = np.array(values, np.float64)
+    except (ValueError, TypeError):
+        vectors = np.zeros(0)
+    if vectors.ndim != 2 or not np.isfinite(vectors).all():
+        what = (
+            f"{sources.LABELS} does not give every image a class number from 0 on, or every image a vector of one width"
+        )
+        raise InputError(what, "repair it, or train without --labels", file=path)
+    return np.array([labels[name] for name in names], np.float32)
