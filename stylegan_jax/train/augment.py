@@ -76,11 +76,6 @@ class Transforms(NamedTuple):
     cut_center: Float[Array, "n 2"] | None = None
 
 
-def augmented(images: Images, keys: Key[Array, " n"], *, pipe: Pipe, p: Scalar, axis_name: str | None = None) -> Images:
-    """Each image transformed at random by its own key; `sample`, then `apply`."""
-    return apply(sample(pipe, keys, p, images.shape[1:]), images, axis_name=axis_name)
-
-
 def sample(pipe: Pipe, keys: Key[Array, " n"], p: Scalar, shape: tuple[int, ...]) -> Transforms:
     """Random transforms, one per key, for images of `shape` (h, w, c); `p` may be traced."""
     return _transforms(pipe, _random_draws(keys, shape if pipe.noise > 0 else None), p, shape)
