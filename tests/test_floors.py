@@ -15,6 +15,7 @@ PACKAGES = ("stylegan_jax", "convert", "interp")
 FLOORS = ("ground", "networks", "services", "formats", "uses", "commands", "doors")
 
 FACE = "stylegan_jax"  # a door that doors may use: its `load` knows shipped models by name
+COMMAND_PARTS = {"interp.options"}  # options that several commands share
 SERVICES = "services"  # where a module of stylegan_jax stands unless it is named here
 MEMBERS = {
     "ground": {"config", "errors", "names", "ops"},
@@ -43,6 +44,8 @@ def is_door(name, tree):
 def floor(name, tree):
     if is_door(name, tree):
         return "doors"
+    if name in COMMAND_PARTS:
+        return "commands"
     package, _, rest = name.partition(".")
     usual = {"convert": "formats", "interp": "uses"}.get(package, SERVICES)
     return next((floor for floor, members in MEMBERS.items() if rest.partition(".")[0] in members), usual)
