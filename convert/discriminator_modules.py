@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from convert.modules import Builder, Module, Tensors, mapping_arguments, unlike
+from convert.modules import Builder, Module, Tensors, channel_arguments, mapping_arguments, unlike
 from stylegan_jax import names
 from stylegan_jax.config import DEFAULT_FILTER, DiscriminatorConfig
 
@@ -44,8 +44,7 @@ def _arguments(config: DiscriminatorConfig, sg3: bool) -> dict[str, Any]:
     optional = {"num_fp16_res": config.num_fp16_res, "conv_clamp": config.conv_clamp, "cmap_dim": config.cmap_dim}
     return {
         "architecture": config.architecture,
-        "channel_base": config.channel_base,
-        "channel_max": config.channel_max,
+        **channel_arguments(config),
         "block_kwargs": _block_arguments(config),
         "mapping_kwargs": mapping_arguments(config) if config.c_dim else {},
         "epilogue_kwargs": _epilogue_arguments(config),

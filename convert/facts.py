@@ -32,6 +32,9 @@ def prove(kind: type[Config], stored: Facts, tensors: Tensors, network: str) -> 
         lines = _contradictions(config, other)
         what = f"{network}: what it says of itself and its tensors disagree"
     else:
+        usual = {name: value for name, value in facts.items() if name not in ("embed_features", "layer_features")}
+        others = _misfits(_config(kind, {**usual, **stored}, prefer_table=False), tensors)
+        lines = min(lines, others, key=len)  # the fewest culprits are the likeliest
         what = f"{network}: {len(lines)} tensors do not fit its configuration"
     more = [f"… and {len(lines) - _MOST_LINES} more"] if len(lines) > _MOST_LINES else []
     listed = "\n  ".join([what, *lines[:_MOST_LINES], *more])

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from convert.modules import Builder, Module, Tensors, mapping_arguments, unlike
+from convert.modules import Builder, Module, Tensors, channel_arguments, mapping_arguments, unlike
 from stylegan_jax.config import DEFAULT_FILTER, GeneratorConfig
 
 _DEFAULTS = {"architecture": "skip", "use_noise": True, "activation": "lrelu", "resample_filter": list(DEFAULT_FILTER)}
@@ -29,8 +29,7 @@ def _synthesis_arguments(config: GeneratorConfig, sg3: bool) -> dict[str, Any]:
     defaults = {**_DEFAULTS, **({} if sg3 else {"num_fp16_res": 0, "conv_clamp": None})}
     return {
         **_block_arguments(config, defaults),
-        "channel_base": config.channel_base,
-        "channel_max": config.channel_max,
+        **channel_arguments(config),
         **unlike(defaults, num_fp16_res=config.num_fp16_res),
         **({"fused_modconv_default": "inference_only"} if sg3 else {}),
     }

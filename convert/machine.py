@@ -80,6 +80,7 @@ class Machine:
         self.position += length + 1
         return window[:length]
 
+    @no_type_check
     def text(self, width: int) -> str:
         """A string, preceded by its length in `width` bytes."""
         size = self.number(width)
@@ -87,6 +88,7 @@ class Machine:
         self.budget.read_text(size)
         return str(taken, "utf-8", "surrogatepass")
 
+    @no_type_check
     def pop_mark(self) -> list[Any]:
         """What was pushed since the last mark."""
         items, self.stack = self.stack, self.marks.pop()
@@ -107,6 +109,7 @@ class Machine:
         return self.names[module, name]
 
 
+@no_type_check
 def _set_pairs(items: list[Any], target: Any) -> None:
     if len(items) % 2:
         raise ValueError("a key without a value")
@@ -125,6 +128,7 @@ def _set_item(m: Machine) -> None:
     set_item(m.stack[-1], key, value)
 
 
+@no_type_check
 def _set_items(m: Machine) -> None:
     items = m.pop_mark()
     _set_pairs(items, m.stack[-1])
@@ -147,6 +151,7 @@ def _frozenset(m: Machine) -> None:
     m.stack.append(members)
 
 
+@no_type_check
 def _tuple(m: Machine, size: int) -> None:
     parts = tuple(m.stack[-size:])
     if len(parts) < size:
@@ -162,6 +167,7 @@ def _pop(m: Machine) -> None:
         m.stack = m.marks.pop()
 
 
+@no_type_check
 def _mark(m: Machine) -> None:
     m.marks.append(m.stack)
     m.stack = []
@@ -195,6 +201,7 @@ def _stack_global(m: Machine) -> None:
     m.stack.append(m.look_up(module, name))
 
 
+@no_type_check
 def _call(m: Machine) -> None:
     """REDUCE and NEWOBJ: a function of the table on a tuple."""
     arguments, function = m.stack.pop(), m.stack.pop()
@@ -221,6 +228,7 @@ def _persistent(m: Machine) -> None:
 
 
 def _pusher(read: Callable[[Machine], Any]) -> Callable[[Machine], None]:
+    @no_type_check
     def push(m: Machine) -> None:
         value = read(m)  # may change which list is the stack
         m.stack.append(value)

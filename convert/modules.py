@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from stylegan_jax.config import DiscriminatorConfig, GeneratorConfig, embed_width
+from stylegan_jax.config import ConvConfig, DiscriminatorConfig, GeneratorConfig, embed_width
 
 Tensors = Mapping[str, np.ndarray]
 _STRONG = ("relu", "lrelu", "swish")  # the activations of gain √2
-_BASE = (32768, 512)
 
 
 @dataclass(eq=False)
@@ -137,3 +136,10 @@ def mapping_arguments(config: GeneratorConfig | DiscriminatorConfig) -> dict[str
     others = {"activation": config.mapping_activation, "lr_multiplier": config.mapping_lr_multiplier}
     defaults = {"embed_features": None, "layer_features": None, "activation": "lrelu", "lr_multiplier": 0.01}
     return {"num_layers": config.mapping_layers, **unlike(defaults, **widths, **others)}
+
+
+def channel_arguments(config: ConvConfig) -> dict[str, Any]:
+    """The channel rule, where the official one describes the network; a table of its own is told by the tensors."""
+    if config.channel_table is not None:
+        return {}
+    return {"channel_base": config.channel_base, "channel_max": config.channel_max}

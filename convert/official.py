@@ -123,7 +123,8 @@ def write(model: Model, path: str | Path, *, overwrite: bool = False, sg3: bool 
     """Writes a pickle for stylegan2-ada-pytorch, or (`sg3`) for the stylegan3 repository; returns its path.
 
     Their loaders insist on G, D and G_ema: a generator that the model lacks is the other one, a discriminator an
-    object without layers. Raises InputError if `path` exists (unless `overwrite`), OSError if it cannot be written.
+    object without layers. Raises InputError if `path` exists (unless `overwrite`), OSError if it cannot be written,
+    ValueError if a network does not fit its configuration.
     """
     place = outputs.check_place(path, overwrite=overwrite)
     with outputs.new_file(path, overwrite=overwrite) as file:
@@ -141,6 +142,9 @@ def _tree(model: Model, *, sg3: bool) -> dict[str, Any]:
 
 def _module(config: ModelConfig, network: str, tensors: Tensors, sg3: bool) -> Module:
     part = config.of(network)
+    lines = names.differences(tensors, names.layout_of(config, network))
+    if lines:
+        raise ValueError(f"{network} does not fit its configuration: {'; '.join(lines)}")
     if isinstance(part, GeneratorConfig):
         return generator_module(part, tensors, sg3=sg3)
     return discriminator_module(part, tensors, sg3=sg3)

@@ -5,7 +5,7 @@ import math
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, no_type_check
 
 import numpy as np
 
@@ -48,7 +48,10 @@ _FROM_BYTES = Global("torch.storage", "_load_from_bytes")
 
 
 class Pickler:
-    """Writes one pickle to a file, straight from the arrays: each tensor's numbers are a torch stream within it."""
+    """Writes one pickle to a file, straight from the arrays: each tensor's numbers are a torch stream within it.
+
+    What is called for every value is not type-checked in tests, which would spend their time there.
+    """
 
     def __init__(self, file: BinaryIO | io.BytesIO, *, protocol: int = 3):
         self.file, self.protocol = file, protocol
@@ -61,14 +64,14 @@ class Pickler:
         self.save(value)
         self.file.write(b".")
 
+    @no_type_check
     def save(self, value: Any) -> None:
         """Writes the instructions that leave `value` on the stack; TypeError for what a model file never holds."""
-        for kind, write in _WRITERS.items():
-            if isinstance(value, kind):
-                write(self, value)
-                return
-        raise TypeError(f"a {type(value).__name__} cannot be written")
+        if type(value) not in _WRITERS:
+            raise TypeError(f"a {type(value).__name__} cannot be written")
+        _WRITERS[type(value)](self, value)
 
+    @no_type_check
     def remembered(self, key: Any) -> bool:
         """Whether `key` was written before; if so writes a reference to it."""
         if key not in self.memo:
@@ -76,6 +79,7 @@ class Pickler:
         self.file.write(b"j" + struct.pack("<I", self.memo[key]))
         return True
 
+    @no_type_check
     def remember(self, key: Any) -> None:
         """Gives what was just written a number."""
         self.memo[key] = len(self.memo)
@@ -110,6 +114,7 @@ def _stream_start(array: np.ndarray) -> bytes:
     return file.getvalue() + struct.pack("<q", array.size)
 
 
+@no_type_check
 def _save_int(pickler: Pickler, value: int) -> None:
     if 0 <= value < 256:
         pickler.file.write(struct.pack("<cB", b"K", value))
@@ -120,6 +125,7 @@ def _save_int(pickler: Pickler, value: int) -> None:
         pickler.file.write(b"\x8a" + bytes([size]) + value.to_bytes(size, "little", signed=True))
 
 
+@no_type_check
 def _save_text(pickler: Pickler, value: str) -> None:
     if not pickler.remembered(value):
         data = value.encode()
@@ -127,12 +133,14 @@ def _save_text(pickler: Pickler, value: str) -> None:
         pickler.remember(value)
 
 
+@no_type_check
 def _save_global(pickler: Pickler, value: Global) -> None:
     if not pickler.remembered(value):
         pickler.file.write(f"c{value.module}\n{value.name}\n".encode())
         pickler.remember(value)
 
 
+@no_type_check
 def _save_tuple(pickler: Pickler, value: tuple[Any, ...]) -> None:
     pickler.file.write(b"(")
     for item in value:
@@ -147,6 +155,7 @@ def _save_list(pickler: Pickler, value: list[Any]) -> None:
     pickler.file.write(b"e")
 
 
+@no_type_check
 def _save_items(pickler: Pickler, value: Mapping[Any, Any]) -> None:
     pickler.file.write(b"(")
     for key, item in value.items():
