@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from convert.facts import Facts, prove
-from stylegan_jax import names
+from stylegan_jax import names, safetensors
 from stylegan_jax.checkpoint import Model
 from stylegan_jax.config import DiscriminatorConfig, GeneratorConfig, ModelConfig
 from stylegan_jax.errors import InputError
@@ -104,7 +104,7 @@ def _float32(
     if wrong:
         raise InputError(f"{network}: holds integers where weights should be: {', '.join(wrong)}", "export it again")
     with np.errstate(over="ignore"):
-        arrays = {name: np.array(tensors[name], np.float32, order="C") for name in layout}
+        arrays = {name: _copy(tensors[name]) for name in layout}
     broken = [f"{network}.{name}" for name, array in arrays.items() if not np.isfinite(array).all()]
     if broken:
         what = f"{len(broken)} tensors hold NaN or infinity: {', '.join(broken)}"
@@ -113,3 +113,9 @@ def _float32(
         count = sum(str(each) == kind for each in kinds.values())
         notes.append(f"{network}: {count} tensors were {kind}, now float32")
     return arrays
+
+
+def _copy(tensor: np.ndarray) -> np.ndarray:
+    array = safetensors.aligned(tensor.shape, np.float32)
+    array[...] = tensor
+    return array

@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from ml_dtypes import bfloat16
+from numpy.typing import DTypeLike
 
 from stylegan_jax.errors import InputError
 
@@ -96,8 +97,16 @@ def read(path: Path, header: Header, wanted: Collection[str]) -> dict[str, np.nd
     return tensors
 
 
+def aligned(shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
+    """An array of unset values that starts at a multiple of 64 bytes, so that JAX on CPU uses it without a copy."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    memory = np.empty(size + 64, np.uint8)
+    start = -memory.ctypes.data % 64
+    return memory[start : start + size].view(dtype).reshape(shape)
+
+
 def _array(file: BinaryIO, entry: Entry, path: Path) -> np.ndarray:
-    array = np.empty(entry.shape, entry.dtype)
+    array = aligned(entry.shape, entry.dtype)
     buffer = array.reshape(-1).view(np.uint8).data
     if file.readinto(buffer) != len(buffer):  # type: ignore[attr-defined]
         raise InputError("was cut short while it was read", "try again", file=path)
