@@ -1,5 +1,6 @@
 """What stands in for the classes and functions that a model file may name: an exact table, and nothing it can run."""
 
+import codecs
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -28,7 +29,7 @@ def shown(value: object) -> str:
         return f"({', '.join(shown(part) for part in value if type(part) is not tuple)})"
     if type(value) is not str and type(value) is not int:
         return f"a {type(value).__name__}"
-    plain = str(value).encode("unicode_escape").decode()
+    plain = codecs.unicode_escape_encode(str(value))[0].decode()  # str.encode would import its codec
     return plain if len(plain) <= 60 else f"{plain[:60]}…"
 
 

@@ -1,10 +1,11 @@
 """Interprets pickle instructions in Python: they can build plain data and call the inert functions of a table."""
 
+import codecs
 import struct
 from collections.abc import Callable, Mapping
 from typing import Any, no_type_check
 
-from convert.inert import Budget, UnbuiltArray, add_items, build, refuse, set_item, shown
+from convert.inert import Budget, UnbuiltArray, add_items, build, refuse, set_item, shown, small_set
 from stylegan_jax.errors import InputError
 
 Names = Mapping[tuple[str, str], Any]
@@ -47,7 +48,7 @@ class Machine:
         except Exception as error:  # whatever a damaged stream provokes has one meaning
             raise InputError(f"is damaged at byte {self.position} ({type(error).__name__})", _DAMAGED) from error
 
-    @no_type_check  # called for every instruction: tests that check types would spend their time here
+    @no_type_check  # so often called that tests would spend their time on its types
     def next_byte(self) -> int:
         """The next byte, an instruction, which is paid for."""
         self.budget.steps -= 1
@@ -143,12 +144,6 @@ def _extend(m: Machine, items: list[Any]) -> None:
 def _add_items(m: Machine) -> None:
     items = m.pop_mark()
     add_items(m.stack[-1], items)
-
-
-def _frozenset(m: Machine) -> None:
-    members: set[Any] = set()
-    add_items(members, m.pop_mark())
-    m.stack.append(members)
 
 
 @no_type_check
@@ -256,7 +251,7 @@ _ACTIONS: dict[int, Callable[[Machine], object]] = {
     ord("I"): _int_line,
     ord("L"): _int_line,
     ord("F"): _pusher(lambda m: float(m.line())),
-    ord("V"): _pusher(lambda m: m.line().decode("raw-unicode-escape")),
+    ord("V"): _pusher(lambda m: codecs.raw_unicode_escape_decode(m.line())[0]),
     0x8C: _pusher(lambda m: m.text(1)),
     ord("X"): _pusher(lambda m: m.text(4)),
     0x8D: _pusher(lambda m: m.text(8)),
@@ -279,7 +274,7 @@ _ACTIONS: dict[int, Callable[[Machine], object]] = {
     ord("u"): _set_items,
     0x8F: lambda m: m.stack.append(set()),
     0x90: _add_items,
-    0x91: _frozenset,
+    0x91: _pusher(lambda m: small_set(m.pop_mark())),
     ord("g"): _pusher(lambda m: m.memo[int(m.line())]),
     ord("h"): _pusher(lambda m: m.memo[m.number(1)]),
     ord("j"): _pusher(lambda m: m.memo[m.number(4)]),

@@ -1,5 +1,6 @@
 """torch's two ways to save: the older stream of pickles and raw numbers, and the zip archive."""
 
+import encodings.cp437  # noqa: F401  zipfile would import it while it reads an archive
 import zipfile
 import zlib
 from collections.abc import Iterator

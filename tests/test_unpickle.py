@@ -177,3 +177,12 @@ def test_text_from_a_file_is_printed_without_its_escape_sequences():
     with pytest.raises(InputError) as refusal:
         load(data)
     assert "\x1b" not in str(refusal.value) and len(str(refusal.value)) < 400
+
+
+def test_damaged_models_are_read_or_refused_and_nothing_happens(tmp_path):
+    """The short form of scripts/fuzz_unpickle."""
+    path = convert.write(tiny_model(img_resolution=8), tmp_path / "x.pkl")
+    command = [sys.executable, "scripts/fuzz_unpickle", "--count", "300", str(path)]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "events 0" in ended.stdout
