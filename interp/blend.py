@@ -53,6 +53,7 @@ def blend(
     loaded = read_models(recipe, beside, shipped)
     places.check_no_input([each.path for each in loaded])
     print(" × ".join(_provenance(each, i) for i, each in enumerate(loaded)))
+    _say_decisions(recipe, loaded)
     mixed, picture = _make(recipe, loaded, draw=places.sheet is not None)
     places.write(mixed, picture)
 
@@ -108,22 +109,21 @@ def _make(recipe: "Recipe", loaded: "list[Loaded]", *, draw: bool) -> "tuple[Mod
     from interp.replay import blend_recipe
     from interp.sheets import View, blend_sheet
 
+    if not draw:
+        return blend_recipe(recipe, loaded, consume=True), None
     models = [each.model for each in loaded]
     view = View(doors.seeds(recipe.seeds), recipe.psi, recipe.class_idx)
-    view.check(models)
-    view = view.with_ws_of(models[0]) if draw and recipe.same_w else view
-    with tqdm(total=len(models) + 1, desc="rows", disable=None if draw else True, delay=2, leave=False) as bar:
+    view.check(models, [each.label for each in loaded])
+    view = view.with_ws_of(models[0]) if recipe.same_w else view
+    with tqdm(total=len(models) + 1, desc="rows of the sheet", disable=None, delay=2, leave=False) as bar:
         rows = []
-        for model in models if draw else []:
+        for model in models:
             rows.append(view.row(model))
             bar.update()
         mixed = blend_recipe(recipe, loaded, consume=True)
-        _say_decisions(mixed)
-        picture = None
-        if draw:
-            rows.insert(1, view.row(mixed))
-            picture = blend_sheet(rows, view, [each.label for each in loaded], [s.text for s in recipe.schedules])
-    return mixed, picture
+        rows.insert(1, view.row(mixed))
+    labels = [each.label for each in loaded]
+    return mixed, blend_sheet(rows, view, labels, [schedule.text for schedule in recipe.schedules])
 
 
 def _provenance(loaded: "Loaded", index: int) -> str:
@@ -135,12 +135,15 @@ def _provenance(loaded: "Loaded", index: int) -> str:
     return f"{'transfer' if index else 'base'} {loaded.label} ({', '.join(facts)})"
 
 
-def _say_decisions(mixed: "Model") -> None:
-    recipe = mixed.lineage["recipe"]
-    schedules = ", ".join(model["schedule"] for model in recipe["models"][1:])
-    print(f"{schedules}: {', '.join(f'{field} from {recipe[field]}' for field in ('mapping', 'w_avg', 'noise'))}")
-    if notes := mixed.lineage["notes"]:
-        print(f"resolved: {'; '.join(notes)}")
+def _say_decisions(recipe: "Recipe", loaded: "list[Loaded]") -> None:
+    """Sources and resolved differences, or the error that says what cannot be blended, before any long work."""
+    from interp.replay import plan_loaded
+
+    plan = plan_loaded(recipe, loaded)
+    sources = ", ".join(f"{field} from {getattr(plan.sources, field)}" for field in ("mapping", "w_avg", "noise"))
+    print(f"{', '.join(schedule.text for schedule in recipe.schedules)}: {sources}")
+    if plan.notes:
+        print(f"resolved: {'; '.join(plan.notes)}")
 
 
 def _print_plan(recipe: "Recipe", beside: Path | None) -> None:

@@ -64,6 +64,12 @@ def plan_recipe(recipe: Recipe, beside: Path | None = None, shipped: Shipped = N
     return plan_blend(configs, labels, recipe.schedules, **recipe.options), labels
 
 
+def plan_loaded(recipe: Recipe, loaded: Sequence[Loaded]) -> Plan:
+    """All decisions of a recipe for models that were read; InputError where they cannot be blended."""
+    configs, labels = [each.model.config for each in loaded], [each.label for each in loaded]
+    return plan_blend(configs, labels, recipe.schedules, **recipe.options)
+
+
 def _config(path: Path, networks: Sequence[str]) -> ModelConfig:
     if not (path.exists() and checkpoint.is_checkpoint(path)):
         return convert.read(path, networks=networks).config

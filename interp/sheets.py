@@ -10,8 +10,10 @@ from jaxtyping import Float, UInt8
 from stylegan_jax.checkpoint import Model
 from stylegan_jax.errors import InputError
 from stylegan_jax.images import sheet
+from stylegan_jax.latents import labels as one_hot
 from stylegan_jax.sampler import map_seeds, sample, sample_ws
 
+MOST_COLUMNS = 200  # a wider sheet is no image file any more
 Row = UInt8[np.ndarray, "n h w c"]
 
 
@@ -42,10 +44,17 @@ class View:
             return np.concatenate(list(sample_ws(model, self.ws)))
         return np.concatenate(list(sample(model, self.seeds, truncation_psi=self.psi, class_idx=self._class(model))))
 
-    def check(self, models: Sequence[Model]) -> None:
-        """Raises InputError for a class that none of the models takes."""
+    def check(self, models: Sequence[Model], labels: Sequence[str]) -> None:
+        """Raises InputError for what the models cannot show, before any of them is sampled."""
+        if len(self.seeds) > MOST_COLUMNS:
+            raise InputError(f"--seeds: {len(self.seeds)} columns are too many", f"use at most {MOST_COLUMNS}")
         if self.class_idx is not None and all(model.config.generator.c_dim == 0 for model in models):
             raise InputError(f"--class {self.class_idx}: none of the models is conditional", "leave it away")
+        for model, label in zip(models, labels, strict=True):
+            config = model.config.generator
+            one_hot(self._class(model), 1, config.c_dim)
+            if self.psi != 1 and config.w_avg_beta is None:
+                raise InputError("has no w_avg to truncate towards", "pass --psi 1", file=label)
 
     def _class(self, model: Model) -> int | None:
         return self.class_idx if model.config.generator.c_dim > 0 else None

@@ -215,6 +215,7 @@ BAD = {
     "ffhq.safetensors: carries no recipe": ("--recipe", BASE),
     "--class 1: none of the models is conditional": (*PAIR, "--swap", "8", "--class", "1"),
     "--seeds 5-1: ends before it begins": (*PAIR[:4], "--swap", "8", "--seeds", "5-1"),
+    "--seeds: 1001 columns are too many": (*PAIR[:4], "--swap", "8", "--seeds", "0-1000"),
     "--psi nan: must be a finite number": (*PAIR, "--swap", "8", "--psi", "nan"),
     "gone.pkl: no such file": ("--base", "gone.pkl", "--transfer", TRANSFER, "--swap", "8"),
     "toon.safetensors: holds the same weights as toon.safetensors": (
@@ -232,6 +233,21 @@ def test_bad_input_ends_with_2_one_line_and_no_output(folder, capsys, message):
     shown = capsys.readouterr().err
     assert shown.startswith(f"error: {message}") and shown.count("\n") == 1
     assert names_in(folder) == set()
+
+
+def test_a_model_without_w_avg_is_named_before_anything_is_drawn(folder, capsys):
+    sj.save(tiny_model(3, w_avg_beta=None), "bare.safetensors")
+    assert run("--base", BASE, "--transfer", "bare.safetensors", "--swap", "8", "--out", "s.png") == 2
+    assert capsys.readouterr().err == "error: bare.safetensors: has no w_avg to truncate towards — pass --psi 1\n"
+    assert run("--base", BASE, "--transfer", "bare.safetensors", "--swap", "8", "--psi", "1", "--out", "s.png") == 0
+
+
+@pytest.mark.parametrize("suffix", [".pkl", ".safetensors", ""])
+def test_the_suffix_of_out_chooses_the_form(folder, suffix):
+    assert run(*PAIR, "--swap", "8", "--no-sheet", "--out", f"mixed{suffix}") == 0
+    found = sj.load(f"mixed{suffix}").networks["G_ema"]
+    for name, leaf in blend(sj.load(BASE), sj.load(TRANSFER), swap(8)).networks["G_ema"].items():
+        assert found[name].tobytes() == leaf.tobytes(), name
 
 
 def test_a_conditional_model_without_a_class_ends_with_2_naming_the_range(folder, capsys):
