@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from interp.mix import Plan
     from interp.recipes import Recipe
     from interp.replay import Loaded
+    from interp.sheets import View
     from stylegan_jax.checkpoint import Model
 
 
@@ -54,7 +55,9 @@ def blend(
     places.check_no_input([each.path for each in loaded])
     print(" × ".join(_provenance(each, i) for i, each in enumerate(loaded)))
     _say_decisions(recipe, loaded)
-    mixed, picture = _make(recipe, loaded, draw=places.sheet is not None)
+    view = _view(recipe, loaded) if places.sheet is not None else None
+    _warn_of_strangers(loaded)
+    mixed, picture = _make(recipe, loaded, view)
     places.write(mixed, picture)
 
 
@@ -102,18 +105,36 @@ class _Places:
         print(f"wrote {' and '.join(map(str, self.targets))}")
 
 
-def _make(recipe: "Recipe", loaded: "list[Loaded]", *, draw: bool) -> "tuple[Model, Any]":
-    """The blend, and its sheet if it is to be drawn: the models' own rows first, as the blend uses the models up."""
+def _view(recipe: "Recipe", loaded: "list[Loaded]") -> "View":
+    """What the sheet shows; InputError where a model cannot show it."""
+    from interp.sheets import View
+
+    view = View(doors.seeds(recipe.seeds), recipe.psi, recipe.class_idx)
+    view.check([each.model for each in loaded], [each.label for each in loaded])
+    return view
+
+
+def _warn_of_strangers(loaded: "list[Loaded]") -> None:
+    """Says on stderr which transfer models are no relatives of the base, with the distance."""
+    from interp.distances import judge
+
+    base, *others = loaded
+    for each in others:
+        verdict = judge(base.model.networks["G_ema"], each.model.networks["G_ema"])
+        if not verdict.blends:
+            print(f"warning: {verdict.words(base.label, each.label)}", file=sys.stderr)
+
+
+def _make(recipe: "Recipe", loaded: "list[Loaded]", view: "View | None") -> "tuple[Model, Any]":
+    """The blend, and its sheet if there is a view: the models' own rows first, as the blend uses the models up."""
     from tqdm import tqdm
 
     from interp.replay import blend_recipe
-    from interp.sheets import View, blend_sheet
+    from interp.sheets import blend_sheet
 
-    if not draw:
+    if view is None:
         return blend_recipe(recipe, loaded, consume=True), None
     models = [each.model for each in loaded]
-    view = View(doors.seeds(recipe.seeds), recipe.psi, recipe.class_idx)
-    view.check(models, [each.label for each in loaded])
     view = view.with_ws_of(models[0]) if recipe.same_w else view
     with tqdm(total=len(models) + 1, desc="rows of the sheet", disable=None, delay=2, leave=False) as bar:
         rows = []

@@ -242,6 +242,13 @@ def test_a_model_without_w_avg_is_named_before_anything_is_drawn(folder, capsys)
     assert run("--base", BASE, "--transfer", "bare.safetensors", "--swap", "8", "--psi", "1", "--out", "s.png") == 0
 
 
+def test_models_that_are_no_relatives_are_blended_with_a_warning_that_says_how_far_apart(folder, capsys):
+    assert run(*PAIR, "--swap", "8", "--no-sheet", "--out", "mixed") == 0
+    shown = capsys.readouterr().err
+    assert shown.startswith("warning: toon.safetensors and ffhq.safetensors are no relatives: ")
+    assert "(relative distance 1.4" in shown and shown.count("\n") == 1
+
+
 @pytest.mark.parametrize("suffix", [".pkl", ".safetensors", ""])
 def test_the_suffix_of_out_chooses_the_form(folder, suffix):
     assert run(*PAIR, "--swap", "8", "--no-sheet", "--out", f"mixed{suffix}") == 0
