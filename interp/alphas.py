@@ -93,7 +93,7 @@ def resolve_sources(
 
 
 def _largest_at_4(schedules: Sequence[Schedule]) -> str:
-    shares = [schedule(Layer(4, "const")) for schedule in schedules]
+    shares = [schedule(Layer(4, "conv1")) for schedule in schedules]
     shares = [1 - sum(shares), *shares]
     return model_names(len(schedules))[shares.index(max(shares))]
 

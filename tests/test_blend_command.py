@@ -9,7 +9,7 @@ from PIL import Image
 import stylegan_jax as sj
 from interp.blend import blend as door
 from interp.mix import blend, blend_all
-from interp.schedules import inverted, only, smooth, swap
+from interp.schedules import constant, inverted, layers, linear, only, pinkney, points, smooth, swap
 from interp.sheets import View
 from stylegan_jax import doors, images, names, safetensors
 from stylegan_jax.sampler import map_seeds, sample_ws
@@ -77,11 +77,18 @@ def test_the_command_runs_as_a_user_types_it_without_a_warning(tmp_path):
         (["--swap", "16"], swap(16)),
         (["--swap", "8", "--invert"], inverted(swap(8))),
         (["--smooth", "8", "--width", "0.5"], smooth(8, 0.5)),
+        (["--linear", "4-16"], linear(4, 16)),
+        (["--only", "4,16"], only(4, 16)),
+        (["--alpha", "4=1 16=0.25"], points({4: 1, 16: 0.25})),
+        (["--alpha-layers", "1,1,0.5,0.5,0,0"], layers(1, 1, 0.5, 0.5, 0, 0)),
+        (["--preset", "halfway"], constant(0.5)),
+        (["--swap", "8", "--level", "1"], swap(8, level=1)),
+        (["--compat", "pinkney", "--swap", "8", "--level", "1", "--width", "0.5"], pinkney(8, level=1, width=0.5)),
     ],
 )
 def test_the_written_model_is_the_librarys_blend(folder, options, schedule):
-    assert run(*PAIR, *options, "--out", "mixed") == 0
-    assert_same_tensors(sj.load("mixed"), blend(sj.load(BASE), sj.load(TRANSFER), schedule))
+    assert run(*PAIR, *options, "--no-sheet", "--out", "mixed.safetensors") == 0
+    assert_same_tensors(sj.load("mixed.safetensors"), blend(sj.load(BASE), sj.load(TRANSFER), schedule))
 
 
 def test_sources_are_taken_as_told(folder, capsys):

@@ -9,7 +9,7 @@ import pytest
 import convert
 from interp.alphas import Kind, alpha_table, parse_kind, resolve_sources
 from interp.mix import blend, blend_all, mix_leaves, mix_trees, plan_blend
-from interp.schedules import constant, inverted, layers, only, pinkney, points, smooth, swap
+from interp.schedules import Layer, constant, inverted, layers, only, pinkney, points, smooth, swap
 from stylegan_jax.checkpoint import Model
 from stylegan_jax.config import ModelConfig
 from stylegan_jax.errors import InputError
@@ -248,6 +248,13 @@ def test_mapping_w_avg_and_noise_follow_the_largest_share_at_4(base, transfer):
     for schedule, expected in [(swap(4), "transfer"), (inverted(swap(4)), "base"), (constant(0.5), "base")]:
         recipe = blend(base, transfer, schedule).lineage["recipe"]
         assert (recipe["mapping"], recipe["noise"], recipe["w_avg"]) == (expected,) * 3
+
+
+def test_pinkneys_rule_takes_sources_from_its_low_resolution_model_even_where_const_is_a_tie(base, transfer):
+    tie = pinkney(4, width=1)
+    assert tie(Layer(4, "const")) == 0.5
+    assert blend(base, transfer, tie).lineage["recipe"]["mapping"] == "transfer"
+    assert blend(base, transfer, inverted(tie)).lineage["recipe"]["mapping"] == "base"
 
 
 def test_sources_are_as_told_and_w_avg_follows_the_mapping(base, transfer):
