@@ -162,7 +162,7 @@ def d_main(
 def d_reg(
     discriminator: Discriminator, real: Images, c: Array, keys: PRNGKeyArray | None, *, gamma: float, setting: Setting
 ):
-    """Phase Dreg: R1, γ/2 · |∇ D(x)|²."""
+    """Phase Dreg: R1, gamma/2 · |∇ D(x)|²."""
     penalty, logits = r1_penalty(lambda x: setting.score(discriminator, x, c, keys), real)
     mean = setting.mean(penalty)
     means = {"r1_penalty": mean, "D/reg": mean * (gamma / 2), **_scores("real", logits, setting.mean)}

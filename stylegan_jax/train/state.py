@@ -1,16 +1,15 @@
 """The training state and the arithmetic that moves it: Adam, gradient hygiene, moving averages."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float, Int
 
 from stylegan_jax import names
 from stylegan_jax.discriminator import Discriminator
 from stylegan_jax.generator import Generator
-from stylegan_jax.layers import initial_weights
+from stylegan_jax.layers import Weights, initial_weights
 from stylegan_jax.train.config import TrainConfig
 
 Leaves = dict[str, Array]
@@ -45,34 +44,37 @@ def initial_state(config: TrainConfig) -> State:
     return start(config, G, initial_weights(Discriminator, config.discriminator, d_key), G)
 
 
-def start(config: TrainConfig, G: Leaves, D: Leaves, G_ema: Leaves) -> State:
+def start(config: TrainConfig, G: Weights, D: Weights, G_ema: Weights) -> State:
     """The state at iteration 0 of a run that begins with these networks."""
-    number = lambda value: np.float32(value)  # noqa: E731
-    integer = lambda value: np.int32(value)  # noqa: E731
-    state = State(
-        G=G,
-        D=D,
-        G_ema=G_ema,
+    number, integer = jnp.float32, jnp.int32
+    return State(
+        G=_arrays(G),
+        D=_arrays(D),
+        G_ema=_arrays(G_ema),
         g_second=zeros_like(trained(G, config.frozen_of("G"))),
         d_second=zeros_like(trained(D, config.frozen_of("D"))),
-        g_steps=integer(0),
-        d_steps=integer(0),
-        pl_mean=number(0),
-        ada_p=number(config.augment_p if config.augment != "none" else 0),
-        sign_sum=number(0),
-        sign_count=number(0),
-        iteration=integer(0),
-        bad_step=integer(-1),
+        g_steps=jnp.zeros((), integer),
+        d_steps=jnp.zeros((), integer),
+        pl_mean=jnp.zeros((), number),
+        ada_p=jnp.array(config.augment_p if config.augment != "none" else 0, number),
+        sign_sum=jnp.zeros((), number),
+        sign_count=jnp.zeros((), number),
+        iteration=jnp.zeros((), integer),
+        bad_step=jnp.array(-1, integer),
     )
-    return jax.tree.map(lambda leaf: jnp.array(leaf, copy=True), state)
 
 
-def trained(leaves: Leaves, frozen: frozenset[str]) -> Leaves:
+def _arrays(leaves: Weights) -> Leaves:
+    """Copies: training donates them."""
+    return {name: jnp.array(leaf, copy=True) for name, leaf in leaves.items()}
+
+
+def trained(leaves: Weights, frozen: frozenset[str]) -> dict[str, Any]:
     """The leaves that the optimiser moves: neither buffers nor frozen."""
     return {name: leaf for name, leaf in leaves.items() if not names.is_buffer(name) and name not in frozen}
 
 
-def zeros_like(leaves: Leaves) -> Leaves:
+def zeros_like(leaves: Weights) -> Leaves:
     """Zeros of the same names and shapes."""
     return {name: jnp.zeros_like(leaf) for name, leaf in leaves.items()}
 

@@ -1,0 +1,166 @@
+"""From what the user asked for to a run that trains: data, configuration, the model to begin from, the folder."""
+
+import contextlib
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from stylegan_jax import checkpoint, doors, names, rundir
+from stylegan_jax.checkpoint import Model
+from stylegan_jax.config import DiscriminatorConfig, GeneratorConfig, resolutions_up_to
+from stylegan_jax.errors import InputError
+from stylegan_jax.train import transfer
+from stylegan_jax.train.config import NETWORK_FIELDS, Name, TrainConfig, official
+from stylegan_jax.train.data import Dataset
+from stylegan_jax.train.loop import Plan, Run, mesh_of
+from stylegan_jax.train.state import State, initial_state
+
+MAY_CHANGE = ("config.kimg",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What the command line says; see `train.__main__`."""
+
+    data: str
+    out: Path
+    cfg: Name
+    source: str | None
+    resolution: int | None
+    gpus: int | None
+    conditional: bool
+    changes: Mapping[str, Any]
+    freeze: Mapping[str, Any]
+    watching: Mapping[str, Any]
+
+
+def train(asked: Request) -> int:
+    """Runs what was asked for; returns the exit code. Nothing is written before the input has proved good."""
+    with contextlib.ExitStack() as stack:
+        if asked.out.is_dir():
+            stack.enter_context(rundir.lock(asked.out))
+        model = _source(asked)
+        data = _data(asked, model)
+        config = configure(asked, data, model)
+        mesh = mesh_of(config, asked.watching["devices"])
+        if not asked.out.is_dir():
+            stack.enter_context(rundir.lock(asked.out))
+        lineage = _lineage(asked, data, model)
+        resumed = rundir.open_run(asked.out, {"config": config.to_json(), "lineage": lineage}, may_change=MAY_CHANGE)
+        plan = Plan(**{key: value for key, value in asked.watching.items() if key != "devices"})
+        run = Run(asked.out, config, data, plan=plan, mesh=mesh, lineage=lineage)
+        state = run.restore(lambda: begin(config, model))
+        _announce(asked, config, data, model, int(state.iteration) if resumed else 0)
+        code = run.go(state)
+    print(asked.out)
+    return code
+
+
+def _source(asked: Request) -> Model | None:
+    if asked.source is None:
+        return None
+    import stylegan_jax
+
+    return stylegan_jax.load(asked.source)
+
+
+def _data(asked: Request, model: Model | None) -> Dataset:
+    resolution = asked.resolution or (model.config.generator.img_resolution if model else None)
+    if resolution is None:
+        raise InputError("--resolution is missing", "give the size of the images, a power of two", file="train")
+    try:
+        resolutions_up_to(resolution)
+    except ValueError as error:
+        raise InputError(str(error), "choose one", file=f"--resolution {resolution}") from error
+    channels = model.config.generator.img_channels if model else 3
+    return Dataset.open(
+        asked.data,
+        resolution=resolution,
+        channels=channels,
+        labels=asked.conditional,
+        mirror=asked.changes.get("mirror", False),
+        seed=asked.changes.get("seed", 0),
+    )
+
+
+def configure(asked: Request, data: Dataset, model: Model | None) -> TrainConfig:
+    """The run's configuration: the official one, the architecture of the model to begin from, the user's changes."""
+    changes = dict(asked.changes)
+    if model is not None:
+        changes = {"ada_kimg": 100.0, "ema_rampup": None, **changes}
+    gpus = asked.gpus or (asked.watching["devices"] or jax.local_device_count())
+    shape = {"resolution": data.resolution, "channels": data.channels, "c_dim": data.c_dim}
+    config = official(asked.cfg, gpus=gpus, **shape, **changes)
+    if model is not None:
+        config = _like(config, model, {key for key in changes if key in NETWORK_FIELDS})
+    freeze = dict(asked.freeze)
+    if freeze["g_resolutions"] is not None:
+        freeze["g_resolutions"] = doors.resolutions(freeze["g_resolutions"], "--freeze-g", config.generator.resolutions)
+    else:
+        freeze["g_resolutions"] = ()
+    return dataclasses.replace(config, frozen=transfer.frozen_names(config, **freeze))
+
+
+def _like(config: TrainConfig, model: Model, changed: set[str]) -> TrainConfig:
+    """The configuration with the model's architecture, but for the size of the data and what the user changed."""
+    keep = {"img_resolution", "img_channels", "c_dim", *changed}
+    generator = _merge(model.config.generator, config.generator, keep)
+    other = model.config.discriminator
+    if other is None:
+        shared = {f.name for f in dataclasses.fields(DiscriminatorConfig)} & {"channel_base", "channel_max"}
+        fields = {name: getattr(generator, name) for name in (*shared, "channel_table", "conv_clamp", "activation")}
+        discriminator = dataclasses.replace(config.discriminator, **fields)
+    else:
+        discriminator = _merge(other, config.discriminator, keep)
+    return dataclasses.replace(config, generator=generator, discriminator=discriminator)
+
+
+def _merge(theirs: Any, ours: Any, keep: set[str]) -> Any:
+    """`theirs` with the fields `keep` of `ours`; a channel table only fits the size it was written for."""
+    known = {f.name for f in dataclasses.fields(ours)}
+    changes = {name: getattr(ours, name) for name in keep if name in known}
+    if ours.img_resolution != theirs.img_resolution and theirs.channel_table is not None:
+        changes["channel_table"] = None
+    return dataclasses.replace(theirs, **changes)
+
+
+def begin(config: TrainConfig, model: Model | None, report: Any = print) -> State:
+    """The state at iteration 0: fresh, or from the model, saying what of it did not fit."""
+    fresh = initial_state(config)
+    if model is None:
+        return fresh
+    state, notes = transfer.begin_from(config, fresh, model)
+    for note in notes:
+        report(note)
+    return state
+
+
+def _lineage(asked: Request, data: Dataset, model: Model | None) -> dict[str, Any]:
+    lineage: dict[str, Any] = {"made_by": "stylegan_jax.train", "cfg": asked.cfg, "data": data.description}
+    if model is not None:
+        lineage["from"] = {"source": str(asked.source), "sha256": checkpoint.fingerprint(model)}
+    return lineage
+
+
+def _announce(asked: Request, config: TrainConfig, data: Dataset, model: Model | None, iteration: int) -> None:
+    count = sum(size for network in ("G", "D") for size in map(_size, names.layout_of(config.model, network).values()))
+    where = f", from {asked.source}" if model is not None else ""
+    print(f"{len(data)} images of {data.resolution}×{data.resolution}, {count:,} parameters{where}")
+    if config.frozen:
+        print(f"frozen: {len(config.frozen)} tensors")
+    if iteration:
+        print(f"going on at {iteration * config.batch / 1000:g} kimg")
+
+
+def _size(shape: tuple[int, ...]) -> int:
+    total = 1
+    for side in shape:
+        total *= side
+    return total
+
+
+__all__ = ["GeneratorConfig", "Request", "begin", "configure", "train"]

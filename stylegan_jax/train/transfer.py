@@ -1,0 +1,100 @@
+"""Beginning from another model: tensors copied by name, and rules that name what stays frozen."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from stylegan_jax import names
+from stylegan_jax.checkpoint import Model
+from stylegan_jax.config import DiscriminatorConfig
+from stylegan_jax.errors import InputError
+from stylegan_jax.train.config import TrainConfig
+from stylegan_jax.train.state import State, start
+
+
+def begin_from(config: TrainConfig, fresh: State, model: Model) -> tuple[State, list[str]]:
+    """The state at the start of a fine-tune, and what there is to say about it, line by line.
+
+    G, D and G_ema come from the model where names and shapes agree, and are fresh elsewhere. A missing G is taken
+    from G_ema (and the other way round); without D the discriminator is fresh.
+
+    Raises InputError if the model has no generator.
+    """
+    found = {name: dict(leaves) for name, leaves in model.networks.items()}
+    generators = [name for name in ("G", "G_ema") if name in found]
+    if not generators:
+        raise InputError("holds no generator", "fine-tune from a model with G_ema", file=model.lineage.get("source"))
+    found.setdefault("G", found.get("G_ema", {}))
+    found.setdefault("G_ema", found["G"])
+    notes = [] if "D" in found else ["D: the model has none, so it starts fresh"]
+    found.setdefault("D", {})
+    leaves = {}
+    for network in ("G", "D", "G_ema"):
+        own = dict(getattr(fresh, network)) if network != "G_ema" else dict(leaves["G"])
+        leaves[network], differing = _copied(own, found[network])
+        if found[network]:
+            notes += [f"{network}: {line}" for line in differing]
+    _silence_new_torgb(leaves["G"], leaves["G_ema"], above=model.config.generator.img_resolution)
+    return start(config, leaves["G"], leaves["D"], leaves["G_ema"]), notes
+
+
+def _silence_new_torgb(*generators: dict[str, Any], above: int) -> None:
+    """A generator that grew begins with the enlarged image of the smaller one: the new blocks add nothing to it yet."""
+    for leaves in generators:
+        for name, leaf in leaves.items():
+            if (names.resolution_of(name) or 0) > above and name.endswith(".torgb.weight"):
+                leaves[name] = np.zeros_like(leaf)
+
+
+def _copied(own: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """`own` with the tensors of `other` where they fit, and one line for every kind of tensor that does not."""
+    fits = {k: np.asarray(v, np.float32) for k, v in other.items() if k in own and own[k].shape == v.shape}
+    lines = []
+    for title, those in (
+        ("starts fresh", [k for k in own if k not in fits and not names.is_buffer(k)]),
+        ("was left out", [k for k in other if k not in fits and not names.is_buffer(k)]),
+    ):
+        if those:
+            shown = ", ".join(those[:6]) + (f" and {len(those) - 6} more" if len(those) > 6 else "")
+            lines.append(f"{title}: {shown}")
+    return {**own, **fits}, lines
+
+
+def frozen_names(
+    config: TrainConfig, *, parts: Sequence[str] = (), g_resolutions: Sequence[int] = (), d_layers: int = 0
+) -> tuple[str, ...]:
+    """Full names (`G.mapping.fc0.weight`) of what the rules freeze.
+
+    Args:
+      parts: words of G's names, all tensors with which are frozen: `mapping`, `affine`, `torgb`, `b16`, `conv1`, …;
+        `D.fromrgb` freezes in D.
+      g_resolutions: blocks of G.
+      d_layers: how many layers of D, from its highest resolution on (Freeze-D).
+
+    Raises InputError for a rule that matches nothing.
+    """
+    layouts = {network: names.layout_of(config.model, network) for network in ("G", "D")}
+    every = [f"{n}.{name}" for n, layout in layouts.items() for name in layout if not names.is_buffer(name)]
+    frozen = {name for part in parts for name in _named(part, every)}
+    frozen |= {k for k in every if k.startswith("G.") and names.resolution_of(k) in set(g_resolutions)}
+    frozen |= set(_first_layers(config.discriminator, d_layers))
+    return tuple(name for name in every if name in frozen)
+
+
+def _named(part: str, every: Sequence[str]) -> list[str]:
+    network, word = ("D", part[2:]) if part.startswith("D.") else ("G", part.removeprefix("G."))
+    found = [name for name in every if name.startswith(f"{network}.") and word in name.split(".")]
+    if not found:
+        raise InputError(f"no tensor of {network} has the part {word!r}", "use mapping, affine, torgb, b16, conv1, …")
+    return found
+
+
+def _first_layers(config: DiscriminatorConfig, count: int) -> list[str]:
+    layers = names.freezable_layers(config)
+    if count > len(layers):
+        raise InputError(f"--freeze-d {count}: this discriminator has {len(layers)} layers", "freeze fewer")
+    layout = names.discriminator_layout(config)
+    return [
+        f"D.{layer}.{kind}" for layer in layers[:count] for kind in ("weight", "bias") if f"{layer}.{kind}" in layout
+    ]
