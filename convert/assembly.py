@@ -1,7 +1,7 @@
 """From the networks found in a foreign file to a model: configurations proven, weights finite float32."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,17 +18,18 @@ class Part:
 
     stored: Facts
     tensors: Mapping[str, np.ndarray]
-    frozen: frozenset[str] = frozenset()
-    """Names of the discriminator's layers that are buffers."""
+    frozen: frozenset[str] | None = None
+    """Names of the discriminator's layers that are buffers, where the file tells."""
+    notes: Sequence[str] = ()
+    """What was assumed or made up."""
 
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """What a reader found: the format's name, the networks, and what it had to say about them."""
+    """What a reader found: the format's name and the networks."""
 
     format: str
     parts: Mapping[str, Part]
-    notes: Sequence[str] = field(default=())
 
 
 def assemble(found: Found, networks: Sequence[str] | None, *, file_size: int) -> Model:
@@ -39,7 +40,7 @@ def assemble(found: Found, networks: Sequence[str] | None, *, file_size: int) ->
     wanted = _select(found, networks)
     _check_size(wanted, file_size)
     config = _prove(found, wanted)
-    notes = [*found.notes]
+    notes = [f"{name}: {note}" for name, part in wanted.items() for note in part.notes]
     arrays = {name: _float32(part.tensors, name, names.layout_of(config, name), notes) for name, part in wanted.items()}
     return Model(config, arrays, {"format": found.format, **({"notes": notes} if notes else {})})
 
@@ -77,7 +78,7 @@ def _prove(found: Found, wanted: Mapping[str, Part]) -> ModelConfig:
 def _discriminator(part: Part) -> DiscriminatorConfig:
     config = prove(DiscriminatorConfig, part.stored, part.tensors, "D")
     expected = set(names.freezable_layers(config)[: config.freeze_layers])
-    if part.frozen != expected:
+    if part.frozen is not None and part.frozen != expected:
         wrong = ", ".join(sorted(part.frozen ^ expected))
         what = f"D: freeze_layers is {config.freeze_layers}, but these layers do not agree: {wrong}"
         raise InputError(what, "download or export it again")

@@ -42,9 +42,13 @@ def prove(kind: type[Config], stored: Facts, tensors: Tensors, network: str) -> 
 
 
 def _misfits(config: GeneratorConfig | DiscriminatorConfig, tensors: Tensors) -> list[str]:
-    layout = names.generator_layout if isinstance(config, GeneratorConfig) else names.discriminator_layout
-    lines = names.differences(tensors, layout(config))  # type: ignore[arg-type]
-    return lines or _wrong_filters(config, tensors)
+    return names.differences(tensors, _layout(config)) or _wrong_filters(config, tensors)
+
+
+def _layout(config: GeneratorConfig | DiscriminatorConfig) -> names.Layout:
+    if isinstance(config, GeneratorConfig):
+        return names.generator_layout(config)
+    return names.discriminator_layout(config)
 
 
 def _contradictions(stored: ConvConfig, seen: ConvConfig) -> list[str]:
@@ -68,7 +72,7 @@ def _refuse_oblong(tensors: Tensors) -> None:
 
 def _config(kind: type[Config], facts: Facts, *, prefer_table: bool) -> Config:
     """Builds the configuration in its simplest form, without settings that only repeat a default."""
-    if not prefer_table and ("channel_base" in facts or "channel_max" in facts):
+    if not prefer_table and "channel_base" in facts and "channel_max" in facts:
         facts = {name: value for name, value in facts.items() if name != "channel_table"}
     if "img_resolution" not in facts:
         raise InputError("holds a network without resolution blocks b4, b8, …", "pass a StyleGAN2 file")
@@ -134,7 +138,7 @@ def _generator(tensors: Tensors) -> Facts:
             channel_table=channels if channels and None not in channels else None,
             architecture=next((kind for kind, name in kinds.items() if name in tensors), "orig"),
             use_noise="synthesis.b4.conv1.noise_const" in tensors,
-            resample_filter=_taps(tensors.get("synthesis.b4.resample_filter")),
+            resample_filter=taps_of(tensors.get("synthesis.b4.resample_filter")),
         ),
         **({} if "mapping.w_avg" in tensors else {"w_avg_beta": None}),
     }
@@ -149,7 +153,7 @@ def _mapping(tensors: Tensors) -> Facts:
     facts = _known(
         c_dim=_size(tensors, "mapping.embed.weight", 1) or 0,
         embed_features=embed,
-        mapping_layers=layers or None,
+        mapping_layers=layers if layers or embed is not None else None,
         layer_features=_size(tensors, "mapping.fc0.weight", 0),
     )
     is_generator = any(name.startswith("synthesis.") for name in tensors)
@@ -171,11 +175,11 @@ def _discriminator(tensors: Tensors) -> Facts:
         architecture=next((kind for kind, name in kinds.items() if name in tensors), "orig"),
         cmap_dim=_size(tensors, "b4.out.weight", 0) if mapping["c_dim"] else None,
         mbstd_num_channels=inputs - least if inputs and least else None,
-        resample_filter=_taps(tensors.get("b8.resample_filter")),
+        resample_filter=taps_of(tensors.get("b8.resample_filter")),
     )
 
 
-def _taps(buffer: np.ndarray | None) -> Filter | None:
+def taps_of(buffer: np.ndarray | None) -> Filter | None:
     """The taps whose normalised outer product is `buffer`; the smallest becomes 1."""
     if buffer is None or buffer.ndim not in (1, 2) or buffer.size == 0 or buffer.size > 4096:
         return None
@@ -196,16 +200,26 @@ def filter_buffer(taps: Filter) -> np.ndarray:
     return values / (values.sum() or 1)
 
 
+def with_filters(kind: type[Config], stored: Facts, tensors: Tensors) -> dict[str, np.ndarray]:
+    """The tensors of a format that does not store filters, and every filter of the configured taps."""
+    facts = _generator(tensors) if kind is GeneratorConfig else _discriminator(tensors)
+    config = _config(kind, {**facts, **stored}, prefer_table=False)
+    missing = [name for name in _layout(config) if name.endswith("resample_filter") and name not in tensors]
+    return {**tensors, **{name: filter_buffer(_configured_taps(config, name)) for name in missing}}
+
+
+def _configured_taps(config: GeneratorConfig | DiscriminatorConfig, name: str) -> Filter:
+    """The taps of a `resample_filter`: layers that do not resample keep the default."""
+    own = name.split(".")[-2]
+    resamples = own in ("conv0" if isinstance(config, GeneratorConfig) else "conv1", "skip") or own.startswith("b")
+    return config.resample_filter if resamples else DEFAULT_FILTER
+
+
 def _wrong_filters(config: GeneratorConfig | DiscriminatorConfig, tensors: Tensors) -> list[str]:
     """One line for every `resample_filter` whose values are not those of the configured taps."""
-    filtered = "conv0" if isinstance(config, GeneratorConfig) else "conv1"
     lines = []
     for name in tensors:
-        layer, _, leaf = name.rpartition(".")
-        if leaf != "resample_filter":
-            continue
-        own = layer.rpartition(".")[2]
-        taps = config.resample_filter if own in (filtered, "skip") or own.startswith("b") else DEFAULT_FILTER
-        if not np.allclose(tensors[name], filter_buffer(taps), rtol=1e-3, atol=1e-6):
+        taps = _configured_taps(config, name) if name.endswith(".resample_filter") else None
+        if taps is not None and not np.allclose(tensors[name], filter_buffer(taps), rtol=1e-3, atol=1e-6):
             lines.append(f"{name}: its values are not those of {taps}")
     return lines

@@ -7,13 +7,13 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
-from convert import kinds, official, state_dict, unpickle
+from convert import kinds, official, rosinality, state_dict, tensorflow, unpickle
 from convert.assembly import Found, assemble
 from stylegan_jax import checkpoint, safetensors
 from stylegan_jax.checkpoint import Model
 from stylegan_jax.errors import InputError
 
-_READERS = (official, state_dict)
+_READERS = (official, tensorflow, rosinality, state_dict)
 
 
 def read(path: str | Path, *, networks: Sequence[str] | None = None) -> Model:

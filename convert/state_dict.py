@@ -24,7 +24,8 @@ def find(tree: Any) -> Found:
     networks = names.split_networks(_flat(tree))
     if any(name.startswith("b4.") for name in networks.get("G_ema", {})):
         networks = {"D" if name == "G_ema" else name: tensors for name, tensors in networks.items()}
-    return Found("state dict", {name: Part({}, tensors) for name, tensors in networks.items()}, (_ASSUMED,))
+    parts = {name: Part({}, tensors, notes=(_ASSUMED,)) for name, tensors in networks.items()}
+    return Found("state dict", parts)
 
 
 def _flat(tree: Any) -> dict[str, np.ndarray]:

@@ -99,7 +99,7 @@ def _same(fields: Iterable[str]) -> dict[str, str]:
 
 def _pick(arguments: Facts, fields: Mapping[str, str]) -> Facts:
     """Checked values under our names; None where it only asks for the default is left out."""
-    values = {field: _checked(field, arguments[name]) for name, field in fields.items() if name in arguments}
+    values = {field: checked(field, arguments[name]) for name, field in fields.items() if name in arguments}
     return {field: value for field, value in values.items() if value is not None or field not in _NONE_IS_DEFAULT}
 
 
@@ -109,7 +109,7 @@ def _reconcile(stated: Facts, modules: Modules, table: Iterable[tuple[str, str, 
     for field, path, attribute in table:
         if path not in modules or attribute not in modules[path].state:
             continue
-        value = _checked(field, modules[path].state[attribute])
+        value = checked(field, modules[path].state[attribute])
         if facts.setdefault(field, value) != value:
             where = f"{path}.{attribute}" if path else attribute
             lines.append(f"{field}: {facts[field]} by its arguments, {value} by {where}")
@@ -120,8 +120,8 @@ def _reconcile(stated: Facts, modules: Modules, table: Iterable[tuple[str, str, 
     return facts
 
 
-def _checked(field: str, value: Any) -> Any:
-    """`value` if it is of the kind and size that the field can have."""
+def checked(field: str, value: Any) -> Any:
+    """`value` if it is of the kind and size that the configuration field can have; InputError otherwise."""
     if value is None and field in _MAY_BE_NONE:
         return None
     if field in _INTEGERS and type(value) is int and 0 <= value <= _LARGEST.get(field, 1 << 20):

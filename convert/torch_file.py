@@ -1,16 +1,18 @@
 """torch's two ways to save: the older stream of pickles and raw numbers, and the zip archive."""
 
 import encodings.cp437  # noqa: F401  zipfile would import it while it reads an archive
+import io
 import zipfile
 import zlib
 from collections.abc import Iterator
 from io import BufferedIOBase
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from convert.inert import GLOBALS, Budget, Storage, refuse, shown
 from convert.machine import Machine, Names
+from convert.pickler import Pickler, raw, storage_id
 from stylegan_jax.errors import InputError
 
 LEGACY_START = bytes.fromhex("80028a0a6cfc9c46f9206aa850192e")
@@ -156,3 +158,31 @@ def _check_entry_count(data: memoryview) -> None:
     counts = (bytes(data[start : start + window + 3]).count(b"PK\1\2") for start in range(0, len(data), window))
     if sum(counts) > _MAX_ENTRIES:
         raise InputError(f"is an archive of more than {_MAX_ENTRIES} files", "pass the model file itself")
+
+
+class _ZipPickler(Pickler):
+    """Leaves the numbers out of the pickle: `arrays` are files of their own, one for each array however often used."""
+
+    def __init__(self, file: io.BytesIO):
+        super().__init__(file, protocol=2)
+        self.arrays: list[np.ndarray] = []
+
+    def save_storage(self, array: np.ndarray) -> None:
+        self.save(storage_id(array, str(len(self.arrays))))
+        self.arrays.append(array)
+
+
+def save_zip(file: BinaryIO, tree: Any) -> None:
+    """Writes plain data and arrays as `torch.save` does."""
+    described = io.BytesIO()
+    pickler = _ZipPickler(described)
+    pickler.dump(tree)
+    facts = {"data.pkl": described.getvalue(), "byteorder": b"little", "version": b"3\n"}
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in facts.items():
+            archive.writestr(zipfile.ZipInfo(f"archive/{name}"), content)
+        for i, array in enumerate(pickler.arrays):
+            info = zipfile.ZipInfo(f"archive/data/{i}")
+            info.file_size = array.nbytes
+            with archive.open(info, "w") as entry:
+                entry.write(raw(array))

@@ -2,16 +2,20 @@
 
 from pathlib import Path
 
-from convert import official
+from convert import official, rosinality
 from stylegan_jax import checkpoint
 from stylegan_jax.checkpoint import Model
 
 
-def write(model: Model, path: str | Path, *, overwrite: bool = False) -> Path:
+def write(model: Model, path: str | Path, *, overwrite: bool = False, sg3: bool = False) -> Path:
     """Writes a model in the form of the suffix and returns its absolute path.
 
-    `.pkl` is a stylegan2-ada-pytorch pickle, `.safetensors` one file of ours, anything else an Orbax directory. Raises
-    InputError if `path` exists (unless `overwrite`), OSError if the disk is full or unwritable.
+    `.pkl` is a pickle for stylegan2-ada-pytorch, or (`sg3`) for the stylegan3 repository, `.pt` a rosinality
+    checkpoint, `.safetensors` one file of ours, anything else an Orbax directory. Raises InputError if `path` exists
+    (unless `overwrite`) or the form cannot hold the model, OSError if the disk is full or unwritable.
     """
-    save = official.write if Path(path).suffix == ".pkl" else checkpoint.save
+    suffix = Path(path).suffix
+    if suffix == ".pkl":
+        return official.write(model, path, overwrite=overwrite, sg3=sg3)
+    save = rosinality.write if suffix in (".pt", ".pth") else checkpoint.save
     return save(model, path, overwrite=overwrite)

@@ -33,9 +33,9 @@ class ConvConfig:
     resample_filter: Filter = DEFAULT_FILTER
 
     def __post_init__(self) -> None:
-        table = self.channel_table
-        if table is not None and len(table) != len(self.resolutions):
-            raise ValueError(f"channel_table has {len(table)} entries for resolutions {self.resolutions}")
+        table, resolutions = self.channel_table, self.resolutions
+        if table is not None and len(table) != len(resolutions):
+            raise ValueError(f"channel_table has {len(table)} entries for resolutions {resolutions}")
 
     @property
     def resolutions(self) -> tuple[int, ...]:
@@ -95,6 +95,11 @@ class DiscriminatorConfig(ConvConfig):
     mapping_activation: str = "lrelu"
     mapping_lr_multiplier: float = 0.01
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.img_resolution < 8:
+            raise ValueError(f"resolution {self.img_resolution}: a discriminator starts at 8")
+
     @property
     def cmap_features(self) -> int:
         """Width of the label projection: 0 without labels, C(4) unless `cmap_dim` says otherwise."""
@@ -111,7 +116,8 @@ class DiscriminatorConfig(ConvConfig):
 def _mapping_widths(config: "GeneratorConfig | DiscriminatorConfig", z_dim: int, w_dim: int) -> tuple[int, ...]:
     embed = 0 if config.c_dim == 0 else embed_width(config)
     hidden = w_dim if config.layer_features is None else config.layer_features
-    return (z_dim + embed, *(hidden,) * (config.mapping_layers - 1), w_dim)
+    widths = (z_dim + embed, *(hidden,) * (config.mapping_layers - 1), w_dim)
+    return widths[: config.mapping_layers + 1]  # without layers, what goes in comes out
 
 
 def embed_width(config: "GeneratorConfig | DiscriminatorConfig") -> int:

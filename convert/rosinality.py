@@ -1,0 +1,169 @@
+"""The rosinality/stylegan2-pytorch checkpoint (`.pt`), both ways: networks as state dicts under names of its own."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convert import torch_file
+from convert.assembly import Found, Part
+from convert.facts import Facts, filter_buffer, taps_of, with_filters
+from convert.rosinality_names import discriminator_kernels, discriminator_pairs, generator_kernels, generator_pairs
+from convert.translation import from_official, to_official
+from stylegan_jax import outputs
+from stylegan_jax.checkpoint import Model
+from stylegan_jax.config import DEFAULT_FILTER, DiscriminatorConfig, GeneratorConfig
+from stylegan_jax.errors import InputError
+
+_NETWORKS = {"g_ema": "G_ema", "g": "G", "d": "D"}
+_AVERAGES = {"g_ema": "latent_avg", "g": "latent_avg_g"}  # the second is our own: their programs keep only one
+_MARK = "input.input"
+_KERNEL = re.compile(r"(convs|to_rgbs)\.\d+\.[\w.]*kernel", re.ASCII)
+_W_SAMPLES = 10_000
+_LEAST_CLAMP = 256  # the official setting, which is there for 16 bits and leaves float32 alone
+
+
+def matches(tree: Any) -> bool:
+    """Whether a tree is a rosinality checkpoint, or the bare state dict of its generator."""
+    if type(tree) is not dict:
+        return False
+    return _MARK in tree or any(type(tree.get(key)) is dict and _MARK in tree[key] for key in ("g_ema", "g"))
+
+
+def find(tree: dict[str, Any]) -> Found:
+    """The networks of such a checkpoint under official names; its optimisers and arguments are left aside."""
+    tables = {"g_ema": tree} if _MARK in tree else {key: tree[key] for key in _NETWORKS if type(tree.get(key)) is dict}
+    parts = {}
+    for key, table in tables.items():
+        part = _discriminator(table) if key == "d" else _generator(table, key, tree.get(_AVERAGES[key]))
+        parts[_NETWORKS[key]] = part
+    return Found("rosinality", {name: parts[name] for name in ("G", "D", "G_ema") if name in parts})
+
+
+def _generator(table: Mapping[Any, Any], key: str, w_avg: Any) -> Part:
+    tensors = _tensors(table, key)
+    resolution = 4 << (_last_conv(tensors) + 1) // 2
+    found = to_official(generator_pairs(resolution), tensors, _NETWORKS[key])
+    notes = []
+    drawn = {} if any(name.startswith("noises.") for name in tensors) else _drawn_noise(resolution)
+    if drawn:
+        notes.append("its noise images are not stored and were drawn from seed 0")
+    if not isinstance(w_avg, np.ndarray):
+        w_avg = _estimated_w_avg(found)
+        notes.append(f"its mean w (latent_avg) is not stored and was estimated from {_W_SAMPLES} z of seed 0")
+    average = {} if w_avg is None else {"mapping.w_avg": w_avg.reshape(-1)}
+    stored = _filter(table, key)
+    return Part(stored, with_filters(GeneratorConfig, stored, {**found, **drawn, **average}), notes=notes)
+
+
+def _discriminator(table: Mapping[Any, Any]) -> Part:
+    tensors = _tensors(table, "d")
+    found = to_official(discriminator_pairs(4 << _last_conv(tensors)), tensors, "D")
+    stored = {"mbstd_group_size": 4, **_filter(table, "d")}
+    return Part(stored, with_filters(DiscriminatorConfig, stored, found))
+
+
+def _tensors(table: Mapping[Any, Any], key: str) -> dict[str, np.ndarray]:
+    if any(type(name) is not str or not isinstance(leaf, np.ndarray) for name, leaf in table.items()):
+        raise InputError(f"its table {key} holds other things than tensors", "download or export it again")
+    own = {"latent_avg", "latent_avg_g"}
+    return {name: leaf for name, leaf in table.items() if not _KERNEL.fullmatch(name) and name not in own}
+
+
+def _last_conv(tensors: Mapping[str, np.ndarray]) -> int:
+    """The highest index of its list `convs`, which tells the resolution; -1 if it is empty."""
+    found = (re.match(r"convs\.(\d{1,2})\.", name) for name in tensors)
+    return min(max((int(match[1]) for match in found if match), default=-1), 20)
+
+
+def _filter(table: Mapping[Any, Any], key: str) -> Facts:
+    """The taps of its blur kernels, which must be one filter; the default where it stores none."""
+    kernels = [leaf for name, leaf in table.items() if _KERNEL.fullmatch(name)]
+    taps = {taps_of(kernel) for kernel in kernels} or {DEFAULT_FILTER}
+    if len(taps) > 1 or None in taps:
+        raise InputError(f"its network {key} blurs by different kernels", "it comes from a fork")
+    return {"resample_filter": taps.pop()}
+
+
+def _drawn_noise(resolution: int) -> dict[str, np.ndarray]:
+    rng = np.random.RandomState(0)
+    pairs = (pair for pair in generator_pairs(resolution) if pair.official.endswith("noise_const"))
+    sizes = {pair.official: int(pair.official.split(".")[1][1:]) for pair in pairs}
+    return {name: rng.standard_normal((size, size)).astype(np.float32) for name, size in sizes.items()}
+
+
+def _estimated_w_avg(tensors: Mapping[str, np.ndarray]) -> np.ndarray | None:
+    """The mean w of a mapping network of their one kind; None if its layers do not fit together."""
+    layers = [name for name in tensors if re.fullmatch(r"mapping\.fc\d+\.weight", name)]
+    try:
+        x = np.random.RandomState(0).standard_normal((_W_SAMPLES, tensors["mapping.fc0.weight"].shape[1]))
+        x = (x / np.sqrt(np.mean(x**2, axis=1, keepdims=True) + 1e-8)).astype(np.float32)
+        for i in range(len(layers)):
+            weight, bias = (tensors[f"mapping.fc{i}.{leaf}"].astype(np.float32) for leaf in ("weight", "bias"))
+            x = x @ (weight.T * np.float32(0.01 / np.sqrt(weight.shape[1]))) + bias * np.float32(0.01)
+            x = np.where(x < 0, x * np.float32(0.2), x) * np.float32(np.sqrt(2))
+    except (KeyError, ValueError, IndexError):
+        return None
+    return x.mean(axis=0, dtype=np.float64).astype(np.float32)
+
+
+def write(model: Model, path: str | Path, *, overwrite: bool = False) -> Path:
+    """Writes a checkpoint that rosinality's programs load (`g_ema`, `latent_avg`, `g`, `d`); returns its path.
+
+    Their classes know one kind of network: InputError with everything in which the model differs from it, or if `path`
+    exists (unless `overwrite`); OSError if it cannot be written. A clamp of 256 and 16-bit settings are left out.
+    """
+    place = outputs.check_place(path, overwrite=overwrite)
+    lines = _unlike_generator(model.config.generator)
+    if "D" in model.networks and model.config.discriminator is not None:
+        lines += [f"D: {line}" for line in _unlike_discriminator(model.config.discriminator)]
+    if lines:
+        listed = "\n  ".join(["rosinality's programs have no such network", *lines])
+        remedy = "write a .pkl or .safetensors, or leave D out: --networks G_ema"
+        raise InputError(f"{listed}\nThe model cannot be written in this form", remedy, file=path)
+    with outputs.new_file(path, overwrite=overwrite) as file:
+        torch_file.save_zip(file, _tree(model))
+    return place
+
+
+def _unlike_generator(config: GeneratorConfig) -> list[str]:
+    wanted = {"architecture": "skip", "c_dim": 0, "img_channels": 3, "use_noise": True, "z_dim": config.w_dim}
+    wanted |= {"activation": "lrelu", "mapping_activation": "lrelu", "mapping_lr_multiplier": 0.01}
+    wanted |= {"layer_features": None, "resample_filter": DEFAULT_FILTER}
+    return _unlike(config, wanted)
+
+
+def _unlike_discriminator(config: DiscriminatorConfig) -> list[str]:
+    wanted = {"architecture": "resnet", "c_dim": 0, "img_channels": 3, "activation": "lrelu"}
+    wanted |= {"resample_filter": DEFAULT_FILTER, "mbstd_group_size": 4, "mbstd_num_channels": 1}
+    return _unlike(config, wanted)
+
+
+def _unlike(config: GeneratorConfig | DiscriminatorConfig, wanted: Mapping[str, Any]) -> list[str]:
+    lines = [
+        f"{field}: {getattr(config, field)}, theirs {value}"
+        for field, value in wanted.items()
+        if getattr(config, field) != value
+    ]
+    clamp = config.conv_clamp
+    return lines + ([f"conv_clamp: {clamp}, theirs none"] if clamp is not None and clamp < _LEAST_CLAMP else [])
+
+
+def _tree(model: Model) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    resolution = model.config.generator.img_resolution
+    for key, network in _NETWORKS.items():
+        tensors = model.networks.get(network)
+        if tensors is None:
+            continue
+        pairs = discriminator_pairs(resolution) if key == "d" else generator_pairs(resolution)
+        kernels = discriminator_kernels(resolution) if key == "d" else generator_kernels(resolution)
+        kernel = filter_buffer(DEFAULT_FILTER) * np.float32(1 if key == "d" else 4)
+        tree[key] = from_official(pairs, tensors) | dict.fromkeys(kernels, kernel)
+        if "mapping.w_avg" in tensors:
+            tree[_AVERAGES[key]] = np.asarray(tensors["mapping.w_avg"])
+    if "g_ema" not in tree:
+        tree |= {"g_ema": tree["g"], **({"latent_avg": tree["latent_avg_g"]} if "latent_avg_g" in tree else {})}
+    return tree
