@@ -9,7 +9,7 @@ from typing import Any
 
 from convert import kinds, official, rosinality, state_dict, tensorflow, unpickle
 from convert.assembly import Found, assemble
-from stylegan_jax import checkpoint, safetensors
+from stylegan_jax import checkpoint, rundir, safetensors
 from stylegan_jax.checkpoint import Model
 from stylegan_jax.errors import InputError
 
@@ -19,10 +19,12 @@ _READERS = (official, tensorflow, rosinality, state_dict)
 def read(path: str | Path, *, networks: Sequence[str] | None = None) -> Model:
     """The model in any supported file or folder, or only the named `networks` of it.
 
-    Nothing in the file is executed. The model's `lineage` says source, SHA-256 and format. Raises InputError, in one
+    A training run stands for its newest snapshot. Nothing in the file is executed. The model's `lineage` says source, SHA-256 and format. Raises InputError, in one
     line that says what the file is instead, for anything that is no complete StyleGAN2 model.
     """
     try:
+        if rundir.is_run(path):
+            path = rundir.latest_snapshot(path)
         kind = kinds.sniff(path)
         if kind == kinds.OURS:
             return checkpoint.load(path, networks=networks)

@@ -85,9 +85,15 @@ class Phases:
         return jnp.where(mixes, jax.random.randint(cutoff, (), 1, layers), layers)
 
     def _setting(self, p: Array) -> Setting:
-        augment = losses.no_augment if self._augment is None else functools.partial(self._augment, p=p, axis_name=AXIS)
+        augment = losses.no_augment if self._augment is None else functools.partial(self._augment_if, p=p)
         mean = lambda x: lax.pmean(jnp.mean(x), AXIS)  # noqa: E731
         return Setting(augment, self.config.chunk, mean, jnp.dtype(self.config.dtype))
+
+    def _augment_if(self, images: Array, keys: Array, *, p: Array) -> Array:
+        """Augmentation as long as its probability is above 0: it costs as much as D does, and p often rests at 0."""
+        assert self._augment is not None
+        apply = functools.partial(self._augment, p=p, axis_name=AXIS)
+        return lax.cond(p > 0, apply, losses.no_augment, images, keys)
 
     def _gradients(self, loss: Callable, leaves: Leaves, frozen: frozenset[str], rest: Any, batch: Any, gain: float):
         """Gradients of the global loss with respect to the trained leaves, and the statistics."""
