@@ -19,8 +19,9 @@ _READERS = (official, tensorflow, rosinality, state_dict)
 def read(path: str | Path, *, networks: Sequence[str] | None = None) -> Model:
     """The model in any supported file or folder, or only the named `networks` of it.
 
-    A training run stands for its newest snapshot. Nothing in the file is executed. The model's `lineage` says source, SHA-256 and format. Raises InputError, in one
-    line that says what the file is instead, for anything that is no complete StyleGAN2 model.
+    A training run stands for its newest snapshot. Nothing in the file is executed. The model's `lineage` says source,
+    SHA-256 and format. Raises InputError, in one line that says what the file is instead, for anything that is no
+    complete StyleGAN2 model.
     """
     try:
         if rundir.is_run(path):

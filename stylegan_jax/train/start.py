@@ -140,9 +140,10 @@ def begin(config: TrainConfig, model: Model | None, report: Any = print) -> Stat
 
 
 def _lineage(asked: Request, data: Dataset, model: Model | None) -> dict[str, Any]:
-    lineage: dict[str, Any] = {"made_by": "stylegan_jax.train", "cfg": asked.cfg, "data": data.description}
+    lineage: dict[str, Any] = {"source": asked.out.name, "made_by": "stylegan_jax.train", "cfg": asked.cfg}
+    lineage["data"] = data.description
     if model is not None:
-        lineage["from"] = {"source": str(asked.source), "sha256": checkpoint.fingerprint(model)}
+        lineage["from"] = {"source": Path(str(asked.source)).name, "sha256": checkpoint.fingerprint(model)}
     return lineage
 
 
