@@ -1,11 +1,12 @@
 """From the networks found in a foreign file to a model: configurations proven, weights finite float32."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from convert.facts import Facts, prove
+from convert.translation import Origin
 from stylegan_jax import names, safetensors
 from stylegan_jax.checkpoint import Model
 from stylegan_jax.config import DiscriminatorConfig, GeneratorConfig, ModelConfig
@@ -22,6 +23,8 @@ class Part:
     """Names of the discriminator's layers that are buffers, where the file tells."""
     notes: Sequence[str] = ()
     """What was assumed or made up."""
+    origins: Mapping[str, Origin] = field(default_factory=dict)
+    """Where tensors came from whose name or form was another; made ones come from no name."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from convert.inert import Instance, shown
 from convert.torch_file import LEGACY_START
-from stylegan_jax import checkpoint
+from stylegan_jax import checkpoint, rundir
 from stylegan_jax.errors import InputError
 
-OURS, SAFETENSORS, PICKLE, TORCH_ZIP, TORCH_STREAM = "ours", "safetensors", "pickle", "torch zip", "torch stream"
+OURS, RUN, SAFETENSORS, PICKLE = "ours", "training run", "safetensors", "pickle"
+TORCH_ZIP, TORCH_STREAM = "torch zip", "torch stream"
 _AGAIN = "download it again"
 _UNPACK = "unpack it and pass the model inside"
 _OTHER_MODELS = "only StyleGAN2 models can be read: .pkl, .pt, .safetensors or a checkpoint folder"
@@ -59,8 +60,9 @@ def _reason(error: OSError) -> str:
 def _folder(path: Path) -> str:
     if checkpoint.is_checkpoint(path):
         return OURS
-    inside = "data.pkl" if (path / "data.pkl").is_file() else None
-    if inside:
+    if rundir.is_run(path):
+        return RUN
+    if (path / "data.pkl").is_file():
         raise InputError("is an unpacked torch archive", "pass the .pt file it came from (do not unpack it)")
     raise InputError("is a folder, but no checkpoint of ours", "pass a model file or a checkpoint folder")
 

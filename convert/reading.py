@@ -2,38 +2,44 @@
 
 import hashlib
 import mmap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
 from convert import kinds, official, rosinality, state_dict, tensorflow, unpickle
-from convert.assembly import Found, assemble
+from convert.assembly import Found, Part, assemble
 from stylegan_jax import checkpoint, rundir, safetensors
 from stylegan_jax.checkpoint import Model
 from stylegan_jax.errors import InputError
 
+Parts = Mapping[str, Part]
 _READERS = (official, tensorflow, rosinality, state_dict)
 
 
 def read(path: str | Path, *, networks: Sequence[str] | None = None) -> Model:
     """The model in any supported file or folder, or only the named `networks` of it.
 
-    A training run stands for its newest snapshot. Nothing in the file is executed. The model's `lineage` says source,
-    SHA-256 and format. Raises InputError, in one line that says what the file is instead, for anything that is no
+    Nothing in the file is executed. The model's `lineage` says source, SHA-256 and format. Of a training run it is the
+    latest snapshot. Raises InputError, in one line that says what the file is instead, for anything that is no
     complete StyleGAN2 model.
     """
+    return read_with_origins(path, networks=networks)[0]
+
+
+def read_with_origins(path: str | Path, *, networks: Sequence[str] | None = None) -> tuple[Model, Parts]:
+    """As `read`, and beside the model the parts of the foreign file that it was made of (none if it is our own)."""
     try:
-        if rundir.is_run(path):
-            path = rundir.latest_snapshot(path)
         kind = kinds.sniff(path)
+        if kind == kinds.RUN:
+            return read_with_origins(rundir.latest_snapshot(path), networks=networks)
         if kind == kinds.OURS:
-            return checkpoint.load(path, networks=networks)
+            return checkpoint.load(path, networks=networks), {}
         with open(path, "rb") as file:
             found, size = _find(kind, file, Path(path))
             model = assemble(found, networks, file_size=size)
             lineage = {"source": Path(path).name, "sha256": _sha256(file), **model.lineage}
-        return Model(model.config, model.networks, lineage)
+        return Model(model.config, model.networks, lineage), found.parts
     except InputError as error:
         if error.file is None:
             error.file = path

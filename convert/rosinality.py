@@ -11,7 +11,7 @@ from convert import torch_file
 from convert.assembly import Found, Part
 from convert.facts import Facts, filter_buffer, taps_of, with_filters
 from convert.rosinality_names import discriminator_kernels, discriminator_pairs, generator_kernels, generator_pairs
-from convert.translation import from_official, to_official
+from convert.translation import from_official, origins, to_official
 from stylegan_jax import outputs
 from stylegan_jax.checkpoint import Model
 from stylegan_jax.config import DEFAULT_FILTER, DiscriminatorConfig, GeneratorConfig
@@ -45,24 +45,29 @@ def find(tree: dict[str, Any]) -> Found:
 def _generator(table: Mapping[Any, Any], key: str, w_avg: Any) -> Part:
     tensors = _tensors(table, key)
     resolution = 4 << (_last_conv(tensors) + 1) // 2
-    found = to_official(generator_pairs(resolution), tensors, _NETWORKS[key])
-    notes = []
+    pairs = [*generator_pairs(resolution)]
+    found = to_official(pairs, tensors, _NETWORKS[key])
+    notes, made = [], {"mapping.w_avg": (_AVERAGES[key], "")}
     drawn = {} if any(name.startswith("noises.") for name in tensors) else _drawn_noise(resolution)
     if drawn:
         notes.append("its noise images are not stored and were drawn from seed 0")
+        made |= dict.fromkeys(drawn, ("", "drawn from seed 0"))
     if not isinstance(w_avg, np.ndarray):
-        w_avg = _estimated_w_avg(found)
+        w_avg, made["mapping.w_avg"] = _estimated_w_avg(found), ("", f"mean of {_W_SAMPLES} w")
         notes.append(f"its mean w (latent_avg) is not stored and was estimated from {_W_SAMPLES} z of seed 0")
     average = {} if w_avg is None else {"mapping.w_avg": w_avg.reshape(-1)}
     stored = _filter(table, key)
-    return Part(stored, with_filters(GeneratorConfig, stored, {**found, **drawn, **average}), notes=notes)
+    complete = with_filters(GeneratorConfig, stored, {**found, **drawn, **average})
+    return Part(stored, complete, notes=notes, origins=origins(pairs, found, complete) | made)
 
 
 def _discriminator(table: Mapping[Any, Any]) -> Part:
     tensors = _tensors(table, "d")
-    found = to_official(discriminator_pairs(4 << _last_conv(tensors)), tensors, "D")
+    pairs = [*discriminator_pairs(4 << _last_conv(tensors))]
+    found = to_official(pairs, tensors, "D")
     stored = {"mbstd_group_size": 4, **_filter(table, "d")}
-    return Part(stored, with_filters(DiscriminatorConfig, stored, found))
+    complete = with_filters(DiscriminatorConfig, stored, found)
+    return Part(stored, complete, origins=origins(pairs, found, complete))
 
 
 def _tensors(table: Mapping[Any, Any], key: str) -> dict[str, np.ndarray]:

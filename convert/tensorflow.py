@@ -10,7 +10,7 @@ from convert.assembly import Found, Part
 from convert.facts import Facts, with_filters
 from convert.inert import Instance, shown
 from convert.stored import checked
-from convert.translation import BATCHED, CONV, FLIPPED_CONV, IMAGE, PLUS_ONE, TRANSPOSED, Pair, to_official
+from convert.translation import BATCHED, CONV, FLIPPED_CONV, IMAGE, PLUS_ONE, TRANSPOSED, Pair, origins, to_official
 from stylegan_jax.config import DEFAULT_FILTER, DiscriminatorConfig, GeneratorConfig
 from stylegan_jax.errors import InputError
 
@@ -121,23 +121,26 @@ def _generator(instance: Instance, network: str) -> Part:
         tensors |= {f"{name}/{variable}": value for variable, value in _variables(component).items()}
     if "mapping/LabelConcat/weight" in tensors:
         raise InputError(_CONDITIONAL_SG2, "pass an unconditional file, or one of stylegan2-ada")
-    stored = _arguments(instance, _GENERATOR)
-    found = to_official(_generator_pairs(_resolution(tensors)), tensors, network)
-    return Part(stored, with_filters(GeneratorConfig, stored, found))
+    stored, pairs = _arguments(instance, _GENERATOR), [*_generator_pairs(_resolution(tensors))]
+    found = to_official(pairs, tensors, network)
+    complete = with_filters(GeneratorConfig, stored, found)
+    return Part(stored, complete, origins=origins(pairs, found, complete))
 
 
 def _discriminator(instance: Instance) -> Part:
     tensors, stored = _variables(instance), _arguments(instance, _DISCRIMINATOR)
     if stored.get("c_dim") and "LabelEmbed/weight" not in tensors:
         raise InputError(_CONDITIONAL_SG2, "pass an unconditional file, or one of stylegan2-ada")
-    found = to_official(_discriminator_pairs(_resolution(tensors)), tensors, "D")
+    pairs = [*_discriminator_pairs(_resolution(tensors))]
+    found = to_official(pairs, tensors, "D")
     defaults = {"mbstd_group_size": None, "mapping_lr_multiplier": 0.1}
     if "activation" in stored:
         defaults["mapping_activation"] = stored["activation"]
     stored = {**defaults, **stored}
     if not stored.get("c_dim"):
         stored.pop("mapping_layers", None)
-    return Part(stored, with_filters(DiscriminatorConfig, stored, found))
+    complete = with_filters(DiscriminatorConfig, stored, found)
+    return Part(stored, complete, origins=origins(pairs, found, complete))
 
 
 def _linear(foreign: str, official: str) -> Iterator[Pair]:

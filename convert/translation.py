@@ -9,6 +9,8 @@ from convert.inert import shown
 from stylegan_jax.errors import InputError
 
 Arrays = Mapping[str, np.ndarray]
+Origin = tuple[str, str]
+"""A foreign name ("" for what a file does not store) and what the tensor went through."""
 _MOST_SHOWN = 20
 
 
@@ -66,6 +68,12 @@ def _moved(pair: Pair, tensor: np.ndarray) -> np.ndarray:
         return pair.transform.there(tensor)
     except (ValueError, IndexError):  # of another rank: left as it is, so that its shape is shown as a misfit
         return tensor
+
+
+def origins(pairs: Iterable[Pair], found: Arrays, made: Arrays) -> dict[str, Origin]:
+    """Where each tensor `found` came from, and that the filters `made` from taps came from no tensor."""
+    named = {pair.official: (pair.foreign, pair.transform.name) for pair in pairs if pair.official in found}
+    return {**{name: ("", "from the filter's taps") for name in made if name not in found}, **named}
 
 
 def from_official(pairs: Iterable[Pair], tensors: Arrays) -> dict[str, np.ndarray]:

@@ -1,0 +1,62 @@
+"""What became of every tensor of a file: its names, what it went through, shape, dtype and hash."""
+
+import dataclasses
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convert.reading import read_with_origins
+
+
+@dataclass(frozen=True)
+class Row:
+    """One tensor of the model; `source` is its name in the file, "" if the file does not store it."""
+
+    network: str
+    target: str
+    source: str
+    transform: str
+    shape: tuple[int, ...]
+    dtype: str
+    sha256: str
+
+
+def rows(path: str | Path, *, networks: Sequence[str] | None = None) -> list[Row]:
+    """A row for every tensor that reading `path` gives; `dtype` is the file's, the hash that of the float32 result.
+
+    Nothing is left out: reading refuses tensors that have no place and places that have no tensor.
+    """
+    model, parts = read_with_origins(path, networks=networks)
+    found = []
+    for network, leaves in model.networks.items():
+        part = parts.get(network)
+        for name, leaf in leaves.items():
+            source, transform = part.origins.get(name, (name, "")) if part else (name, "")
+            dtype = str(part.tensors[name].dtype if part else leaf.dtype)
+            found.append(Row(network, name, source, transform, leaf.shape, dtype, _sha256(leaf)))
+    return found
+
+
+def _sha256(leaf: np.ndarray) -> str:
+    return hashlib.sha256(np.ascontiguousarray(leaf).data).hexdigest()
+
+
+def as_json(report: Iterable[Row]) -> list[dict[str, Any]]:
+    """The rows as JSON data."""
+    return [dataclasses.asdict(row) for row in report]
+
+
+def as_table(report: Iterable[Row]) -> str:
+    """The rows as a table to read, hashes cut to eight digits."""
+    lines = [("network", "tensor", "from", "transform", "shape", "dtype", "sha256")]
+    for row in report:
+        source = "same name" if row.source == row.target else row.source or "-"
+        shape = "×".join(map(str, row.shape)) or "scalar"
+        lines.append((row.network, row.target, source, row.transform or "-", shape, row.dtype, row.sha256[:8]))
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    padded = (zip(line, widths, strict=True) for line in lines)
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in line).rstrip() for line in padded)
