@@ -36,6 +36,18 @@ def snapshot_path(path: Path, nimg: int) -> Path:
     return path / f"network-snapshot-{nimg // 1000:06d}.safetensors"
 
 
+def check_place(path: str | Path) -> bool:
+    """Whether a run is there already; InputError if something else is."""
+    folder = Path(path)
+    if folder.exists() and not folder.is_dir():
+        raise InputError("is a file", "name a folder", file=path)
+    if is_run(folder):
+        return True
+    if folder.is_dir() and any(file.name != "lock" for file in folder.iterdir()):
+        raise InputError("exists and is no training run", "give the run another folder", file=path)
+    return False
+
+
 def open_run(path: str | Path, description: Mapping[str, Any], *, may_change: tuple[str, ...] = ()) -> bool:
     """Makes the folder of a run, or continues it. Returns whether it was there.
 
@@ -46,11 +58,7 @@ def open_run(path: str | Path, description: Mapping[str, Any], *, may_change: tu
     Raises InputError naming the first difference, or if the folder is something else.
     """
     folder, wanted = Path(path), json.loads(json.dumps(description))
-    if folder.exists() and not folder.is_dir():
-        raise InputError("is a file", "name a folder", file=path)
-    found = _read(folder / MANIFEST)
-    if found is None and folder.is_dir() and any(file.name != "lock" for file in folder.iterdir()):
-        raise InputError("exists and is no training run", "give the run another folder", file=path)
+    found = _read(folder / MANIFEST) if check_place(folder) else None
     if found is not None:
         _compare(_flat(found), _flat(wanted), may_change, path)
     if found != wanted:
@@ -60,9 +68,7 @@ def open_run(path: str | Path, description: Mapping[str, Any], *, may_change: tu
     return found is not None
 
 
-def _read(file: Path) -> dict[str, Any] | None:
-    if not file.is_file():
-        return None
+def _read(file: Path) -> dict[str, Any]:
     try:
         return json.loads(file.read_text())
     except ValueError as error:

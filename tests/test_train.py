@@ -34,7 +34,7 @@ CONFIG = TrainConfig(
     seed=3,
 )
 NO_LABELS = jnp.zeros((1, 0))
-PLAN = Plan(tick=0.064, snapshot_ticks=2, score_images=0)
+PLAN = Plan(tick=0.064, snapshot_ticks=2, checkpoint_ticks=2, score_images=0)
 
 
 class Noise:
@@ -154,7 +154,7 @@ def test_leftovers_of_a_killed_save_go_and_the_last_whole_checkpoint_is_used(tmp
 
 
 def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_good_checkpoint(tmp_path, monkeypatch):
-    started = run(tmp_path / "run", plan=dataclasses.replace(PLAN, snapshot_ticks=1))
+    started = run(tmp_path / "run", plan=dataclasses.replace(PLAN, checkpoint_ticks=1))
     original = Run._real
 
     def poison(self, iteration):

@@ -4,14 +4,11 @@ import dataclasses
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
 from stylegan_jax import doors
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +104,7 @@ class Watching:
     Attributes:
       tick: thousands of images between two lines of progress.
       snapshot_ticks: ticks between two snapshots: a model file, a sheet of fixed seeds, a score.
+      checkpoint_ticks: ticks between two checkpoints; a run that is killed goes on from the last.
       keep: how many checkpoints are kept for resuming.
       score_images: images that are scored for proxy-FID and proxy-KID; 0 for none.
       devices: how many local devices take part; all by default.
@@ -114,6 +112,7 @@ class Watching:
 
     tick: float = 4.0
     snapshot_ticks: int = 50
+    checkpoint_ticks: int = 10
     keep: int = 2
     score_images: int = 2000
     devices: int | None = None
@@ -187,7 +186,8 @@ def _given(fields: Fields) -> dict[str, Any]:
 
 def _freeze(frozen: Freeze) -> dict[str, Any]:
     parts = [part.strip() for part in (frozen.freeze or "").split(",") if part.strip()]
-    return {"parts": parts, "g_resolutions": frozen.freeze_g, "d_layers": frozen.freeze_d}
+    blocks = [doors.natural(part, "--freeze-g") for part in (frozen.freeze_g or "").split(",") if part.strip()]
+    return {"parts": parts, "g_resolutions": blocks, "d_layers": frozen.freeze_d}
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
+from tqdm import tqdm
 
 from stylegan_jax import checkpoint, images, latents, rundir
 from stylegan_jax.checkpoint import Model
@@ -54,12 +55,14 @@ class Plan:
     Attributes:
       tick: thousands of images from one line of progress to the next.
       snapshot_ticks: ticks from one snapshot (model file, sheet, score) to the next.
+      checkpoint_ticks: ticks from one checkpoint to the next: what a killed run loses.
       keep: how many checkpoints stay.
       score_images: how many images are scored for proxy-FID; 0 for none.
     """
 
     tick: float = 4.0
     snapshot_ticks: int = 50
+    checkpoint_ticks: int = 10
     keep: int = 2
     score_images: int = 2000
 
@@ -123,7 +126,7 @@ class Run:
             rundir.forget_metrics_after(self.out, int(state.iteration) * self.config.batch)
         return jax.device_put(state, self.phases.replicated)
 
-    def go(self, state: State, report: Callable[[str], None] = print) -> int:
+    def go(self, state: State, report: Callable[[str], None] = tqdm.write) -> int:
         """Trains; returns 0 when done, or the exit code of the signal that asked for an end, everything saved.
 
         Raises InputError when a loss is no number; the last checkpoint is then from before.
@@ -134,20 +137,28 @@ class Run:
         watch, iteration = Watch(int(state.iteration)), int(state.iteration)
         if iteration == 0:
             self.snapshot(state, report)
-        with _signals() as asked:
+        with _signals() as asked, self._progress(iteration) as bar:
             while iteration < config.iterations and not asked.code:
                 state, means = self.phases.iterate(state, iteration, *self._real(iteration), labels)
                 watch.add(means)
                 iteration += 1
+                bar.update(batch / 1000)
                 if iteration % ticks == 0 or iteration == config.iterations:
                     self.tick(state, watch, report)
                 if iteration % (ticks * self.plan.snapshot_ticks) == 0 or iteration == config.iterations:
                     self.snapshot(state, report)
+                if iteration % (ticks * self.plan.checkpoint_ticks) == 0:
+                    self.check(state)
                     self.checkpoints.save(state)
-            self.check(state)
+            if asked.code:
+                self.write_model(state)
             self.checkpoints.save(state)
             self.checkpoints.wait()
         return asked.code if iteration < config.iterations else 0
+
+    def _progress(self, iteration: int) -> tqdm:
+        kimg, done = self.config.kimg, iteration * self.config.batch / 1000
+        return tqdm(total=kimg, initial=done, unit="kimg", desc="training", disable=None, leave=False)
 
     def _real(self, iteration: int) -> tuple[Any, Any]:
         """The real images and labels of an iteration, spread over the devices."""
@@ -177,11 +188,8 @@ class Run:
 
     def snapshot(self, state: State, report: Callable[[str], None]) -> None:
         """A model file, a sheet of fixed seeds and, if there is a score, its line."""
-        self.check(state)
+        path = self.write_model(state)
         nimg = int(state.iteration) * self.config.batch
-        leaves = {n: {k: np.array(v) for k, v in getattr(state, n).items()} for n in ("G", "D", "G_ema")}
-        model = Model(self.config.model, leaves, {**self.lineage, "nimg": nimg, "seed": self.config.seed})
-        path = checkpoint.save(model, rundir.snapshot_path(self.out, nimg), overwrite=True)
         sheet = images.grid(self.fakes(state, range(64)), 8)
         images.write_png(self.out / f"fakes{nimg // 1000:06d}.png", sheet, {"nimg": nimg}, overwrite=True)
         if self.plan.score_images:
@@ -189,6 +197,14 @@ class Run:
             rundir.append_metrics(self.out, {"nimg": nimg, **scores})
             report("  ".join(f"{name} {value:.4g}" for name, value in scores.items() if name != "features"))
         report(str(path))
+
+    def write_model(self, state: State) -> Path:
+        """The model file of this moment: G, D and G_ema. Raises InputError if a loss was no number."""
+        self.check(state)
+        nimg = int(state.iteration) * self.config.batch
+        leaves = {n: {k: np.array(v) for k, v in getattr(state, n).items()} for n in ("G", "D", "G_ema")}
+        model = Model(self.config.model, leaves, {**self.lineage, "nimg": nimg, "seed": self.config.seed})
+        return checkpoint.save(model, rundir.snapshot_path(self.out, nimg), overwrite=True)
 
     def fakes(self, state: State, seeds: Any, batch: int = 32) -> np.ndarray:
         """uint8 images of G_ema, untruncated, with stored noise; labels are those of the data set in turn."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +10,9 @@ from typing import Any
 
 import jax
 
-from stylegan_jax import checkpoint, doors, names, rundir
+from stylegan_jax import checkpoint, names, rundir
 from stylegan_jax.checkpoint import Model
-from stylegan_jax.config import DiscriminatorConfig, GeneratorConfig, resolutions_up_to
+from stylegan_jax.config import resolutions_up_to
 from stylegan_jax.errors import InputError
 from stylegan_jax.train import transfer
 from stylegan_jax.train.config import NETWORK_FIELDS, Name, TrainConfig, official
@@ -41,20 +42,21 @@ class Request:
 def train(asked: Request) -> int:
     """Runs what was asked for; returns the exit code. Nothing is written before the input has proved good."""
     with contextlib.ExitStack() as stack:
-        if asked.out.is_dir():
+        running = rundir.check_place(asked.out)
+        if running:
             stack.enter_context(rundir.lock(asked.out))
         model = _source(asked)
         data = _data(asked, model)
         config = configure(asked, data, model)
         mesh = mesh_of(config, asked.watching["devices"])
-        if not asked.out.is_dir():
+        if not running:
             stack.enter_context(rundir.lock(asked.out))
         lineage = _lineage(asked, data, model)
-        resumed = rundir.open_run(asked.out, {"config": config.to_json(), "lineage": lineage}, may_change=MAY_CHANGE)
+        rundir.open_run(asked.out, {"config": config.to_json(), "lineage": lineage}, may_change=MAY_CHANGE)
         plan = Plan(**{key: value for key, value in asked.watching.items() if key != "devices"})
         run = Run(asked.out, config, data, plan=plan, mesh=mesh, lineage=lineage)
         state = run.restore(lambda: begin(config, model))
-        _announce(asked, config, data, model, int(state.iteration) if resumed else 0)
+        _announce(asked, config, data, model, int(state.iteration))
         code = run.go(state)
     print(asked.out)
     return code
@@ -97,12 +99,7 @@ def configure(asked: Request, data: Dataset, model: Model | None) -> TrainConfig
     config = official(asked.cfg, gpus=gpus, **shape, **changes)
     if model is not None:
         config = _like(config, model, {key for key in changes if key in NETWORK_FIELDS})
-    freeze = dict(asked.freeze)
-    if freeze["g_resolutions"] is not None:
-        freeze["g_resolutions"] = doors.resolutions(freeze["g_resolutions"], "--freeze-g", config.generator.resolutions)
-    else:
-        freeze["g_resolutions"] = ()
-    return dataclasses.replace(config, frozen=transfer.frozen_names(config, **freeze))
+    return dataclasses.replace(config, frozen=transfer.frozen_names(config, **asked.freeze))
 
 
 def _like(config: TrainConfig, model: Model, changed: set[str]) -> TrainConfig:
@@ -111,8 +108,8 @@ def _like(config: TrainConfig, model: Model, changed: set[str]) -> TrainConfig:
     generator = _merge(model.config.generator, config.generator, keep)
     other = model.config.discriminator
     if other is None:
-        shared = {f.name for f in dataclasses.fields(DiscriminatorConfig)} & {"channel_base", "channel_max"}
-        fields = {name: getattr(generator, name) for name in (*shared, "channel_table", "conv_clamp", "activation")}
+        alike = ("channel_base", "channel_max", "channel_table", "conv_clamp", "activation")
+        fields = {name: getattr(generator, name) for name in alike}
         discriminator = dataclasses.replace(config.discriminator, **fields)
     else:
         discriminator = _merge(other, config.discriminator, keep)
@@ -148,20 +145,12 @@ def _lineage(asked: Request, data: Dataset, model: Model | None) -> dict[str, An
 
 
 def _announce(asked: Request, config: TrainConfig, data: Dataset, model: Model | None, iteration: int) -> None:
-    count = sum(size for network in ("G", "D") for size in map(_size, names.layout_of(config.model, network).values()))
+    layouts = [names.layout_of(config.model, network) for network in ("G", "D")]
+    count = sum(math.prod(shape) for layout in layouts for shape in layout.values())
     where = f", from {asked.source}" if model is not None else ""
-    print(f"{len(data)} images of {data.resolution}×{data.resolution}, {count:,} parameters{where}")
+    print(data.summary)
+    print(f"{data.resolution}×{data.resolution} pixels, {count:,} parameters{where}")
     if config.frozen:
         print(f"frozen: {len(config.frozen)} tensors")
     if iteration:
         print(f"going on at {iteration * config.batch / 1000:g} kimg")
-
-
-def _size(shape: tuple[int, ...]) -> int:
-    total = 1
-    for side in shape:
-        total *= side
-    return total
-
-
-__all__ = ["GeneratorConfig", "Request", "begin", "configure", "train"]

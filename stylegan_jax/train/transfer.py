@@ -74,6 +74,10 @@ def frozen_names(
 
     Raises InputError for a rule that matches nothing.
     """
+    absent = [str(resolution) for resolution in g_resolutions if resolution not in config.generator.resolutions]
+    if absent:
+        known = ", ".join(map(str, config.generator.resolutions))
+        raise InputError("not a resolution of this model", f"use {known}", file=f"--freeze-g {','.join(absent)}")
     layouts = {network: names.layout_of(config.model, network) for network in ("G", "D")}
     every = [f"{n}.{name}" for n, layout in layouts.items() for name in layout if not names.is_buffer(name)]
     frozen = {name for part in parts for name in _named(part, every)}
