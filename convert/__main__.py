@@ -1,6 +1,7 @@
 """`python -m convert`: any StyleGAN2 file in, another form of it out."""
 
 import hashlib
+import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -8,13 +9,19 @@ from typing import Annotated
 from tyro.conf import Positional, arg
 
 import convert
+from convert import rosinality
 from convert.description import describe as description
+from convert.precision import halved, is_half
+from convert.reading import read_with_origins
+from convert.report import as_json, as_table
+from convert.report import rows as tensor_rows
 from stylegan_jax import checkpoint, doors, outputs
 from stylegan_jax.checkpoint import Model
 from stylegan_jax.errors import InputError
 from stylegan_jax.names import NETWORKS
 
-FORMS = {"orbax": "", "safetensors": ".safetensors", "pkl": ".pkl"}
+FORMS = {"orbax": "", "safetensors": ".safetensors", "pkl": ".pkl", "sg3": ".pkl", "pt": ".pt"}
+FOREIGN = (".pkl", ".pt", ".pth")
 SUFFIXES = (".pkl", ".pt", ".pth", ".safetensors")
 
 
@@ -27,6 +34,8 @@ def main(
     networks: str = "all",
     describe: bool = False,
     verify: bool = False,
+    report: str = "",
+    half: bool = False,
     overwrite: bool = False,
 ) -> None:
     """Converts a StyleGAN2 model file, known by its contents and not by its name; nothing in it is executed.
@@ -34,14 +43,18 @@ def main(
     Examples:
       python -m convert ffhq.pkl                    writes the folder ffhq beside it (an Orbax checkpoint)
       python -m convert ffhq.pkl ffhq.safetensors   writes one file
+      python -m convert toon ../stylegan2-ada-pytorch/toon.pkl   writes a pickle for the official programs
       python -m convert ffhq.pkl --describe         says what it is
 
     Args:
       model: the file or folder to read.
-      out: where to write; its suffix decides the form: .safetensors, .pkl, otherwise an Orbax folder.
-      to: the form where OUT is not given: orbax, safetensors or pkl.
+      out: where to write; its suffix decides the form: .safetensors, .pkl, .pt, otherwise an Orbax folder.
+      to: the form where OUT is not given: orbax, safetensors, pkl (stylegan2-ada-pytorch), sg3 (a .pkl for the
+        stylegan3 repository) or pt (rosinality); with OUT, sg3 says for whom a .pkl is.
       networks: which networks to take, such as G_ema or G_ema,D.
       describe: only print what the file is.
+      report: a file for what became of every tensor: JSON if its name ends in .json, otherwise a table.
+      half: store float16, in a folder or .safetensors.
       verify: make the image of seed 0 with what was written, and check that it is one.
       overwrite: replace an output that exists.
     """
@@ -50,10 +63,10 @@ def main(
         print(f"{model}: {convert.sniff(model)}\n{description(convert.read(model, networks=chosen))}")
         return
     place = Path(out) if out else _beside(model, to)
-    if not overwrite and _is_up_to_date(model, place, chosen):
+    if not overwrite and not report and _is_up_to_date(model, place, chosen, half=half):
         print(f"{place}: up to date")
     else:
-        _convert(model, place, chosen, overwrite=overwrite)
+        _convert(model, place, chosen, report=report, half=half, sg3=to == "sg3", overwrite=overwrite)
     if verify:
         _verify(place)
 
@@ -79,27 +92,39 @@ def _beside(model: Path, to: str) -> Path:
     return place
 
 
-def _is_up_to_date(source: Path, place: Path, chosen: list[str] | None) -> bool:
-    """Whether `place` was made from the very same source, with all the networks asked for."""
+def _is_up_to_date(source: Path, place: Path, chosen: list[str] | None, *, half: bool) -> bool:
+    """Whether `place` was made from the very same source, with all the networks and the precision asked for."""
     if not place.exists() or not source.is_file() or not checkpoint.is_checkpoint(place):
         return False
     _, held, lineage = checkpoint.contents(place)
-    if chosen is not None and set(chosen) != set(held):
+    if is_half(lineage) != half or (chosen is not None and set(chosen) != set(held)):
         return False
     with open(source, "rb") as file:
         return lineage.get("sha256") == hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _convert(source: Path, place: Path, chosen: list[str] | None, *, overwrite: bool) -> None:
-    outputs.check_place(place, overwrite=overwrite)
-    if place.suffix in (".pt", ".pth"):
-        raise InputError("this form cannot be written", "use .safetensors, .pkl or a folder", file=place)
-    model = convert.read(source, networks=chosen)
-    convert.write(model, place, overwrite=overwrite)
+def _convert(
+    source: Path, place: Path, chosen: list[str] | None, *, report: str, half: bool, sg3: bool, overwrite: bool
+) -> None:
+    for output in (place, *([Path(report)] if report else [])):
+        outputs.check_place(output, overwrite=overwrite)
+    if half and place.suffix in FOREIGN:
+        raise InputError("other programs expect float32", "use --half with .safetensors or a folder", file=place)
+    model, parts = read_with_origins(source, networks=chosen)
+    rows = tensor_rows(model, parts) if report else []
+    del parts  # lets go of the file
+    model = halved(model) if half else model
+    convert.write(model, place, overwrite=overwrite, sg3=sg3)
     resolution = model.config.generator.img_resolution
     print(f"{source}: {model.lineage.get('format', 'model')}, {', '.join(model.networks)}, {resolution}×{resolution}")
-    for note in model.lineage.get("notes", ()):
+    left_out = rosinality.left_out(model) if place.suffix in (".pt", ".pth") else []
+    for note in [*model.lineage.get("notes", ()), *left_out]:
         print(f"note: {note}")
+    if report:
+        text = json.dumps(as_json(rows), indent=1) if report.endswith(".json") else as_table(rows)
+        with outputs.new_file(report, overwrite=overwrite) as file:
+            file.write(f"{text}\n".encode())
+        print(f"wrote {report}: {len(rows)} tensors")
     print(f"wrote {place}")
 
 

@@ -1,9 +1,19 @@
 """Half precision for files: half the size, read back as float32."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from stylegan_jax.checkpoint import Model
 from stylegan_jax.errors import InputError
+
+_NOTE = "half precision: "
+
+
+def is_half(lineage: Mapping[str, Any]) -> bool:
+    """Whether a model with this lineage was stored by halves."""
+    return any(note.startswith(_NOTE) for note in lineage.get("notes", ()))
 
 
 def halved(model: Model) -> Model:
@@ -25,6 +35,6 @@ def halved(model: Model) -> Model:
     if overflown:
         what = f"{len(overflown)} tensors exceed half precision: {', '.join(overflown)}"
         raise InputError(what, "write the model in full precision")
-    note = f"half precision: errors of at most {worst:.1e} of a tensor's largest number"
+    note = f"{_NOTE}errors of at most {worst:.1e} of a tensor's largest number"
     notes = [*model.lineage.get("notes", ()), note]
     return Model(model.config, networks, {**model.lineage, "notes": notes})

@@ -2,14 +2,14 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from convert.reading import read_with_origins
+from convert.reading import Parts
+from stylegan_jax.checkpoint import Model
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,11 @@ class Row:
     sha256: str
 
 
-def rows(path: str | Path, *, networks: Sequence[str] | None = None) -> list[Row]:
-    """A row for every tensor that reading `path` gives; `dtype` is the file's, the hash that of the float32 result.
+def rows(model: Model, parts: Parts) -> list[Row]:
+    """A row for every tensor of what `read_with_origins` gives; `dtype` is the file's, the hash that of the result.
 
     Nothing is left out: reading refuses tensors that have no place and places that have no tensor.
     """
-    model, parts = read_with_origins(path, networks=networks)
     found = []
     for network, leaves in model.networks.items():
         part = parts.get(network)

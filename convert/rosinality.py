@@ -133,6 +133,15 @@ def write(model: Model, path: str | Path, *, overwrite: bool = False) -> Path:
     return place
 
 
+def left_out(model: Model) -> list[str]:
+    """What `write` leaves out, a line for each setting that their files cannot hold."""
+    parts = [part for part in (model.config.generator, model.config.discriminator) if part is not None]
+    clamps = {part.conv_clamp for part in parts if part.conv_clamp is not None}
+    sixteen = any(part.num_fp16_res for part in parts)
+    lines = [f"a .pt holds no clamp: {clamp:g} is left out" for clamp in sorted(clamps)]
+    return lines + (["a .pt holds no 16-bit settings: they are left out"] if sixteen else [])
+
+
 def _unlike_generator(config: GeneratorConfig) -> list[str]:
     wanted = {"architecture": "skip", "c_dim": 0, "img_channels": 3, "use_noise": True, "z_dim": config.w_dim}
     wanted |= {"activation": "lrelu", "mapping_activation": "lrelu", "mapping_lr_multiplier": 0.01}

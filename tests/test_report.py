@@ -2,21 +2,27 @@
 
 import hashlib
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 import convert
-from convert import precision, report
+from convert import precision, reading, report
 from stylegan_jax import checkpoint
 from stylegan_jax.checkpoint import Model
 from stylegan_jax.errors import InputError
-from tests.golden_data import golden
+from tests.golden_data import ROOT, golden
 from tests.tiny_models import tiny_model
 
 
+def rows_of(path):
+    return report.rows(*reading.read_with_origins(path))
+
+
 def rows_by_name(path):
-    return {f"{row.network}.{row.target}": row for row in report.rows(path)}
+    return {f"{row.network}.{row.target}": row for row in rows_of(path)}
 
 
 @pytest.mark.parametrize("path", ["gen/s06_gray128.pkl", "tf/s10_tf_ada64.pkl", "rosinality/s13_ros_train64.pt"])
@@ -43,13 +49,13 @@ def test_rows_name_the_source_and_what_it_went_through():
 
 def test_no_source_is_used_twice_and_made_tensors_have_none():
     for path in ("tf/s11_tf_sg2_32.pkl", "rosinality/s12_ros_conv32.pt"):
-        sources = [(row.network, row.source) for row in report.rows(golden(path)) if row.source]
+        sources = [(row.network, row.source) for row in rows_of(golden(path)) if row.source]
         assert len(sources) == len(set(sources))
 
 
 def test_the_report_is_json_and_a_table(tmp_path):
     path = convert.write(tiny_model(), tmp_path / "x.safetensors")
-    rows = report.rows(path)
+    rows = rows_of(path)
     assert json.loads(json.dumps(report.as_json(rows)))[0]["network"] == "G_ema"
     lines = report.as_table(rows).splitlines()
     assert lines[0].split() == ["network", "tensor", "from", "transform", "shape", "dtype", "sha256"]
@@ -86,3 +92,27 @@ def test_a_training_run_is_its_latest_snapshot(tmp_path):
         checkpoint.save(tiny_model(seed=kimg), tmp_path / f"network-snapshot-{kimg:06d}.safetensors")
     found, expected = convert.read(tmp_path), tiny_model(seed=16)
     np.testing.assert_array_equal(found.networks["G_ema"]["mapping.w_avg"], expected.networks["G_ema"]["mapping.w_avg"])
+
+
+def run(*arguments):
+    command = [sys.executable, "-m", "convert", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+
+def test_the_command_writes_every_form_and_the_report(tmp_path):
+    source = golden("gen/s09_base64.pkl")
+    ended = run(source, tmp_path / "x.pt", "--report", tmp_path / "x.json")
+    assert ended.returncode == 0, ended.stderr
+    assert "note: a .pt holds no clamp: 256 is left out" in ended.stdout
+    assert len(json.loads((tmp_path / "x.json").read_text())) == len(rows_of(source))
+    ended = run(tmp_path / "x.pt", tmp_path / "y.pkl", "--to", "sg3")
+    assert ended.returncode == 0 and convert.read(tmp_path / "y.pkl").lineage["format"] == "stylegan3"
+
+
+def test_the_command_refuses_half_precision_for_other_programs(tmp_path):
+    source = convert.write(tiny_model(), tmp_path / "x.pkl")
+    ended = run(source, tmp_path / "y.pkl", "--half")
+    assert ended.returncode == 2 and "other programs expect float32" in ended.stderr
+    assert run(source, tmp_path / "half", "--half").returncode == 0
+    assert "exists" in run(source, tmp_path / "half").stderr
+    assert "up to date" in run(source, tmp_path / "half", "--half").stdout
