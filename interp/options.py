@@ -2,7 +2,7 @@
 
 import dataclasses
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 SHAPES = ("swap", "smooth", "linear", "cosine", "smoothstep", "band", "only", "alpha", "alpha_layers")
 
 
-def _typed(metavar: str, name: str | None = None) -> Any:
+def typed(metavar: str, name: str | None = None) -> Any:
     """An option that may be left out, shown in the help by what is typed for it."""
     return tyro.conf.arg(metavar=metavar, help_behavior_hint="", name=name)
 
 
-R = Annotated[str | None, _typed("R")]
-Span = Annotated[str | None, _typed("R1-R2")]
-Number = Annotated[str | None, _typed("NUMBER")]
-File = Annotated[str | None, _typed("MODEL")]
+R = Annotated[str | None, typed("R")]
+Span = Annotated[str | None, typed("R1-R2")]
+Number = Annotated[str | None, typed("NUMBER")]
+File = Annotated[str | None, typed("MODEL")]
 Flat = tyro.conf.arg(name="")
 Many = tyro.conf.UseAppendAction
 
@@ -46,21 +46,21 @@ class Shape:
     """as --linear, eased by 3t² − 2t³"""
     band: Span = None
     """64-256: transfer at these resolutions only"""
-    only: Annotated[str | None, _typed("R,…")] = None
+    only: Annotated[str | None, typed("R,…")] = None
     """8,32: transfer at the chosen resolutions only"""
-    alpha: Annotated[str | None, _typed("NUMBER|TABLE")] = None
+    alpha: Annotated[str | None, typed("NUMBER|TABLE")] = None
     """one share of transfer for all layers, or "4=1 16=0.6 32=0" with the rest between"""
-    alpha_layers: Annotated[str | None, _typed("A0,A1,…")] = None
+    alpha_layers: Annotated[str | None, typed("A0,A1,…")] = None
     """one share for each w"""
-    preset: Annotated[str | None, _typed("NAME")] = None
+    preset: Annotated[str | None, typed("NAME")] = None
     """a schedule by name: ukiyo-e, toonify, gentle, texture, halfway"""
     width: Number = None
     """softness in octaves of --smooth (and of --swap with --compat pinkney)"""
-    level: Annotated[str | None, _typed("0|1")] = None
+    level: Annotated[str | None, typed("0|1")] = None
     """1: hand over one layer later, conv0 of the next block still from transfer"""
     invert: bool = False
     """1 − α: structure from base, texture from transfer"""
-    compat: Annotated[str | None, _typed("pinkney")] = None
+    compat: Annotated[str | None, typed("pinkney")] = None
     """pinkney: --swap with --level and --width as the 2020 script computed them"""
 
     @property
@@ -88,11 +88,11 @@ class Shape:
 class Origins:
     """Where the tensors come from that α does not reach."""
 
-    mapping: Annotated[str | None, _typed("base|transfer|NUMBER")] = None
+    mapping: Annotated[str | None, typed("base|transfer|NUMBER")] = None
     """base, transfer or a share of transfer (default: the model with the largest share at 4×4)"""
-    noise: Annotated[str | None, _typed("base|transfer")] = None
+    noise: Annotated[str | None, typed("base|transfer")] = None
     """base or transfer, never averaged (default: likewise)"""
-    w_avg: Annotated[str | None, _typed("base|transfer|NUMBER")] = None
+    w_avg: Annotated[str | None, typed("base|transfer|NUMBER")] = None
     """base, transfer or a share (default: the mapping's)"""
 
 
@@ -100,11 +100,11 @@ class Origins:
 class Pictures:
     """What the sheet shows."""
 
-    seeds: Annotated[str | None, _typed("0-7,12")] = None
+    seeds: Annotated[str | None, typed("0-7,12")] = None
     """one column for each (default: 0-7)"""
     psi: Number = None
     """truncation towards each model's w_avg; 1 is none (default: 0.7)"""
-    class_: Annotated[str | None, _typed("N", "class")] = None
+    class_: Annotated[str | None, typed("N", "class")] = None
     """of conditional models"""
     same_w: bool = False
     """one w, from the base's mapping, for all rows: shows the effect most clearly"""
@@ -125,6 +125,25 @@ class Kinds:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Pair:
+    """Two models whose blends are to be seen."""
+
+    base: File = None
+    """the model at α = 0 (default: the portraits that ship with the package)"""
+    transfer: File = None
+    """the model at α = 1 (default: the toons that ship with the package)"""
+    mapping: Annotated[str | None, typed("base|transfer")] = None
+    """where mapping and w_avg come from (default: the model with the larger share at 4×4)"""
+    noise: Annotated[str | None, typed("base|transfer")] = None
+    """where the noise buffers come from (default: likewise)"""
+
+    def recipe(self, pictures: Pictures, shipped: Collection[str]) -> "Recipe":
+        """Models and pictures as a recipe without schedules; InputError where the options make none."""
+        models = models_of(self.base, () if self.transfer is None else (self.transfer,), shipped)
+        return with_pictures(dataclasses.replace(models, mapping=self.mapping, noise=self.noise), pictures)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Request:
     """What to blend: models and schedules, or a recipe."""
 
@@ -140,7 +159,7 @@ class Request:
     networks: Annotated[str, tyro.conf.arg(metavar="G_ema|all")] = "G_ema"
     """all blends G and D too, so that training can go on from the blend"""
     pictures: Annotated[Pictures, Flat] = dataclasses.field(default_factory=Pictures)
-    recipe: Annotated[str | None, _typed("FILE")] = None
+    recipe: Annotated[str | None, typed("FILE")] = None
     """replay a recipe: a YAML file, or a picture or model that this command wrote"""
 
     def read(self, shipped: Collection[str]) -> "tuple[Recipe, Path | None]":
@@ -172,6 +191,15 @@ class Request:
         recipe = Recipe(models=tuple(models), kinds=self.kinds.texts(), networks=self.networks, **origins)
         _ = recipe.schedules, recipe.options  # are they all readable?
         return recipe
+
+
+def models_of(base: str | None, transfers: Sequence[str], shipped: Collection[str]) -> "Recipe":
+    """A recipe of models alone: the base, then one transfer model or more; by default the shipped pair."""
+    from interp.recipes import Ingredient, Recipe
+
+    first, *others = transfers or (None,)
+    paths = [*_pair(base, first, shipped), *others]
+    return Recipe(models=tuple(Ingredient(path=str(path)) for path in paths))
 
 
 def flag_of(name: str) -> str:

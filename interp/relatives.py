@@ -96,6 +96,35 @@ def _merge(parts: Sequence[Network], mapping: Network) -> Network:
     )
 
 
+CHANNELS = ("channel_base", "channel_max", "channel_table")
+
+
+def layout_differences(base: ModelConfig, other: ModelConfig, labels: Sequence[str]) -> list[str]:
+    """One line for each field in which two generators differ: what a blend does about it, or that it cannot be."""
+    one, two = base.generator, other.generator
+    lines = []
+    if [one.channels(r) for r in one.resolutions] != [two.channels(r) for r in two.resolutions]:
+        lines.append(f"channels: {describe(one)} against {describe(two)}: in the way of a blend")
+    for field in dataclasses.fields(GeneratorConfig):
+        values = [getattr(config, field.name) for config in (one, two)]
+        if values[0] != values[1] and field.name not in CHANNELS:
+            fate = _fate(field.name, labels[0])
+            lines.append(f"{_WORDS.get(field.name, field.name)}: {values[0]} against {values[1]}: {fate}")
+    return lines
+
+
+def _fate(field: str, base: str) -> str:
+    """What becomes of a field in which two models differ."""
+    if field in (*MAPPING, "w_avg_beta"):
+        return "as the model that --mapping names"
+    if field == "conv_clamp":
+        return "the looser one"
+    return f"as {base}" if field == "num_fp16_res" else "in the way of a blend"
+
+
+_WORDS = {"mapping_layers": "mapping layers", "c_dim": "classes", "num_fp16_res": "resolutions in 16 bits"}
+
+
 def resolved_differences(configs: Sequence[ModelConfig], labels: Sequence[str], result: ModelConfig) -> list[str]:
     """One line for each field in which the generators differ, with what the result has."""
     lines = []

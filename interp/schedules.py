@@ -39,7 +39,7 @@ class Schedule:
 
     text: str
     alpha: Callable[[Layer], float] = dataclasses.field(compare=False)
-    resolutions: tuple[int, ...] = ()
+    resolutions: tuple[float, ...] = ()
     length: int | None = None
 
     def __call__(self, layer: Layer) -> float:
@@ -50,7 +50,7 @@ class Schedule:
         """Raises InputError unless every resolution named is one of the model's, and values fit its layers."""
         wrong = [r for r in self.resolutions if r not in resolutions]
         if wrong:
-            names = ", ".join(map(str, wrong))
+            names = ", ".join(f"{r:g}" for r in wrong)
             raise InputError(f"{self.option} {names}: not a resolution of this model", f"use {_spoken(resolutions)}")
         if self.length not in (None, 2 * len(resolutions)):
             raise InputError(
@@ -77,14 +77,17 @@ def swap(resolution: int, *, level: Literal[0, 1] = 0) -> Schedule:
     return Schedule(f"swap={resolution}" + _option("level", level, 0), alpha, (resolution,))
 
 
-def smooth(resolution: int, width: float) -> Schedule:
-    """α(r) = σ((log2 R + ½ − log2 r) / width): ½ half an octave above R; width → 0 is exactly `swap`."""
+def smooth(resolution: float, width: float) -> Schedule:
+    """α(r) = σ((log2 R + ½ − log2 r) / width): ½ half an octave above R; width → 0 is exactly `swap`.
+
+    R may lie between the model's resolutions where it moves, as in a film.
+    """
     check_width(width)
 
     def alpha(layer: Layer) -> float:
         return _sigmoid(math.log2(resolution) + 0.5 - layer.octave, width)
 
-    return Schedule(f"smooth={resolution}:width={width:g}", alpha, (resolution,))
+    return Schedule(f"smooth={resolution:g}:width={width:g}", alpha, (resolution,))
 
 
 def linear(first: int, last: int) -> Schedule:

@@ -35,8 +35,11 @@ class View:
 
     def with_ws_of(self, model: Model) -> "View":
         """The same seeds through one model's mapping, for all models: shows the effect of a blend most clearly."""
-        ws = map_seeds(model, self.seeds, truncation_psi=self.psi, class_idx=self._class(model))
-        return dataclasses.replace(self, ws=ws)
+        return dataclasses.replace(self, ws=self.ws_of(model))
+
+    def ws_of(self, model: Model) -> Float[np.ndarray, "n l d"]:
+        """The seeds through a model's mapping, truncated."""
+        return map_seeds(model, self.seeds, truncation_psi=self.psi, class_idx=self._class(model))
 
     def row(self, model: Model) -> Row:
         """The images of one model; InputError where a conditional one gets no class."""

@@ -3,6 +3,9 @@
 COMMANDS = {
     "convert": "reads any StyleGAN2 file (.pkl, .safetensors, …) and writes it in another form",
     "interp.blend": "blends two models layer by layer: --swap 16 takes the structure of one, the texture of the other",
+    "interp.diagnose": "says whether two models can be blended, and whether they are relatives",
+    "interp.figures": "draws labelled sheets: every hand-over resolution, soft ones, single resolutions, shares",
+    "interp.film": "films a blend whose hand-over, share or seed moves, as MP4, WebP or GIF",
     "stylegan_jax.sample": "makes the images of seeds, or of projected faces",
 }
 

@@ -1,0 +1,108 @@
+"""What moves in a film: spans such as 4..64, easing, loops, the way through seeds and through models."""
+
+import dataclasses
+import math
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import Float
+
+from interp.schedules import Schedule, constant, inverted, smooth
+from stylegan_jax.errors import InputError
+
+EASINGS: dict[str, Callable[[float], float]] = {
+    "linear": lambda t: t,
+    "smooth": lambda t: t * t * (3 - 2 * t),
+    "cosine": lambda t: (1 - math.cos(math.pi * t)) / 2,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Span:
+    """A value that moves from `start` to `end`."""
+
+    start: float
+    end: float
+
+    def at(self, t: float) -> float:
+        """The value at time t of 0 … 1."""
+        return self.start + t * (self.end - self.start)
+
+    def in_octaves(self, t: float) -> float:
+        """A resolution at time t: as many octaves pass in every part of the time."""
+        return self.start * (self.end / self.start) ** t
+
+
+def parse_span(option: str, text: str, *, low: float = -math.inf, high: float = math.inf) -> Span:
+    """`4..64` → a span, `16` → one that stands still; InputError unless its ends are finite, from `low` to `high`."""
+    start, dots, end = text.partition("..")
+    try:
+        span = Span(float(start), float(end if dots else start))
+    except ValueError:
+        span = Span(math.nan, math.nan)
+    if not all(math.isfinite(value) and low <= value <= high for value in (span.start, span.end)):
+        limits = (
+            f" from {low:g} to {high:g}" if math.isfinite(high) else f" of {low:g} or more" if low > -math.inf else ""
+        )
+        raise InputError(f"{option} {text}: not a span{limits}", f"write {option} START..END, or one number")
+    return span
+
+
+def handover(resolution: float) -> Schedule:
+    """A swap that may lie between resolutions: the next one above fades in as `resolution` nears it.
+
+    At 4, 8, … it is `schedules.swap`; at 2 nothing comes from transfer.
+    """
+    top = math.log2(resolution)
+    return Schedule(f"handover={resolution:g}", lambda layer: min(max(top - layer.octave + 1, 0.0), 1.0))
+
+
+def moving_smooth(resolution: Span, width: Span) -> Callable[[float], Schedule]:
+    """A soft hand-over whose resolution and width move."""
+
+    return lambda t: smooth(resolution.in_octaves(t), width.at(t))
+
+
+def positions(count: int, *, loop: bool, ease: Callable[[float], float]) -> list[tuple[float, float]]:
+    """(time around a circle, way from start to end) of each frame.
+
+    Without a loop the way goes from 0 to 1; with one it goes there and back, and the frame after the last is the first.
+    """
+    if not loop:
+        return [(i / max(count - 1, 1), ease(i / max(count - 1, 1))) for i in range(count)]
+    return [(i / count, ease(1 - abs(1 - 2 * i / count))) for i in range(count)]
+
+
+def walk(ws: Float[np.ndarray, "k l d"], t: float, *, loop: bool, ease: Callable[[float], float]) -> np.ndarray:
+    """The ws `[l d]` at time t on the way through `k` of them, eased from each to the next; a loop returns."""
+    stops = [*range(len(ws)), 0] if loop and len(ws) > 1 else list(range(len(ws)))
+    if len(stops) == 1:
+        return ws[0]
+    leg = min(int(t * (len(stops) - 1)), len(stops) - 2)
+    share = np.float32(ease(t * (len(stops) - 1) - leg))
+    return (1 - share) * ws[stops[leg]] + share * ws[stops[leg + 1]]
+
+
+def through(count: int, way: float, at: Callable[[float], Schedule]) -> list[Schedule]:
+    """The schedules of `count` transfer models on the way from the base through each to the last.
+
+    Each leg of the way is a blend of two neighbours, whose α is `at` (leg's time of 0 … 1).
+    """
+    leg = min(int(way * count), count - 1)
+    now = at(way * count - leg)
+    schedules = [constant(0.0)] * count
+    schedules[leg] = now
+    if leg > 0:
+        schedules[leg - 1] = inverted(now)
+    return schedules
+
+
+def parse_walks(text: str, read: Callable[[str], list[int]]) -> list[list[int]]:
+    """`1,5,9` → three pictures side by side; `1..5..9` → one that moves from seed to seed; both may be joined."""
+    columns: list[list[int]] = []
+    for part in text.split(","):
+        stops = [read(stop) for stop in part.split("..")]
+        if ".." in part and any(len(stop) != 1 for stop in stops):
+            raise InputError(f"--seeds {text}: {part} is no walk", "write single seeds, such as 1..5..9")
+        columns += [[stop[0] for stop in stops]] if ".." in part else [[seed] for seed in stops[0]]
+    return columns

@@ -1,0 +1,68 @@
+"""The frames of a film: models on the device, seeds on their way, α on its."""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from PIL import Image
+
+from interp.alphas import Sources, resolve_sources
+from interp.motion import EASINGS, positions, through, walk
+from interp.rendering import Renderer
+from interp.schedules import Schedule
+from interp.sheets import View
+
+Frame = UInt8[np.ndarray, "h w 3"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Scene:
+    """What a film shows.
+
+    Attributes:
+      at: time of 0 … 1 → schedule.
+      walks: the seeds that each picture of a frame moves through, side by side.
+      count: frames.
+      loop: there and back, so that the end joins the beginning.
+      ease: a key of `motion.EASINGS`.
+      size: the largest side of a picture, in pixels.
+    """
+
+    at: Callable[[float], Schedule]
+    walks: Sequence[Sequence[int]]
+    count: int
+    psi: float = 0.7
+    class_idx: int | None = None
+    loop: bool = False
+    ease: str = "smooth"
+    size: int | None = None
+
+    @property
+    def view(self) -> View:
+        """Every seed that occurs, once."""
+        return View(sorted({seed for walk in self.walks for seed in walk}), self.psi, self.class_idx)
+
+    def sources(self, transfers: int, mapping: str | None, noise: str | None) -> Sources:
+        """Where mapping and noise come from, decided once, by the first frame."""
+        return resolve_sources(through(transfers, 0.0, self.at), mapping, noise, None)
+
+    def frames(self, renderer: Renderer, sources: Sources) -> Iterator[Frame]:
+        """Draws one frame after the other."""
+        ease, view = EASINGS[self.ease], self.view
+        known = dict(zip(view.seeds, view.ws_of(renderer.model(sources.mapping)), strict=True))
+        stops = [np.stack([known[seed] for seed in each]) for each in self.walks]
+        for time, way in positions(self.count, loop=self.loop, ease=ease):
+            ws: Float[np.ndarray, "n l d"] = np.stack([walk(each, time, loop=self.loop, ease=ease) for each in stops])
+            schedules = through(len(renderer.models) - 1, way, self.at)
+            images = renderer.images(schedules, sources, ws)
+            yield np.concatenate([fitted(image, self.size) for image in images], 1)
+
+
+def fitted(image: UInt8[np.ndarray, "h w c"], size: int | None) -> UInt8[np.ndarray, "h2 w2 3"]:
+    """RGB pixels whose larger side is at most `size`."""
+    picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).convert("RGB")
+    if size is not None and max(picture.size) > size:
+        scale = size / max(picture.size)
+        picture = picture.resize([round(side * scale) for side in picture.size], Image.Resampling.LANCZOS)
+    return np.asarray(picture)
