@@ -72,7 +72,8 @@ class DiscriminatorBlock(nnx.Module):
         assert x is not None
         x = x.astype(dtype)
         if self.architecture == "resnet":
-            return self.skip(x) + self.conv1(self.conv0(x), gain=math.sqrt(0.5)), img
+            y = self.conv1(self.conv0(x), gain=math.sqrt(0.5))
+            return (self.skip(x) + ops.widen(y)).astype(dtype), img
         return self.conv1(self.conv0(x)), img
 
 

@@ -102,9 +102,10 @@ class ResampledSkip(nnx.Module):
         self.up, self.down, self.taps = up, down, taps
 
     def __call__(self, x: Features) -> NewFeatures:
-        """Applies the shortcut."""
-        weight = (self.weight[...] * math.sqrt(0.5 / self.weight.shape[1])).astype(x.dtype)
-        return ops.conv2d_resample(x, weight, ops.setup_filter(self.taps), up=self.up, down=self.down)
+        """Applies the shortcut; in float32 at least, so that the sum with the other branch is rounded once."""
+        weight = (self.weight[...] / math.sqrt(self.weight.shape[1])).astype(x.dtype)
+        y = ops.conv2d_resample(x, weight, ops.setup_filter(self.taps), up=self.up, down=self.down)
+        return ops.widen(y) * math.sqrt(0.5)
 
 
 class SynthesisBlock(nnx.Module):
@@ -163,9 +164,11 @@ class SynthesisBlock(nnx.Module):
             const = self.const[...].transpose(1, 2, 0)[None].astype(dtype)
             return self.conv1(jnp.broadcast_to(const, (ws.shape[0], *const.shape[1:])), ws[:, w], noise)
         x = x.astype(dtype)
+        y = self.conv0(x, ws[:, w], noise)
         if self.is_resnet:
-            return self.skip(x) + self.conv1(self.conv0(x, ws[:, w], noise), ws[:, w + 1], noise, gain=math.sqrt(0.5))
-        return self.conv1(self.conv0(x, ws[:, w], noise), ws[:, w + 1], noise)
+            y = self.conv1(y, ws[:, w + 1], noise, gain=math.sqrt(0.5))
+            return (self.skip(x) + ops.widen(y)).astype(dtype)
+        return self.conv1(y, ws[:, w + 1], noise)
 
 
 class Synthesis(nnx.Module):
