@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+from collections.abc import Callable
 from collections.abc import Mapping as MappingType
 from typing import TypeVar
 
@@ -112,9 +113,14 @@ def assemble(network: type[Network], config: ConvConfig, weights: Weights) -> Ne
 
 def initial_weights(network: type[nnx.Module], config: ConvConfig, key: PRNGKeyArray) -> dict[str, Array]:
     """Freshly initialised weights as a flat dict; N(0, 1) with equalised learning rate, as the official programs do."""
+    return flatten(_initialiser(network, config)(key))
 
-    @jax.jit
+
+@functools.lru_cache(maxsize=8)
+def _initialiser(network: type[nnx.Module], config: ConvConfig) -> Callable[[PRNGKeyArray], dict]:
+    """The compiled initialisation: compiling takes far longer than running."""
+
     def init(key: PRNGKeyArray) -> dict:
         return nnx.to_pure_dict(nnx.split(network(config, rngs=nnx.Rngs(params=key)))[1])  # type: ignore[call-arg]
 
-    return flatten(init(key))
+    return jax.jit(init)

@@ -176,10 +176,10 @@ def differences(found: Mapping[str, Any], expected: Mapping[str, tuple[int, ...]
     """One line for every missing, unexpected and wrongly shaped tensor; empty when the layout is exact."""
     lines = []
     for name in sorted({*found, *expected}):
-        have = tuple(found[name].shape) if name in found else None
-        want = expected.get(name)
+        have = tuple(found[name].shape) if name in found else "missing"
+        want = expected.get(name, "no such tensor")
         if have != want:
-            lines.append(f"{name}: {have or 'missing'}, expected {want if want is not None else 'no such tensor'}")
+            lines.append(f"{name}: {have}, expected {want}")
     return lines
 
 

@@ -16,9 +16,12 @@ jax.config.update("jax_default_matmul_precision", "highest")
 
 STRICT_DTYPES = {
     "test_ops",
+    "test_layers",
     "test_generator",
+    "test_synthesis",
     "test_discriminator",
     "test_big",
+    "test_precision",
     "test_latents",
     "test_sampler",
     "test_mix",
