@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
+import jaxtyping
 import numpy as np
 from flax import nnx
 
 import convert
+from stylegan_jax import layers
 from stylegan_jax.checkpoint import Model
 from tests.golden_data import golden
 
@@ -21,7 +23,11 @@ PAIRED += ("s06_gray128", "s07_noavg32", "s08_sg3_64", "s09_base64", "s14_nhwc64
 @functools.cache
 def model(name: str) -> Model:
     """A golden model, by the name of its pickle."""
-    return convert.read(golden(f"gen/{name}.pkl"))
+    jaxtyping.config.update("jaxtyping_disable", True)  # the reader's 200,000 calls have their types checked elsewhere
+    try:
+        return convert.read(golden(f"gen/{name}.pkl"))
+    finally:
+        jaxtyping.config.update("jaxtyping_disable", False)
 
 
 def compiled(function: Callable) -> Callable:
@@ -49,6 +55,22 @@ def _recording(call: Callable, paths: dict[int, str], outputs: dict[str, Any]) -
         return result
 
     return recording
+
+
+def in_both_modes(trace: Callable[[], Any]) -> tuple[str, str]:
+    """What `trace` returns in graph mode and in tree mode, which will become Flax's default."""
+
+    def fresh() -> str:
+        layers._graph.cache_clear()
+        return str(trace())
+
+    try:
+        with nnx.set_graph_mode(True), nnx.set_graph_updates(True):
+            graph_mode = fresh()
+        with nnx.set_graph_mode(False), nnx.set_graph_updates(False):
+            return graph_mode, fresh()
+    finally:
+        layers._graph.cache_clear()
 
 
 def nchw(images: Any) -> np.ndarray:
