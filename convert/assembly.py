@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from convert.facts import Facts, prove
+from convert.inert import AGAIN
 from convert.translation import Origin
 from stylegan_jax import names, safetensors
 from stylegan_jax.checkpoint import Model
@@ -60,7 +61,7 @@ def _check_size(wanted: Mapping[str, Part], file_size: int) -> None:
     """Tensors may share numbers, but not so many that a small file fills the memory."""
     total = sum(tensor.size for part in wanted.values() for tensor in part.tensors.values())
     if total > file_size // 2 + 1_000_000:
-        raise InputError(f"describes {total} numbers in {file_size} bytes", "download or export it again")
+        raise InputError(f"describes {total} numbers in {file_size} bytes", AGAIN)
 
 
 def _prove(found: Found, wanted: Mapping[str, Part]) -> ModelConfig:
@@ -84,7 +85,7 @@ def _discriminator(part: Part) -> DiscriminatorConfig:
     if part.frozen is not None and part.frozen != expected:
         wrong = ", ".join(sorted(part.frozen ^ expected))
         what = f"D: freeze_layers is {config.freeze_layers}, but these layers do not agree: {wrong}"
-        raise InputError(what, "download or export it again")
+        raise InputError(what, AGAIN)
     return config
 
 

@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from convert.inert import AGAIN
 from stylegan_jax import names
 from stylegan_jax.config import DEFAULT_FILTER, ConvConfig, DiscriminatorConfig, Filter, GeneratorConfig, embed_width
 from stylegan_jax.errors import InputError
@@ -38,7 +39,7 @@ def prove(kind: type[Config], stored: Facts, tensors: Tensors, network: str) -> 
         what = f"{network}: {len(lines)} tensors do not fit its configuration"
     more = [f"… and {len(lines) - _MOST_LINES} more"] if len(lines) > _MOST_LINES else []
     listed = "\n  ".join([what, *lines[:_MOST_LINES], *more])
-    raise InputError(f"{listed}\nThis is no complete StyleGAN2 network", "download or export it again")
+    raise InputError(f"{listed}\nThis is no complete StyleGAN2 network", AGAIN)
 
 
 def _misfits(config: GeneratorConfig | DiscriminatorConfig, tensors: Tensors) -> list[str]:

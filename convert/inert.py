@@ -15,12 +15,31 @@ from stylegan_jax.errors import InputError
 _DTYPE = re.compile(r"[<>=|]?(f[248]|[iu][1248]|b1)")
 _KEYS = (str, int, bytes, bool, type(None))
 _MAX_DIMENSIONS = 8
+AGAIN = "download or export it again"
+_LIBRARIES = {
+    "timm": "holds a network of timm's: a StyleGAN-XL or Projected GAN discriminator",
+    "torch.nn": "holds whole torch modules instead of their tensors",
+    "keras": "holds a Keras model",
+    "tensorflow": "holds a TensorFlow object that is no StyleGAN network",
+    "diffusers": "holds a diffusion model",
+    "transformers": "holds a transformers model",
+    "pytorch_lightning": "is a PyTorch Lightning checkpoint",
+}
 
 
 def refuse(what: str) -> InputError:
     """The error for a pickle that asks for more than data."""
     remedy = "nothing was run; no StyleGAN2 program writes this, and programs that execute pickles may be harmed by it"
     return InputError(what, remedy)
+
+
+def unknown_global(module: object, name: object) -> InputError:
+    """The error for a name that is not in the table; well-known libraries are called what they are."""
+    asked = f"{shown(module)}.{shown(name)}"
+    for library, what in _LIBRARIES.items():
+        if type(module) is str and f"{module}.".startswith(f"{library}."):
+            return InputError(f"{what} (it asks for {asked})", "pass a StyleGAN2 file, or its state dict")
+    return refuse(f"asks for {asked}")
 
 
 def shown(value: object) -> str:
@@ -108,7 +127,7 @@ def array(data: Any, dtype: Any, shape: Any, order: str = "C") -> np.ndarray:
     if order not in ("C", "F"):
         raise refuse(f"holds an array of order {shown(order)}")
     if math.prod(sizes(shape)) * dtype.dtype.itemsize != len(data):
-        raise InputError(f"holds an array whose shape {shown(shape)} does not fit its {len(data)} bytes")
+        raise InputError(f"holds an array whose shape {shown(shape)} does not fit its {len(data)} bytes", AGAIN)
     return np.frombuffer(data, dtype.dtype).reshape(shape, order=order)
 
 
@@ -138,7 +157,8 @@ def tensor(storage: Any, offset: Any, shape: Any, stride: Any, *ignored: Any) ->
     steps = [(size - 1, step) for size, step in zip(shape, stride, strict=True) if size > 1]
     last = start + sum(most * step for most, step in steps)
     if last >= storage.size or count > storage.size - start or any(step == 0 for _, step in steps):
-        raise InputError(f"holds a tensor {shape} that does not lie in its storage of {storage.size} numbers")
+        what = f"holds a tensor {shown(shape)} that does not lie in its storage of {storage.size} numbers"
+        raise InputError(what, AGAIN)
     width = storage.dtype.itemsize
     return np.ndarray(shape, storage.dtype, storage.data, start * width, tuple(step * width for step in stride))
 
@@ -151,7 +171,7 @@ def parameter(data: Any, *ignored: Any) -> Any:
 def persistent_object(meta: Any) -> Instance:
     """An object of the official programs: its class name and state; its source text stays text, unread."""
     if type(meta) is not dict or type(meta.get("class_name")) is not str or type(meta.get("state")) is not dict:
-        raise InputError("holds an object of the official programs without class name or state")
+        raise InputError("holds an object of the official programs without class name or state", AGAIN)
     return Instance("torch_utils.persistence", meta["class_name"], meta["state"])
 
 

@@ -5,13 +5,12 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Any, no_type_check
 
-from convert.inert import Budget, UnbuiltArray, add_items, build, refuse, set_item, shown, small_set
+from convert.inert import AGAIN, Budget, UnbuiltArray, add_items, build, refuse, set_item, small_set, unknown_global
 from stylegan_jax.errors import InputError
 
 Names = Mapping[tuple[str, str], Any]
 _LINE = 4096
 _MAX_ARGUMENTS = 16
-_DAMAGED = "download or export it again"
 
 
 class Machine:
@@ -46,7 +45,7 @@ class Machine:
         except InputError:
             raise
         except Exception as error:  # whatever a damaged stream provokes has one meaning
-            raise InputError(f"is damaged at byte {self.position} ({type(error).__name__})", _DAMAGED) from error
+            raise InputError(f"is damaged at byte {self.position} ({type(error).__name__})", AGAIN) from error
 
     @no_type_check  # so often called that tests would spend their time on its types
     def next_byte(self) -> int:
@@ -63,7 +62,7 @@ class Machine:
         """The next `size` bytes, not copied."""
         end = self.position + size
         if end > len(self.data):
-            raise InputError(f"is cut short: {end - len(self.data)} bytes are missing", _DAMAGED)
+            raise InputError(f"is cut short: {end - len(self.data)} bytes are missing", AGAIN)
         taken = self.data[self.position : end]
         self.position = end
         return taken
@@ -106,7 +105,7 @@ class Machine:
     def look_up(self, module: Any, name: Any) -> Any:
         """What stands in for a global; only exact names of the table exist."""
         if type(module) is not str or type(name) is not str or (module, name) not in self.names:
-            raise refuse(f"asks for {shown(module)}.{shown(name)}")
+            raise unknown_global(module, name)
         return self.names[module, name]
 
 
@@ -171,7 +170,7 @@ def _mark(m: Machine) -> None:
 def _protocol(m: Machine) -> None:
     version = m.number(1)
     if version > 5:
-        raise InputError(f"is a pickle of protocol {version}, newer than any known", _DAMAGED)
+        raise InputError(f"is a pickle of protocol {version}, newer than any known", AGAIN)
 
 
 def _long(m: Machine, width: int) -> None:

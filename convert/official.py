@@ -9,7 +9,7 @@ import numpy as np
 from convert.assembly import Found, Part
 from convert.discriminator_modules import absent_discriminator, discriminator_module
 from convert.generator_modules import generator_module
-from convert.inert import Instance, refuse, shown
+from convert.inert import AGAIN, Instance, refuse, shown
 from convert.modules import Module, Tensors
 from convert.pickler import Call, Global, Ordered, Pickler
 from convert.stored import discriminator_facts, generator_facts
@@ -97,7 +97,7 @@ def _children(parent: str, module: Instance) -> list[tuple[str, Instance]]:
 def _table(module: Instance, attribute: str) -> dict[str, Any]:
     table = module.state.get(attribute)
     if type(table) is not dict or any(type(name) is not str or not _NAME.fullmatch(name) for name in table):
-        raise InputError(f"holds a {shown(module.name)} without proper {attribute}", "download or export it again")
+        raise InputError(f"holds a {shown(module.name)} without proper {attribute}", AGAIN)
     return table
 
 
@@ -110,7 +110,7 @@ def _part(network: str, modules: dict[str, Instance]) -> Part:
                 if value is None:
                     continue
                 if not isinstance(value, np.ndarray):
-                    raise InputError(f"holds {name} that is no tensor", "download or export it again")
+                    raise InputError(f"holds {name} that is no tensor", AGAIN)
                 tensors[name] = value
                 buffers |= {name} if attribute == "_buffers" else set()
     frozen = frozenset(name.removesuffix(".weight") for name in buffers if name.endswith(".weight"))

@@ -10,6 +10,7 @@ import numpy as np
 from convert import torch_file
 from convert.assembly import Found, Part
 from convert.facts import Facts, filter_buffer, taps_of, with_filters
+from convert.inert import AGAIN
 from convert.rosinality_names import discriminator_kernels, discriminator_pairs, generator_kernels, generator_pairs
 from convert.translation import from_official, origins, to_official
 from stylegan_jax import outputs
@@ -72,7 +73,7 @@ def _discriminator(table: Mapping[Any, Any]) -> Part:
 
 def _tensors(table: Mapping[Any, Any], key: str) -> dict[str, np.ndarray]:
     if any(type(name) is not str or not isinstance(leaf, np.ndarray) for name, leaf in table.items()):
-        raise InputError(f"its table {key} holds other things than tensors", "download or export it again")
+        raise InputError(f"its table {key} holds other things than tensors", AGAIN)
     own = {"latent_avg", "latent_avg_g"}
     return {name: leaf for name, leaf in table.items() if not _KERNEL.fullmatch(name) and name not in own}
 

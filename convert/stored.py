@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from convert.facts import Facts
-from convert.inert import Instance, shown
+from convert.inert import AGAIN, Instance, shown
 from stylegan_jax.config import DEFAULT_FILTER
 from stylegan_jax.errors import InputError
 
@@ -115,7 +115,7 @@ def _reconcile(stated: Facts, modules: Modules, table: Iterable[tuple[str, str, 
             lines.append(f"{field}: {facts[field]} by its arguments, {value} by {where}")
     if lines:
         listed = "\n  ".join(["what it says of itself disagrees", *lines])
-        raise InputError(f"{listed}\nThe file was edited or damaged", "download or export it again")
+        raise InputError(f"{listed}\nThe file was edited or damaged", AGAIN)
     facts.setdefault("num_fp16_res", sum(block.state.get("use_fp16") is True for block in blocks))
     return facts
 
@@ -135,7 +135,7 @@ def checked(field: str, value: Any) -> Any:
     taps = _taps(value) if field == "resample_filter" else ()
     if taps:
         return DEFAULT_FILTER if taps == DEFAULT_FILTER else taps
-    raise InputError(f"stores {field} = {shown(value)}, which no StyleGAN2 has", "download or export it again")
+    raise InputError(f"stores {field} = {shown(value)}, which no StyleGAN2 has", AGAIN)
 
 
 def _taps(value: Any) -> tuple[Any, ...]:

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from convert.inert import GLOBALS, Budget, Storage, refuse, shown
+from convert.inert import AGAIN, GLOBALS, Budget, Storage, refuse, shown
 from convert.machine import Machine, Names
 from convert.pickler import Pickler, raw, storage_id
 from stylegan_jax.errors import InputError
@@ -18,7 +18,6 @@ from stylegan_jax.errors import InputError
 LEGACY_START = bytes.fromhex("80028a0a6cfc9c46f9206aa850192e")
 _PROTOCOL = 1001
 _MAX_ENTRIES = 10_000
-_AGAIN = "download or export it again"
 _MEASURING: Names = {**GLOBALS, ("torch._utils", "_rebuild_tensor_v2"): lambda *ignored: None}
 
 
@@ -40,11 +39,11 @@ def load_stream(data: memoryview, budget: Budget, *, names: Names = GLOBALS) -> 
 def _check_facts(data: memoryview, budget: Budget) -> int:
     """Where the object starts, after magic number, version and system facts."""
     if bytes(data[: len(LEGACY_START)]) != LEGACY_START:
-        raise InputError("holds tensors that torch did not write", _AGAIN)
+        raise InputError("holds tensors that torch did not write", AGAIN)
     version = Machine(data, len(LEGACY_START), names={}, budget=budget)
     system = Machine(data, len(LEGACY_START), names={}, budget=budget)
     if version.run() != _PROTOCOL:
-        raise InputError("is of an unknown torch version", _AGAIN)
+        raise InputError("is of an unknown torch version", AGAIN)
     system.position = version.position
     facts = system.run()
     if type(facts) is not dict or facts.get("little_endian") is not True:
@@ -57,7 +56,7 @@ def _note(what: Any, storages: dict[str, Storage]) -> Storage:
     dtype, key, count = _parse_id(what)
     storage = storages.setdefault(key, Storage(dtype, count))
     if (storage.dtype, storage.size) != (dtype, count):
-        raise InputError(f"describes its storage {shown(key)} in two ways", _AGAIN)
+        raise InputError(f"describes its storage {shown(key)} in two ways", AGAIN)
     return storage
 
 
@@ -75,15 +74,15 @@ def _fill(storages: dict[str, Storage], keys: Any, data: memoryview, position: i
     """Gives every storage its numbers: for each key a count of 8 bytes, then the raw data."""
     plain = type(keys) is list and all(type(key) is str for key in keys)
     if not plain or sorted(keys) != sorted(storages):
-        raise InputError("does not hold the storages that its tensors need", _AGAIN)
+        raise InputError("does not hold the storages that its tensors need", AGAIN)
     for key in keys:
         storage = storages[key]
         begin = position + 8
         position = begin + storage.size * storage.dtype.itemsize
         if position > len(data):
-            raise InputError(f"is cut short: {position - len(data)} bytes are missing", _AGAIN)
+            raise InputError(f"is cut short: {position - len(data)} bytes are missing", AGAIN)
         if int.from_bytes(data[begin - 8 : begin], "little") != storage.size:
-            raise InputError(f"holds a storage of another size than it says ({storage.size} numbers)", _AGAIN)
+            raise InputError(f"holds a storage of another size than it says ({storage.size} numbers)", AGAIN)
         storage.data = data[begin:position]
 
 
@@ -116,7 +115,7 @@ def _root(entries: dict[str, memoryview]) -> str:
 def _numbers(storage: Storage, entries: dict[str, memoryview], name: str) -> memoryview:
     if name not in entries or len(entries[name]) != storage.size * storage.dtype.itemsize:
         what = "is missing" if name not in entries else f"has {len(entries[name])} bytes"
-        raise InputError(f"its part {shown(name)} of {storage.size} numbers {what}", _AGAIN)
+        raise InputError(f"its part {shown(name)} of {storage.size} numbers {what}", AGAIN)
     return entries[name]
 
 
@@ -127,15 +126,15 @@ def _entries(data: memoryview, file: BufferedIOBase) -> Iterator[tuple[str, memo
         with zipfile.ZipFile(file) as archive:
             listed = archive.infolist()
     except Exception as error:  # zipfile raises all kinds
-        raise InputError("is a damaged zip archive", _AGAIN) from error
+        raise InputError("is a damaged zip archive", AGAIN) from error
     if len({info.filename for info in listed}) != len(listed):
-        raise InputError("is a zip archive with a name twice", _AGAIN)
+        raise InputError("is a zip archive with a name twice", AGAIN)
     for info in listed:
         if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1:
             raise InputError("is a compressed zip archive, not a torch file", "unpack it and pass the model inside")
         content = _content(info, data)
         if zlib.crc32(content) != info.CRC:
-            raise InputError(f"its part {shown(info.filename)} is damaged (CRC differs)", _AGAIN)
+            raise InputError(f"its part {shown(info.filename)} is damaged (CRC differs)", AGAIN)
         yield info.filename, content
 
 
@@ -148,7 +147,7 @@ def _content(info: zipfile.ZipInfo, data: memoryview) -> memoryview:
     name = bytes(data[name_start : name_start + name_size])
     good = bytes(header[:4]) == b"PK\3\4" and name == info.orig_filename.encode() and start <= len(data)
     if not good or info.compress_size != info.file_size or start + info.file_size > len(data):
-        raise InputError(f"its part {shown(info.filename)} is not where the archive says", _AGAIN)
+        raise InputError(f"its part {shown(info.filename)} is not where the archive says", AGAIN)
     return data[start : start + info.file_size]
 
 

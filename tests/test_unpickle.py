@@ -109,7 +109,7 @@ def test_a_module_in_a_torch_file_is_refused_by_name(tmp_path):
     torch.save(torch.nn.Linear(2, 2), tmp_path / "x.pt")
     with (
         open(tmp_path / "x.pt", "rb") as file,
-        pytest.raises(InputError, match=r"asks for torch\.nn\.modules\.linear\.Linear"),
+        pytest.raises(InputError, match="whole torch modules"),
     ):
         unpickle.load(memoryview(file.read()), file)
 
@@ -143,7 +143,7 @@ def watched():
 def test_hostile_pickle_is_refused_and_nothing_happens(watched, title):
     outcome, seconds, events = watched["results"][title]
     assert events == []
-    assert outcome != "model" and "\n" not in outcome
+    assert " — " in outcome and "\n" not in outcome
     assert seconds < 5
 
 
