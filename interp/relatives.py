@@ -10,6 +10,7 @@ from stylegan_jax.errors import InputError
 from stylegan_jax.names import layout_of
 
 MIXED = ("architecture", "activation", "resample_filter", "use_noise")
+SIZES = ("img_resolution", "img_channels", "w_dim")
 MAPPING = (
     "z_dim",
     "c_dim",
@@ -36,21 +37,18 @@ def check_blendable(
     for config, label in zip(others, labels[1:], strict=True):
         lines = [line for network in networks for line in _culprits(base, config, network, mixes_mapping)]
         if lines:
-            count = f"{len(lines)} difference{'s' if len(lines) > 1 else ''}"
-            what = "\n  ".join([f"{count} from {labels[0]} (there vs here)", *lines])
+            count = f"{len(lines)} arrays and settings differ" if len(lines) > 1 else "1 array or setting differs"
+            what = "\n  ".join([f"{count} from {labels[0]}", *lines])
             words = f"{labels[0]} is {describe(base.generator)}, {label} {describe(config.generator)}"
-            raise InputError(
-                f"{what}\nA blend needs one architecture: {words}",
-                "fine-tune from the same base, or pick its sibling",
-                file=label,
-            )
+            remedy = "fine-tune from the same base, or pick its sibling"
+            raise InputError(f"{what}\nA blend needs one architecture: {words}", remedy, file=label)
 
 
 def _culprits(base: ModelConfig, other: ModelConfig, network: str, mixes_mapping: bool) -> list[str]:
-    fields = MIXED + MAPPING if mixes_mapping else MIXED
+    fields = (*SIZES, *MIXED, *(MAPPING if mixes_mapping else ()))
     one, two = base.of(network), other.of(network)
     lines = [
-        f"{network} {field}: {_get(one, field)} vs {_get(two, field)}"
+        f"{'' if network == 'G_ema' else f'{network} '}{field}: {_get(one, field)} vs {_get(two, field)}"
         for field in fields
         if _get(one, field) != _get(two, field)
     ]

@@ -309,7 +309,7 @@ def test_what_may_not_differ_is_one_error_that_names_every_culprit(base):
     with pytest.raises(InputError) as error:
         blend(base, narrow, swap(8))
     lines = str(error.value).splitlines()
-    assert lines[0].startswith("tiny-2: ") and "differences from tiny-1" in lines[0]
+    assert lines[0].startswith("tiny-2: ") and "arrays and settings differ from tiny-1" in lines[0]
     assert any("activation: lrelu vs relu" in line for line in lines)
     culprits = {name for name, leaf in weights(base).items() if weights(narrow)[name].shape != leaf.shape}
     for name in culprits:
