@@ -79,7 +79,7 @@ def _draw(
     from tqdm import tqdm
 
     from interp.gallery import FIGURES
-    from interp.sheets import View
+    from interp.sheets import View, framed_sheet
     from stylegan_jax import images
 
     seeds = list(range(FIELD)) if name == "uncurated" else doors.seeds(recipe.seeds)
@@ -98,7 +98,7 @@ def _draw(
         title = f"{title}, {wanted[0][0]}, seeds 0-{FIELD - 1}, none left out"
         rows, shown = [rows[0][start : start + 9] for start in range(0, FIELD, 9)], {}
     made_by = {"figure": name, "rows": [schedule.text for _, schedule in wanted], **_facts(recipe, loaded)}
-    images.write_png(target, images.sheet(rows, title=title, cell=cell, **shown), made_by, overwrite=overwrite)
+    images.write_png(target, framed_sheet(rows, title=title, cell=cell, **shown), made_by, overwrite=overwrite)
 
 
 def _row(schedule: Any, recipe: "Recipe", renderer: "Renderer", view: "View") -> "Row":

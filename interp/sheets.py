@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -13,6 +14,7 @@ from stylegan_jax.images import sheet
 from stylegan_jax.latents import labels as one_hot
 from stylegan_jax.sampler import map_seeds, sample, sample_ws
 
+MARGIN = 12  # pixels
 MOST_COLUMNS = 200  # a wider sheet is no image file any more
 Row = UInt8[np.ndarray, "n h w c"]
 
@@ -63,6 +65,11 @@ class View:
         return self.class_idx if model.config.generator.c_dim > 0 else None
 
 
+def framed_sheet(rows: Sequence[Row], **shown: Any) -> UInt8[np.ndarray, "H W 3"]:
+    """`images.sheet` with air around it."""
+    return np.pad(sheet(rows, **shown), ((MARGIN, MARGIN), (MARGIN, MARGIN), (0, 0)), constant_values=255)
+
+
 def blend_sheet(
     rows: Sequence[Row], view: View, labels: Sequence[str], schedules: Sequence[str]
 ) -> UInt8[np.ndarray, "H W 3"]:
@@ -70,7 +77,7 @@ def blend_sheet(
     names = [Path(label).stem for label in labels]
     title = f"{names[0]} x " + " x ".join(f"{n} {s}" for n, s in zip(names[1:], schedules, strict=True))
     shown = f"psi {view.psi:g}" + (", one w for all rows" if view.ws is not None else "")
-    return sheet(
+    return framed_sheet(
         rows,
         title=f"{title}   ({shown})",
         row_labels=[f"base {names[0]}", "blend", *(f"transfer {name}" for name in names[1:])],
