@@ -16,12 +16,13 @@ SMALL = "--channel-base 1024 --channel-max 128 --z-dim 128 --w-dim 128 --conv-cl
 
 # name → (images, what else the command says). Coarse layers first, at a quarter of the pixels; then the whole size.
 STAGES = {
-    "portraits32": ("portraits", f"--resolution 32 {SMALL} --ema-rampup 0.05 --r1-gamma 0.05 --seed 1 --kimg 46"),
-    "portraits": (
+    "portraits32": ("portraits", f"--resolution 32 {SMALL} --ema-rampup 0.05 --r1-gamma 0.05 --seed 1 --kimg 45.992"),
+    "portraits64": (
         "portraits",
-        "--from {runs}/portraits32 --resolution 64 --ema-rampup 0.05 --r1-gamma 0.15 --seed 2 --kimg 40",
+        "--from {runs}/portraits32 --resolution 64 --ema-rampup 0.05 --r1-gamma 0.15 --seed 2 --kimg 12.576",
     ),
-    "toons": ("toons", "--from {runs}/portraits --r1-gamma 0.15 --freeze mapping --seed 3 --kimg 16"),
+    "portraits": ("portraits", "--from {runs}/portraits64 --r1-gamma 0.15 --ada-target 0.8 --seed 2 --kimg 8"),
+    "toons": ("toons", "--from {runs}/portraits --r1-gamma 0.15 --ada-target 0.8 --seed 3 --kimg 8"),
 }
 WATCHING = "--tick 1 --snapshot-ticks 8 --score-images 800"
 SHIPPED = ("portraits", "toons")
