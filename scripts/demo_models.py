@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,8 @@ STAGES = {
         "--from {runs}/portraits32 --resolution 64 --ema-rampup 0.05 --r1-gamma 0.15 --seed 2 --kimg 12.576",
     ),
     "portraits": ("portraits", "--from {runs}/portraits64 --r1-gamma 0.15 --ada-target 0.8 --seed 2 --kimg 8"),
-    "toons": ("toons", "--from {runs}/portraits --r1-gamma 0.15 --ada-target 0.8 --seed 3 --kimg 8"),
+    "toons-begun": ("toons", "--from {runs}/portraits --r1-gamma 0.15 --ada-target 0.8 --seed 3 --kimg 3.344"),
+    "toons": ("toons", "--from {runs}/toons-begun --r1-gamma 0.15 --ada-target 0.8 --ema-kimg 0.8 --seed 4 --kimg 8"),
 }
 WATCHING = "--tick 1 --snapshot-ticks 8 --score-images 800"
 SHIPPED = ("portraits", "toons")
@@ -57,15 +59,19 @@ def train(images: Path, run: Path, flags: str) -> int:
     return subprocess.run(command, check=False).returncode
 
 
-def export(run: Path, path: Path) -> None:
-    """The run's latest G_ema in float16, with what made it."""
+def export(run: Path, path: Path, lineage: dict[str, Any] | None = None) -> None:
+    """The run's latest G_ema in float16, with what made it (`lineage` replaces the run's own).
+
+    Trained this briefly, the noise is speckle and not texture, so its strengths are set to 0.
+    """
     from stylegan_jax import checkpoint, rundir
 
     model = checkpoint.load(rundir.latest_snapshot(run), networks=["G_ema"])
     half = {name: leaf.astype(np.float16) for name, leaf in model.networks["G_ema"].items()}
-    shipped = checkpoint.Model(model.config, {"G_ema": half}, {**model.lineage, "source": path.name})
+    quiet = {name: leaf * (not name.endswith("noise_strength")) for name, leaf in half.items()}
+    told = {**(lineage or model.lineage), "source": path.name, "after_training": "float16, noise strengths set to 0"}
     path.parent.mkdir(parents=True, exist_ok=True)
-    print(checkpoint.save(shipped, path, overwrite=True), f"{path.stat().st_size / 1e6:.2f} MB")
+    print(checkpoint.save(checkpoint.Model(model.config, {"G_ema": quiet}, told), path, overwrite=True))
 
 
 def smoke_test(images: Path, runs: Path) -> int:
