@@ -7,6 +7,7 @@ COMMANDS = {
     "interp.figures": "draws labelled sheets: every hand-over resolution, soft ones, single resolutions, shares",
     "interp.film": "films a blend whose hand-over, share or seed moves, as MP4, WebP or GIF",
     "stylegan_jax.sample": "makes the images of seeds, or of projected faces",
+    "stylegan_jax.train": "fine-tunes a model, or trains one from nothing, on a folder of images",
 }
 
 
