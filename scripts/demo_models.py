@@ -10,25 +10,33 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
 MODELS = ROOT / "stylegan_jax" / "models"
-SHARED = (
-    "--mirror --batch 8 --mbstd-chunks 1 --mbstd-group-size 4 --pl-weight 0 --ema-kimg 2.5 --ada-kimg 100 --devices 1"
-)
+SHARED = "--mirror --batch 8 --mbstd-chunks 1 --mbstd-group-size 4 --pl-weight 0 --ada-kimg 100 --devices 1"
+GROWING = "--ema-kimg 2.5 --ema-rampup 0.05"
 SMALL = "--channel-base 1024 --channel-max 128 --z-dim 128 --w-dim 128 --conv-clamp 0 --num-fp16-res 0"
 
 # name → (images, what else the command says). Coarse layers first, at a quarter of the pixels; then the whole size.
 STAGES = {
-    "portraits32": ("portraits", f"--resolution 32 {SMALL} --ema-rampup 0.05 --r1-gamma 0.05 --seed 1 --kimg 45.992"),
+    "portraits32": (
+        "portraits",
+        f"--resolution 32 {SMALL} {GROWING} --r1-gamma 0.05 --seed 1 --kimg 45.992",
+    ),
     "portraits64": (
         "portraits",
-        "--from {runs}/portraits32 --resolution 64 --ema-rampup 0.05 --r1-gamma 0.15 --seed 2 --kimg 12.576",
+        f"--from {{runs}}/portraits32 --resolution 64 {GROWING} --r1-gamma 0.15 --seed 2 --kimg 12.576",
     ),
-    "portraits": ("portraits", "--from {runs}/portraits64 --r1-gamma 0.15 --ada-target 0.8 --seed 2 --kimg 8"),
-    "toons-begun": ("toons", "--from {runs}/portraits --r1-gamma 0.15 --ada-target 0.8 --seed 3 --kimg 3.344"),
+    "portraits": (
+        "portraits",
+        "--from {runs}/portraits64 --ema-kimg 2.5 --r1-gamma 0.15 --ada-target 0.8 --seed 2 --kimg 8",
+    ),
+    "toons-begun": (
+        "toons",
+        "--from {runs}/portraits --ema-kimg 2.5 --r1-gamma 0.15 --ada-target 0.8 --seed 3 --kimg 3.344",
+    ),
     "toons": ("toons", "--from {runs}/toons-begun --r1-gamma 0.15 --ada-target 0.8 --ema-kimg 0.8 --seed 4 --kimg 8"),
 }
 WATCHING = "--tick 1 --snapshot-ticks 8 --score-images 800"
 SHIPPED = ("portraits", "toons")
-SMOKE = f"--resolution 32 {SMALL.replace('1024', '256')} --ema-rampup 0.05 --r1-gamma 0.05 --seed 1 --kimg 1.6"
+SMOKE = f"--resolution 32 {SMALL.replace('1024', '256')} {GROWING} --r1-gamma 0.05 --seed 1 --kimg 1.6"
 SMOKE_WATCHING = "--tick 0.4 --snapshot-ticks 4 --score-images 400"
 
 
