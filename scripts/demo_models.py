@@ -32,7 +32,7 @@ STAGES = {
         "toons",
         "--from {runs}/portraits --ema-kimg 2.5 --r1-gamma 0.15 --ada-target 0.8 --seed 3 --kimg 3.344",
     ),
-    "toons": ("toons", "--from {runs}/toons-begun --r1-gamma 0.15 --ada-target 0.8 --ema-kimg 0.8 --seed 4 --kimg 8"),
+    "toons": ("toons", "--from {runs}/toons-begun --r1-gamma 0.15 --ada-target 0.8 --ema-kimg 0.8 --seed 4 --kimg 6"),
 }
 WATCHING = "--tick 1 --snapshot-ticks 8 --score-images 800"
 SHIPPED = ("portraits", "toons")
