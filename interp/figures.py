@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from interp.replay import Loaded
     from interp.sheets import Row, View
 
-NAMES = ("paper", "uncurated", "sweep", "widths", "bands", "alphas")
+NAMES = ("strip", "paper", "uncurated", "sweep", "widths", "bands", "alphas")
 FIELD = 36  # seeds of the uncurated figure
 
 
@@ -36,7 +36,7 @@ def figures(
     python -m interp.figures sweep bands --base ffhq.pkl --transfer toon.pkl --out figures
 
     Args:
-      which: paper (figure 1 of the paper), uncurated (the first 36 seeds), sweep (every hand-over, both directions),
+      which: strip (three hand-overs), paper (its figure 1), uncurated (36 seeds), sweep (every hand-over, both ways),
         widths (soft hand-overs), bands (each single resolution), alphas (one share for all layers, and beyond).
       cell: the largest side of an image in a sheet.
       out: the folder for BASE-x-TRANSFER-NAME.png.

@@ -25,6 +25,13 @@ def paper(resolutions: Sequence[int]) -> Rows:
     ]
 
 
+def strip(resolutions: Sequence[int]) -> Rows:
+    """From base to transfer in three hand-overs: the picture at the top of the README."""
+    middle = resolutions.index(usual_swap(resolutions))
+    swaps = resolutions[max(middle - 1, 0) : middle + 2]
+    return [("base", constant(0)), *((f"swap {r}", swap(r)) for r in swaps), ("transfer", constant(1))]
+
+
 def uncurated(resolutions: Sequence[int]) -> Rows:
     """One blend for many seeds, none left out."""
     r = usual_swap(resolutions)
@@ -57,6 +64,7 @@ def alphas(resolutions: Sequence[int]) -> Rows:
 
 
 FIGURES: dict[str, Callable[[Sequence[int]], Rows]] = {
+    "strip": strip,
     "paper": paper,
     "uncurated": uncurated,
     "sweep": sweep,

@@ -45,7 +45,7 @@ def test_a_figure_has_a_row_for_each_blend_at_the_size_asked_for(folder):
 
 
 BAD = {
-    "swop: no such figure — use paper, uncurated": ("swop", *PAIR),
+    "swop: no such figure — use strip, paper, uncurated": ("swop", *PAIR),
     "--cell 4: out of range": ("paper", *PAIR, "--cell", "4"),
     "none/ffhq-x-toon-paper.png: its folder does not exist": ("paper", *PAIR, "--out", "none"),
     "--mapping left: not a source": ("paper", *PAIR, "--mapping", "left"),
