@@ -120,13 +120,14 @@ def _run(job: "Job", model: "Model", options: dict[str, Any], out: Path, *, shee
     options["batch"] = sampler.batching(config, len(job.names), **options).batch
     settings = {key: options[key] for key in ("batch", "noise", "dtype")}
     made_by = {"model": source, "model_sha256": checkpoint.fingerprint(model), **job.notes, **settings}
+    recipe = {"recipe": model.lineage["recipe"]} if "recipe" in model.lineage else {}  # of a blend
     with ImageFolder(out, made_by, overwrite=overwrite) as folder:
-        _fill(folder, job, options)
+        _fill(folder, job, options, recipe)
     print(f"{source}: {len(set(job.names))} images of {config.img_resolution}×{config.img_resolution}")
     print(_write_sheet(job, out, config.img_channels, made_by) if sheet else out)
 
 
-def _fill(folder: "ImageFolder", job: "Job", options: dict[str, Any]) -> None:
+def _fill(folder: "ImageFolder", job: "Job", options: dict[str, Any], note: dict[str, Any]) -> None:
     from tqdm import tqdm
 
     indices = {name: i for i, name in enumerate(job.names)}  # a seed named twice is one image
@@ -136,7 +137,7 @@ def _fill(folder: "ImageFolder", job: "Job", options: dict[str, Any]) -> None:
         for batch in job.render(missing, options) if missing else ():
             for image in batch:
                 name = job.names[next(rest)]
-                folder.write(name, image, {"image": name})
+                folder.write(name, image, {"image": name, **note})
             progress.update(len(batch))
 
 

@@ -5,6 +5,8 @@ import sys
 import numpy as np
 import pytest
 
+from interp.mix import blend
+from interp.schedules import swap
 from stylegan_jax import checkpoint, images, sampler
 from stylegan_jax.doors import run
 from stylegan_jax.sample import main
@@ -44,6 +46,13 @@ def test_every_image_says_what_made_it(file, model, tmp_path):
     note = images.made_by(tmp_path / "x" / "seed0003.png")
     assert note["model_sha256"] == checkpoint.fingerprint(model)
     assert (note["image"], note["truncation_psi"], note["noise"]) == ("seed0003.png", 0.5, "const")
+
+
+def test_images_of_a_blend_carry_its_recipe(model, tmp_path):
+    mixed = blend(model, tiny_model(1), swap(8))
+    path = checkpoint.save(mixed, tmp_path / "mixed.safetensors")
+    assert sample(path, "--seeds", "0", "--out", tmp_path / "x") == 0
+    assert images.made_by(tmp_path / "x" / "seed0000.png")["recipe"] == mixed.lineage["recipe"]
 
 
 def test_the_same_command_continues_where_it_stopped(file, tmp_path):
