@@ -73,5 +73,5 @@ def _manifest(folder: Path) -> dict[str, Any]:
 
 
 def _noise_key(key: str) -> str:
-    """Images of blends are stored twice, from ws and from z; one entry serves both."""
-    return key.removeprefix("img_ws_").removeprefix("img_z_")
+    """The entry of a key: blends are stored from ws and from z, operations as `.y`, some images halved as `_s2`."""
+    return key.removeprefix("img_ws_").removeprefix("img_z_").removesuffix(".y").removesuffix("_s2")

@@ -121,15 +121,14 @@ SHAPES += [{"img_resolution": 16, "resample_filter": taps} for taps in ((1, 2, 1
 
 
 @pytest.mark.parametrize("fields", SHAPES, ids=str)
-@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
-def test_every_configuration_gives_one_float32_logit_per_image(fields, dtype):
+def test_every_configuration_gives_one_float32_logit_per_image_even_in_16_bits(fields):
     config = DiscriminatorConfig(**fields)
     side = config.img_resolution
     img, c = (jax.ShapeDtypeStruct((4, *s), jnp.float32) for s in ((side, side, config.img_channels), (config.c_dim,)))
     layout = names.discriminator_layout(config)
     weights = {name: jax.ShapeDtypeStruct(shape, jnp.float32) for name, shape in layout.items()}
     logits = jax.eval_shape(
-        lambda weights, img, c: discriminator(config, weights)(img, c, dtype=dtype), weights, img, c
+        lambda weights, img, c: discriminator(config, weights)(img, c, dtype=jnp.bfloat16), weights, img, c
     )
     assert logits.shape == (4, 1) and logits.dtype == jnp.float32
 
