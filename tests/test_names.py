@@ -11,7 +11,7 @@ from stylegan_jax.config import DiscriminatorConfig, GeneratorConfig
 from stylegan_jax.discriminator import Discriminator
 from stylegan_jax.generator import Generator
 from stylegan_jax.layers import Buffer
-from tests.golden_data import SHARED, manifest_entry
+from tests.golden_data import ABSENT, SHARED, manifest_entry
 from tests.networks import PAIRED, model
 from tests.test_big import full_size_config
 
@@ -64,7 +64,7 @@ def listed(tensors):
     return shapes, {name for name, _, kind in tensors if kind == "buffer"}
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the list of every official tensor lies in ../shared")
+@pytest.mark.skipif(not SHARED.is_dir(), reason=ABSENT)
 @pytest.mark.parametrize("name", PAIRED)
 def test_a_layout_equals_the_official_list_of_tensors_with_its_buffers(name):
     config, entry = model(name).config, manifest_entry(f"gen/{name}.pkl")
@@ -78,7 +78,7 @@ def test_a_layout_equals_the_official_list_of_tensors_with_its_buffers(name):
     assert buffers == frozen | {tensor for tensor in shapes if names.is_buffer(tensor)}
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the list of every official tensor lies in ../shared")
+@pytest.mark.skipif(not SHARED.is_dir(), reason=ABSENT)
 @pytest.mark.parametrize("name", ["paper256", "stylegan2_1024"])
 def test_the_layout_of_a_full_size_generator_equals_the_official_list(name):
     shapes, _ = listed(manifest_entry("big/full_size.npz")["configs"][name]["tensors"])
