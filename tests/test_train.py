@@ -187,6 +187,7 @@ def test_a_run_begun_otherwise_is_not_continued(tmp_path):
         rundir.open_run(folder, {"config": {"batch": 16, "kimg": 2}})
 
 
+@pytest.mark.slow
 def test_frozen_tensors_keep_their_values_and_the_others_move():
     frozen = transfer.frozen_names(CONFIG, parts=["mapping", "torgb"], g_resolutions=[4], d_layers=2)
     config = dataclasses.replace(CONFIG, frozen=frozen, pl_weight=0, r1_gamma=0)
@@ -222,6 +223,7 @@ def test_transfer_copies_by_name_and_says_what_did_not_fit():
     assert "G: was left out: mapping.fc1.bias, mapping.fc1.weight" in notes
 
 
+@pytest.mark.slow
 def test_a_model_grows_to_a_larger_size_and_first_shows_the_enlarged_image():
     larger = dataclasses.replace(CONFIG, generator=dataclasses.replace(GENERATOR, img_resolution=16))
     larger = dataclasses.replace(larger, discriminator=dataclasses.replace(DISCRIMINATOR, img_resolution=16))
