@@ -155,6 +155,7 @@ def main(
       augment: adaptive augmentation, a fixed one (--augment-p), or none.
       dtype: of the convolutions.
     """
+    import stylegan_jax
     from stylegan_jax.train import start
 
     asked = start.Request(
@@ -162,6 +163,7 @@ def main(
         out=Path(out),
         cfg=cfg,
         source=from_model,
+        load=stylegan_jax.load,
         resolution=resolution,
         gpus=gpus,
         conditional=labels,

@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ class Request:
     out: Path
     cfg: Name
     source: str | None
+    load: Callable[[str], Model]
     resolution: int | None
     gpus: int | None
     conditional: bool
@@ -45,7 +46,7 @@ def train(asked: Request) -> int:
         running = rundir.check_place(asked.out)
         if running:
             stack.enter_context(rundir.lock(asked.out))
-        model = _source(asked)
+        model = None if asked.source is None else asked.load(asked.source)
         data = _data(asked, model)
         config = configure(asked, data, model)
         mesh = mesh_of(config, asked.watching["devices"])
@@ -60,14 +61,6 @@ def train(asked: Request) -> int:
         code = run.go(state)
     print(asked.out)
     return code
-
-
-def _source(asked: Request) -> Model | None:
-    if asked.source is None:
-        return None
-    import stylegan_jax
-
-    return stylegan_jax.load(asked.source)
 
 
 def _data(asked: Request, model: Model | None) -> Dataset:
