@@ -10,6 +10,7 @@ from stylegan_jax import names
 from stylegan_jax.discriminator import Discriminator
 from stylegan_jax.generator import Generator
 from stylegan_jax.layers import Weights, initial_weights
+from stylegan_jax.train.augment import update_p
 from stylegan_jax.train.config import TrainConfig
 
 Leaves = dict[str, Array]
@@ -117,6 +118,12 @@ def track_w(G: Leaves, w_mean: Array | None, beta: float | None) -> Leaves:
 def ada_adjust(config: TrainConfig, state: State) -> State:
     """Moves the augmentation probability by one fixed step towards the target sign of D on real images."""
     r = state.sign_sum / jnp.maximum(state.sign_count, 1)
-    step = config.batch * config.ada_interval / (config.ada_kimg * 1000)
-    p = jnp.maximum(state.ada_p + jnp.sign(r - config.ada_target) * step, 0)
+    p = update_p(
+        state.ada_p,
+        r,
+        batch=config.batch,
+        interval=config.ada_interval,
+        ada_kimg=config.ada_kimg,
+        target=config.ada_target,
+    )
     return state._replace(ada_p=p, sign_sum=jnp.zeros_like(r), sign_count=jnp.zeros_like(r))
