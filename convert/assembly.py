@@ -41,12 +41,19 @@ def assemble(found: Found, networks: Sequence[str] | None, *, file_size: int) ->
 
     Raises InputError for a network that is absent, does not fit its configuration, or holds NaN or infinity.
     """
-    wanted = _select(found, networks)
-    _check_size(wanted, file_size)
-    config = _prove(found, wanted)
+    config, wanted = prove_config(found, networks, file_size=file_size)
     notes = [f"{name}: {note}" for name, part in wanted.items() for note in part.notes]
     arrays = {name: _float32(part.tensors, name, names.layout_of(config, name), notes) for name, part in wanted.items()}
     return Model(config, arrays, {"format": found.format, **({"notes": notes} if notes else {})})
+
+
+def prove_config(
+    found: Found, networks: Sequence[str] | None, *, file_size: int
+) -> tuple[ModelConfig, dict[str, Part]]:
+    """The configuration of the named networks (default: all), and their parts; reads no numbers. As `assemble`."""
+    wanted = _select(found, networks)
+    _check_size(wanted, file_size)
+    return _prove(found, wanted), wanted
 
 
 def _select(found: Found, networks: Sequence[str] | None) -> dict[str, Part]:

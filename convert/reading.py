@@ -1,16 +1,20 @@
 """Reads any supported model file; its kind is told by its content."""
 
+import contextlib
 import hashlib
 import mmap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from convert import kinds, official, rosinality, state_dict, tensorflow, unpickle
-from convert.assembly import Found, Part, assemble
+from convert.assembly import Found, Part, assemble, prove_config
 from stylegan_jax import checkpoint, rundir, safetensors
 from stylegan_jax.checkpoint import Model
+from stylegan_jax.config import ModelConfig
 from stylegan_jax.errors import InputError
 
 Parts = Mapping[str, Part]
@@ -27,9 +31,28 @@ def read(path: str | Path, *, networks: Sequence[str] | None = None) -> Model:
     return read_with_origins(path, networks=networks)[0]
 
 
+def read_config(path: str | Path, *, networks: Sequence[str] | None = None) -> ModelConfig:
+    """The configuration of a model (or of the named networks of it), proven as `read` does but without its weights.
+
+    Raises InputError as `read`, except for what only the weights show (NaN, damaged numbers).
+    """
+    with _naming(path):
+        kind = kinds.sniff(path)
+        if kind == kinds.RUN:
+            return read_config(rundir.latest_snapshot(path), networks=networks)
+        if kind == kinds.OURS:
+            config, held, _ = checkpoint.contents(path)
+            if missing := [network for network in networks or () if network not in held]:
+                raise InputError(f"holds {', '.join(held)}, not {', '.join(missing)}", "choose among its networks")
+            return config
+        with open(path, "rb") as file:
+            found, size = _find(kind, file, Path(path), numbers=False)
+            return prove_config(found, networks, file_size=size)[0]
+
+
 def read_with_origins(path: str | Path, *, networks: Sequence[str] | None = None) -> tuple[Model, Parts]:
     """As `read`, and beside the model the parts of the foreign file that it was made of (none if it is our own)."""
-    try:
+    with _naming(path):
         kind = kinds.sniff(path)
         if kind == kinds.RUN:
             return read_with_origins(rundir.latest_snapshot(path), networks=networks)
@@ -40,17 +63,28 @@ def read_with_origins(path: str | Path, *, networks: Sequence[str] | None = None
             model = assemble(found, networks, file_size=size)
             lineage = {"source": Path(path).name, "sha256": _sha256(file), **model.lineage}
         return Model(model.config, model.networks, lineage), found.parts
+
+
+@contextlib.contextmanager
+def _naming(path: str | Path) -> Iterator[None]:
+    """Errors inside name the file, where they do not yet."""
+    try:
+        yield
     except InputError as error:
         if error.file is None:
             error.file = path
         raise
 
 
-def _find(kind: str, file: BufferedReader, path: Path) -> tuple[Found, int]:
-    """The networks in an open file, as views of it, and the file's size."""
+def _find(kind: str, file: BufferedReader, path: Path, *, numbers: bool = True) -> tuple[Found, int]:
+    """The networks in an open file, as views of it (zeros of their shapes without `numbers`), and the file's size."""
     if kind == kinds.SAFETENSORS:
         header = safetensors.read_header(path)
-        tree: Any = safetensors.read(path, header, header.entries)
+        tree: Any = (
+            safetensors.read(path, header, header.entries)
+            if numbers
+            else {key: np.broadcast_to(np.zeros((), entry.dtype), entry.shape) for key, entry in header.entries.items()}
+        )
         return recognise(tree), path.stat().st_size
     data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))  # unmapped with the last view of it
     tree = unpickle.load(data, file if kind == kinds.TORCH_ZIP else None)

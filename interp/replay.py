@@ -10,7 +10,6 @@ from interp.mix import Plan, blend_all, plan_blend
 from interp.recipes import Ingredient, Recipe
 from stylegan_jax import checkpoint
 from stylegan_jax.checkpoint import Model
-from stylegan_jax.config import ModelConfig
 from stylegan_jax.errors import InputError
 
 Shipped = Mapping[str, Path]
@@ -57,10 +56,10 @@ def read_models(recipe: Recipe, beside: Path | None = None, shipped: Shipped = N
 
 
 def plan_recipe(recipe: Recipe, beside: Path | None = None, shipped: Shipped = NONE) -> tuple[Plan, list[str]]:
-    """All decisions of a recipe and its models' names; of our own checkpoints only the descriptions are read."""
+    """All decisions of a recipe and its models' names; only descriptions are read, no weights."""
     places = [find(ingredient.path, beside, shipped) for ingredient in recipe.models]
     labels = [Path(ingredient.path).name for ingredient in recipe.models]
-    configs = [_config(place, recipe.options["networks"]) for place in places]
+    configs = [convert.read_config(place, networks=recipe.options["networks"]) for place in places]
     return plan_blend(configs, labels, recipe.schedules, **recipe.options), labels
 
 
@@ -68,15 +67,6 @@ def plan_loaded(recipe: Recipe, loaded: Sequence[Loaded]) -> Plan:
     """All decisions of a recipe for models that were read; InputError where they cannot be blended."""
     configs, labels = [each.model.config for each in loaded], [each.label for each in loaded]
     return plan_blend(configs, labels, recipe.schedules, **recipe.options)
-
-
-def _config(path: Path, networks: Sequence[str]) -> ModelConfig:
-    if not (path.exists() and checkpoint.is_checkpoint(path)):
-        return convert.read(path, networks=networks).config
-    config, held, _ = checkpoint.contents(path)
-    if missing := [network for network in networks if network not in held]:
-        raise InputError(f"holds {', '.join(held)}, not {', '.join(missing)}", "blend G_ema", file=path)
-    return config
 
 
 def find(path: str, beside: Path | None = None, shipped: Shipped = NONE) -> Path:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import convert
-from convert import official
+from convert import assembly, official
 from stylegan_jax import checkpoint, names, safetensors
 from stylegan_jax.checkpoint import Model
 from stylegan_jax.errors import InputError
@@ -125,6 +125,25 @@ def test_lineage_says_where_a_model_came_from(tmp_path):
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         "format": "stylegan2-ada-pytorch",
     }
+
+
+FOREIGN = ("gen/s03_cond32.pkl", "tf/s10_tf_ada64.pkl", "rosinality/s12_ros_conv32.pt", "others.safetensors", "ours")
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_the_configuration_alone_is_read_without_a_weight(name, tmp_path, monkeypatch):
+    path = tmp_path / name
+    if name == "others.safetensors":
+        with open(path, "wb") as file:
+            safetensors.write(file, tiny_model().networks["G_ema"], {"format": "pt"})
+    elif name == "ours":
+        checkpoint.save(tiny_model(), path)
+    else:
+        path = golden(name)
+    expected = convert.read(path, networks=["G_ema"]).config
+    monkeypatch.setattr(assembly, "_float32", lambda *_: pytest.fail("read the weights"))
+    monkeypatch.setattr(safetensors, "read", lambda *_: pytest.fail("read the tensors"))
+    assert convert.read_config(path, networks=["G_ema"]) == expected
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", "", ".pkl"])
