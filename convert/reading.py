@@ -77,18 +77,24 @@ def _naming(path: str | Path) -> Iterator[None]:
 
 
 def _find(kind: str, file: BufferedReader, path: Path, *, numbers: bool = True) -> tuple[Found, int]:
-    """The networks in an open file, as views of it (zeros of their shapes without `numbers`), and the file's size."""
+    """The networks in an open file and the file's size; tensors are views of it (but copies of a `.safetensors`).
+
+    Without `numbers`, none is read before it is used.
+    """
+    data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))  # unmapped with the last view of it
     if kind == kinds.SAFETENSORS:
         header = safetensors.read_header(path)
-        tree: Any = (
-            safetensors.read(path, header, header.entries)
-            if numbers
-            else {key: np.broadcast_to(np.zeros((), entry.dtype), entry.shape) for key, entry in header.entries.items()}
-        )
-        return recognise(tree), path.stat().st_size
-    data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))  # unmapped with the last view of it
+        tree: Any = safetensors.read(path, header, header.entries) if numbers else _views(data, header)
+        return recognise(tree), len(data)
     tree = unpickle.load(data, file if kind == kinds.TORCH_ZIP else None)
     return recognise(tree), len(data)
+
+
+def _views(data: memoryview, header: safetensors.Header) -> dict[str, np.ndarray]:
+    return {
+        name: np.frombuffer(data[header.data + at.begin : header.data + at.end], at.dtype).reshape(at.shape)
+        for name, at in header.entries.items()
+    }
 
 
 def recognise(tree: Any) -> Found:
