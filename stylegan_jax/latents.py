@@ -1,6 +1,7 @@
 """Latents: seeds → z, labels, w for every layer, truncation, style mixing."""
 
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
 import jax.numpy as jnp
 import numpy as np
@@ -43,6 +44,21 @@ def labels(class_idx: int | Sequence[int] | None, n: int, c_dim: int) -> np.ndar
         if not 0 <= index < c_dim:
             raise InputError(f"class: {index} is no class of this model", f"use 0 to {c_dim - 1}")
     return np.eye(c_dim, dtype=np.float32)[wanted]
+
+
+def random_classes(seeds: Iterable[int], c_dim: int) -> list[int]:
+    """A class for every seed, `RandomState([seed, 1]).randint(c_dim)`: of that seed alone, and independent of its z.
+
+    Raises InputError for a seed outside 0 … 2³² - 1, and if there are no classes.
+    """
+    if c_dim == 0:
+        raise InputError("class: this model is not conditional", "leave the class out")
+    return [int(np.random.RandomState([_checked(seed), 1]).randint(c_dim)) for seed in seeds]
+
+
+def labels_of(class_idx: int | Literal["random"] | None, seeds: Sequence[int], c_dim: int) -> np.ndarray:
+    """One-hot labels `[n c_dim]` of seeds: all of one class, or each of its own random one. InputError as `labels`."""
+    return labels(random_classes(seeds, c_dim) if class_idx == "random" else class_idx, len(seeds), c_dim)
 
 
 def broadcast(w: Float[Array, "n d"], num_ws: int) -> Float[Array, "n l d"]:

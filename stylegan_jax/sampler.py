@@ -64,14 +64,26 @@ def batching(
 ) -> Batching:
     """How to run `n` images: all local devices and a batch that fits, unless said otherwise.
 
-    The default batch depends on the resolution and on `n` alone, never on the devices, so that the images do not
-    either. Raises InputError for more devices than there are, and for a batch below 1.
+    On CPUs the default batch depends on the resolution and on `n` alone, never on their number, so that the images do
+    not either; on GPUs and TPUs also on the memory of one, so the same kind gives the same images.
+    Raises InputError for more devices than there are, and for a batch below 1.
     """
+    chosen = _devices(devices)
     if batch is None:
-        batch = min(max(1, min(16, 2**22 // config.img_resolution**2)), 1 << max(0, n - 1).bit_length())
+        batch = min(_fitting(config, chosen[0]), 1 << max(0, n - 1).bit_length())
     if batch < 1:
         raise InputError(f"batch {batch} is not positive", "use 1 or more")
-    return Batching(batch=batch, devices=_devices(devices), parallel=parallel, noise=noise, dtype=dtype)
+    return Batching(batch=batch, devices=chosen, parallel=parallel, noise=noise, dtype=dtype)
+
+
+def _fitting(config: GeneratorConfig, device: Device) -> int:
+    """A power of two: on a CPU up to 16, elsewhere up to 64 where a quarter of the memory holds them."""
+    usual = max(1, min(16, 2**22 // config.img_resolution**2))
+    limit = None if device.platform == "cpu" else (device.memory_stats() or {}).get("bytes_limit")
+    if limit is None:
+        return usual
+    largest = max(r * r * config.channels(r) for r in config.resolutions)  # numbers in one layer of one image
+    return 1 << min(6, max(1, limit // 4 // (largest * 4 * 4)).bit_length() - 1)  # float32, four such layers alive
 
 
 def _devices(wanted: int | Sequence[Device] | None) -> tuple[Device, ...]:
@@ -89,23 +101,44 @@ def sample(
     *,
     truncation_psi: float = 1.0,
     truncation_cutoff: int | None = None,
-    class_idx: int | None = None,
+    class_idx: int | Literal["random"] | None = None,
+    mapping: Model | None = None,
     **options: Any,
 ) -> Iterator[UInt8[np.ndarray, "n h w c"]]:
     """Yields the images of `seeds`, in order, in batches of uint8; the last batch may be smaller.
 
     Args:
+      seeds: drawn as they are needed if `batch` is given.
       model: its G_ema is sampled.
       truncation_psi, truncation_cutoff: see `latents.truncate`.
-      class_idx: the class of a conditional model.
+      class_idx: the class of a conditional model; "random" draws one for each seed, see `latents.random_classes`.
+      mapping: the model that makes the ws, with its w_avg; `model` itself by default.
       **options: batch, devices, parallel, noise, dtype; see `batching`.
     """
-    seeds = list(seeds)
-    how = batching(model.config.generator, len(seeds), **options)
-    place = _Placement(how)
+    place, seeds = _placed(model, seeds, options)
     weights = place.replicate(_g_ema(model))
-    batches = _map(model, place, weights, seeds, psi=truncation_psi, cutoff=truncation_cutoff, class_idx=class_idx)
-    return _images(model.config.generator, place, weights, zip(_chunks(seeds, how.step), batches, strict=True))
+    source = model if mapping is None else _same_ws(mapping, model)
+    mapping_weights = weights if mapping is None else place.replicate(_g_ema(mapping))
+    batches = _map(
+        source, place, mapping_weights, seeds, psi=truncation_psi, cutoff=truncation_cutoff, class_idx=class_idx
+    )
+    return _images(model.config.generator, place, weights, batches)
+
+
+def _placed(model: Model, seeds: Iterable[int], options: dict[str, Any]) -> tuple["_Placement", Iterable[int]]:
+    """The number of seeds matters only where the batch is not given."""
+    seeds = seeds if options.get("batch") else list(seeds)
+    n = len(seeds) if isinstance(seeds, list) else 0
+    return _Placement(batching(model.config.generator, n, **options)), seeds
+
+
+def _same_ws(mapping: Model, model: Model) -> Model:
+    """`mapping`, if its ws are of the shape that `model` takes."""
+    made, taken = ((m.config.generator.num_ws, m.config.generator.w_dim) for m in (mapping, model))
+    if made != taken:
+        what = f"ws of shape {list(made)} from {mapping.lineage.get('source')}; {model.lineage.get('source')} takes"
+        raise InputError(f"{what} {list(taken)}", "use models of one resolution and w_dim")
+    return mapping
 
 
 def sample_ws(
@@ -127,15 +160,13 @@ def map_seeds(
     *,
     truncation_psi: float = 1.0,
     truncation_cutoff: int | None = None,
-    class_idx: int | None = None,
+    class_idx: int | Literal["random"] | None = None,
     **options: Any,
 ) -> Float[np.ndarray, "n l d"]:
     """The ws of seeds, truncated; arguments as in `sample`."""
-    seeds = list(seeds)
-    place = _Placement(batching(model.config.generator, len(seeds), **options))
+    place, seeds = _placed(model, seeds, options)
     weights = place.replicate(_g_ema(model))
-    batches = _map(model, place, weights, seeds, psi=truncation_psi, cutoff=truncation_cutoff, class_idx=class_idx)
-    chunks = zip(_chunks(seeds, place.how.step), batches, strict=True)
+    chunks = _map(model, place, weights, seeds, psi=truncation_psi, cutoff=truncation_cutoff, class_idx=class_idx)
     return np.concatenate([np.asarray(ws).reshape(-1, *ws.shape[-2:])[: len(chunk)] for chunk, ws in chunks])
 
 
@@ -151,27 +182,25 @@ def _map(
     model: Model,
     place: "_Placement",
     weights: Weights,
-    seeds: Sequence[int],
+    seeds: Iterable[int],
     *,
     psi: float,
     cutoff: int | None,
-    class_idx: int | None,
-) -> Iterator[Array]:
-    """The truncated ws of each step's seeds, padded to the step, on the devices."""
+    class_idx: int | Literal["random"] | None,
+) -> Iterator[tuple[list[int], Array]]:
+    """Each step's seeds and their truncated ws, padded to the step, on the devices."""
     config = model.config.generator
     if psi != 1 and "mapping.w_avg" not in weights:
         raise InputError("this model has no w_avg to truncate towards", "use psi 1")
     if not np.isfinite(psi):
         raise InputError(f"psi {psi} is no number", "use a number such as 0.7")
-    c = latents.labels(class_idx, 1, config.c_dim)
+    latents.labels_of(class_idx, [0], config.c_dim)  # refuse before the first batch
     program = _mapping_program(config, place.how, cutoff)
 
-    def batches() -> Iterator[Array]:
+    def batches() -> Iterator[tuple[list[int], Array]]:
         for chunk in _chunks(seeds, place.how.step):
-            z = latents.z_from_seeds(chunk, config.z_dim)
-            yield program(
-                weights, place.split(z), place.split(np.repeat(c, len(z), 0)), place.replicate(np.float32(psi))
-            )
+            z, c = latents.z_from_seeds(chunk, config.z_dim), latents.labels_of(class_idx, chunk, config.c_dim)
+            yield chunk, program(weights, place.split(z), place.split(c), place.replicate(np.float32(psi)))
 
     return batches()
 

@@ -4,7 +4,7 @@ import pytest
 
 from stylegan_jax import sampler
 from stylegan_jax.errors import InputError
-from stylegan_jax.latents import mix_styles
+from stylegan_jax.latents import mix_styles, random_classes
 from tests.golden_data import golden, load_npz
 from tests.tiny_models import tiny_model
 
@@ -158,3 +158,43 @@ def test_synthesis_on_many_devices_needs_no_communication(model):
     program = sampler._synthesis_program(model.config.generator, how)
     text = program.lower(weights, ws, place.split(np.zeros(8, np.uint32))).compile().as_text()
     assert not any(word in text for word in ("all-gather", "all-reduce", "collective-permute", "all-to-all"))
+
+
+def test_seeds_are_drawn_as_they_are_needed_where_the_batch_is_given(model, reference):
+    drawn = []
+    batches = sampler.sample(model, (drawn.append(seed) or seed for seed in range(11)), batch=2, devices=1)
+    first = next(batches)
+    assert len(drawn) <= 4
+    np.testing.assert_array_equal(np.concatenate([first, *batches]), reference["const"])
+
+
+def test_random_classes_belong_to_the_seeds():
+    conditional = tiny_model(c_dim=3)
+    classes = random_classes(range(5), 3)
+    assert len(set(classes)) > 1
+    found = images(conditional, range(5), batch=2, devices=1, class_idx="random")
+    for seed, class_idx in enumerate(classes):
+        alone = images(conditional, [seed], batch=2, devices=1, class_idx=class_idx)
+        np.testing.assert_array_equal(found[seed], alone[0])
+
+
+def test_the_ws_may_come_from_another_model(model):
+    other = tiny_model(1)
+    ws = sampler.map_seeds(other, range(3), batch=2, devices=1, truncation_psi=0.5)
+    expected = np.concatenate(list(sampler.sample_ws(model, ws, batch=2, devices=1)))
+    found = images(model, range(3), batch=2, devices=1, truncation_psi=0.5, mapping=other)
+    np.testing.assert_array_equal(found, expected)
+    with pytest.raises(InputError, match="one resolution and w_dim"):
+        images(tiny_model(img_resolution=8), [0], mapping=other)
+
+
+@pytest.mark.parametrize(("gibibytes", "expected"), [(1, 32), (16, 64), (0.01, 1)])
+def test_accelerators_take_the_batch_that_their_memory_holds(gibibytes, expected):
+    class Accelerator:
+        platform = "gpu"
+
+        def memory_stats(self):
+            return {"bytes_limit": int(gibibytes * 2**30)}
+
+    config = tiny_model(img_resolution=256, channel_max=8).config.generator
+    assert sampler.batching(config, 1000, devices=[Accelerator()]).batch == expected
