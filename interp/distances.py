@@ -12,7 +12,12 @@ from stylegan_jax.names import is_buffer, resolution_of
 
 Kinship = Literal["same", "fine-tuned", "diverged", "unrelated"]
 FINE_TUNED, DIVERGED = 0.6, 0.1
-"""The least cosine of the convolution weights of fine-tuned models, and of ones that have anything in common."""
+"""The least cosine of the convolution weights of fine-tuned models, and of ones that have anything in common.
+
+Seen: 0.99 between a base and a short fine-tune, 0.97 between a model's beginning and 70,000 images later, 0.96 between
+the official pair of the goldens, and never more than 0.01 either way between models that were trained apart.
+"""
+_HALF = 2e-3  # a model in 16 bits keeps its noise to this share
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,8 @@ class Verdict:
     Attributes:
       kinship: same (every tensor equal), fine-tuned (one from the other, or both from a third), diverged, unrelated.
       weights: the distance of all convolution weights.
-      same_noise: whether the noise buffers are equal, which training never changes: a sure sign of common descent.
+      same_noise: whether the noise buffers are equal (to 16 bits), which training never changes: a sure sign of a
+        common beginning.
     """
 
     kinship: Kinship
@@ -79,7 +85,7 @@ def judge(base: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray]) -> Ve
     convolutions = [name for name in common if not is_buffer(name) and kind_of(name) == "weight"]
     weights = _distance(base, other, convolutions, None, "weight")
     noise = [name for name in common if name.endswith("noise_const")]
-    same_noise = bool(noise) and all(np.array_equal(base[name], other[name]) for name in noise)
+    same_noise = bool(noise) and all(np.allclose(base[name], other[name], rtol=_HALF, atol=_HALF) for name in noise)
     return Verdict(_kinship(base, other, weights.cosine), weights, same_noise)
 
 
