@@ -1,85 +1,106 @@
-"""A folder of images with a manifest, so that an interrupted job goes on where it stopped."""
+"""A folder of images with a manifest, which several processes may fill and a killed one continues."""
 
+import contextlib
 import json
-from collections.abc import Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from jaxtyping import UInt8
 
-from stylegan_jax import images, outputs
+from stylegan_jax import encoding, outputs, places, pool
 from stylegan_jax.errors import InputError
+from stylegan_jax.parts import Part
+from stylegan_jax.pictures import Pictures, difference
 
 MANIFEST = "manifest.json"
-_IN_FLIGHT = 64
+_FORMS = "|".join(get_args(encoding.Form))
+_OURS = re.compile(rf"(seed\d{{4,}}|proj\d{{2,}}|\d+-\d+)\.({_FORMS})")
 
 
 class ImageFolder:
-    """Writes named PNGs in the background; a context manager that waits for the last one.
+    """One file for each image, each whole or not there; the manifest says what made them, whichever part did.
 
     Args:
-      path: made if it is missing.
+      path: made if it is missing; a URL or a local path.
+      pictures: names and form of the images.
       manifest: JSON data that says how the images are made. The folder is continued if its own is identical.
-      overwrite: start anew over another manifest.
+      part: the images of this process.
+      overwrite: over another manifest, delete its images and start anew.
 
     Raises InputError if the folder holds images of another manifest, naming the first difference.
     """
 
-    def __init__(self, path: str | Path, manifest: Mapping[str, Any], *, overwrite: bool = False):
-        self.path, self.manifest = Path(path), json.loads(json.dumps(manifest))
-        self._continued = self._check(overwrite)
-        self._pool = ThreadPoolExecutor(thread_name_prefix="png")
-        self._writing: list[Future[None]] = []
+    def __init__(
+        self,
+        path: str | Path,
+        pictures: Pictures,
+        manifest: Mapping[str, Any],
+        *,
+        part: Part = Part(),  # noqa: B008
+        overwrite: bool = False,
+    ):
+        self.path, self._pictures, self._part, self._overwrite = path, pictures, part, overwrite
+        self._manifest = json.loads(json.dumps(manifest))
+        self._files: places.Folder
 
-    def _check(self, overwrite: bool) -> bool:
-        file = self.path / MANIFEST
-        if self.path.exists() and not self.path.is_dir():
-            raise InputError("is a file", "name a folder", file=self.path)
-        if file.is_file() and not overwrite:
-            found = _read(file)
-            for key in sorted({*found, *self.manifest}):
-                if found.get(key) != self.manifest.get(key):
-                    what = f"holds images made with {key} {found.get(key)}, not {self.manifest.get(key)}"
-                    raise InputError(what, "choose another folder, or pass --overwrite", file=self.path)
-            return True
-        if not overwrite and self.path.is_dir() and any(self.path.glob("*.png")):
+    @contextlib.contextmanager
+    def opened(self) -> Iterator["ImageFolder"]:
+        """Checks the folder, or makes it, and keeps this part to one process while the block runs."""
+        if places.is_remote(self.path):
+            self._files = places.RemoteFolder(str(self.path))
+            self._claim()
+            yield self
+            return
+        path = Path(self.path)
+        if path.exists() and not path.is_dir():
+            raise InputError("is a file", "name a folder", file=path)
+        path.mkdir(parents=True, exist_ok=True)
+        with places.unfinished(path / f"part{self._part.suffix}", keep=False) as folder:
+            self._files = places.LocalFolder(path, folder)
+            with outputs.turn(path, wait=True):
+                self._claim()
+            yield self
+
+    def _claim(self) -> None:
+        if self._files.exists(MANIFEST):
+            found = difference(_parsed(self._files.read(MANIFEST), self.path), self._manifest)
+            if not found:
+                return
+            if not self._overwrite:
+                what = f"holds images {found}"
+                raise InputError(what, "choose another folder, or pass --overwrite", file=self.path)
+        elif not self._overwrite and any(name.endswith(tuple(get_args(encoding.Form))) for name in self._files.names()):
             raise InputError(
                 "holds images of unknown origin", "choose another folder, or pass --overwrite", file=self.path
             )
-        self.path.mkdir(parents=True, exist_ok=True)
-        with outputs.new_file(file, overwrite=True) as handle:
-            handle.write(json.dumps(self.manifest, indent=1).encode())
-        return False
+        for name in [name for name in self._files.names() if _OURS.fullmatch(name)]:
+            self._files.remove(name)
+        self._files.write(MANIFEST, json.dumps(self._manifest, indent=1).encode())
 
-    def missing(self, names: Iterable[str]) -> list[str]:
-        """Those of `names` that are not there yet."""
-        return [name for name in names if not (self._continued and (self.path / name).is_file())]
+    def missing(self, share: range) -> Iterator[int]:
+        """Those of the images that are not there yet."""
+        return (index for index in share if not self._files.exists(self._pictures.name(index)))
 
-    def write(self, name: str, image: UInt8[np.ndarray, "h w c"], made_by: Mapping[str, Any] | None = None) -> None:
-        """Encodes and writes one image; returns at once, but keeps at most some dozens waiting."""
-        if len(self._writing) >= _IN_FLIGHT:
-            self._writing.pop(0).result()
-        note = {**self.manifest, **(made_by or {})}
-        self._writing.append(
-            self._pool.submit(images.write_png, self.path / name, image, note, level=1, overwrite=True)
-        )
+    def save(self, made: Iterable[tuple[int, UInt8[np.ndarray, "h w c"]]]) -> Iterator[int]:
+        """Encodes and writes in threads; yields the number of every image that is there, in order."""
+        return pool.in_order(self._write, made, waiting=self._pictures.waiting)
 
-    def __enter__(self) -> "ImageFolder":
-        return self
+    def _write(self, item: tuple[int, UInt8[np.ndarray, "h w c"]]) -> int:
+        index, image = item
+        self._files.write(self._pictures.name(index), self._pictures.encode(index, image, self._manifest))
+        return index
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._pool.shutdown(wait=True, cancel_futures=kind is not None)
-        if kind is None:
-            for written in self._writing:
-                written.result()
+    def read(self, index: int, channels: int) -> UInt8[np.ndarray, "h w c"]:
+        """The pixels of an image that was saved."""
+        return encoding.decode(self._files.read(self._pictures.name(index)), self._pictures.form, channels)
 
 
-def _read(file: Path) -> dict[str, Any]:
+def _parsed(text: bytes, path: object) -> dict[str, Any]:
     try:
-        found = json.loads(file.read_text())
+        found = json.loads(text)
     except ValueError as error:
-        raise InputError("is damaged", "remove the folder, or pass --overwrite", file=file) from error
+        raise InputError("is damaged", "remove the folder, or pass --overwrite", file=f"{path}/{MANIFEST}") from error
     return found if isinstance(found, dict) else {}

@@ -1,20 +1,24 @@
 """What `sample` can make: images of seeds, of given ws, or of mixed styles, each under a file name."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt32
 
 from stylegan_jax import latents, sampler
 from stylegan_jax.checkpoint import Model
+from stylegan_jax.config import GeneratorConfig
 from stylegan_jax.errors import InputError
+from stylegan_jax.pictures import Pictures
+from stylegan_jax.wfile import read_ws
 
 Options = dict[str, Any]  # batch, devices, parallel, noise, dtype: see `sampler.batching`
+Batches = Iterator[np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,7 @@ class Truncation:
 
     psi: float | None = None
     cutoff: int | None = None
-    class_idx: int | None = None
+    class_idx: int | Literal["random"] | None = None
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -37,32 +41,72 @@ class Job:
     """Images to make.
 
     Attributes:
-      names: file names, in the order of the sheet.
-      render: yields the uint8 batches of the images at some indices.
+      pictures: their names.
+      render: yields the uint8 batches of the images of some numbers, drawn as they are needed.
       notes: JSON data that, with the model, tells how the images are made.
+      cells: which images the sheet shows, in its order; all by default.
       columns: of the sheet; as square as possible by default.
       blanks: empty cells before the first image of the sheet.
+      ws: yields the ws of some numbers, truncated; None where they are given.
     """
 
-    names: list[str]
-    render: Callable[[Sequence[int], Options], Iterator[np.ndarray]]
+    pictures: Pictures
+    render: Callable[[Iterable[int], Options], Batches]
     notes: dict[str, Any] = field(default_factory=dict)
+    cells: Sequence[int] = ()
     columns: int | None = None
     blanks: int = 0
+    ws: Callable[[Iterable[int], Options], Float[np.ndarray, "n l d"]] | None = None
 
 
-def of_seeds(model: Model, seeds: Sequence[int], truncation: Truncation) -> Job:
-    """One image for every seed, `seed0000.png`, …"""
-    latents.labels(truncation.class_idx, 1, model.config.generator.c_dim)  # refuse before anything is written
+def of_seeds(
+    model: Model,
+    seeds: Sequence[int] | UInt32[np.ndarray, " n"],
+    truncation: Truncation,
+    *,
+    mapping: Model | None = None,
+) -> Job:
+    """One image for every seed, `seed0000`, …; a seed named twice is one image.
 
-    def render(wanted: Sequence[int], options: Options) -> Iterator[np.ndarray]:
-        return sampler.sample(model, [seeds[i] for i in wanted], **truncation.arguments, **options)
+    The ws come from `mapping` if it is given, so that several models show the same w.
+    """
+    source = (mapping or model).config.generator
+    arguments, c_dim = truncation.arguments, source.c_dim
+    latents.labels_of(truncation.class_idx, [0], c_dim)  # refuse before anything is written
+    unique, cells = _unique(np.asarray(seeds, np.uint32))
 
-    return Job([f"seed{seed:04d}.png" for seed in seeds], render, truncation.arguments)
+    def render(wanted: Iterable[int], options: Options) -> Batches:
+        numbers = (int(unique[i]) for i in wanted)
+        return sampler.sample(model, numbers, mapping=mapping, **arguments, **options)
+
+    def ws(wanted: Iterable[int], options: Options) -> np.ndarray:
+        return sampler.map_seeds(mapping or model, (int(unique[i]) for i in wanted), **arguments, **options)
+
+    def label(index: int) -> int | None:
+        drawn = truncation.class_idx == "random"
+        return latents.random_classes([int(unique[index])], c_dim)[0] if drawn else arguments["class_idx"]
+
+    digest = hashlib.sha256(unique.astype("<u4").tobytes()).hexdigest()
+    pictures = _pictures(model, len(unique), lambda index: f"seed{unique[index]:04d}", digest, label)
+    return Job(pictures, render, arguments, cells, ws=ws)
+
+
+def _unique(seeds: np.ndarray) -> tuple[np.ndarray, Sequence[int]]:
+    """The seeds in order, each once, and where each of `seeds` is among them."""
+    found, first, inverse = np.unique(seeds, return_index=True, return_inverse=True)
+    if len(found) == len(seeds):
+        return seeds, range(len(seeds))
+    order = np.argsort(first)
+    return found[order], np.argsort(order)[inverse].tolist()
+
+
+def _pictures(model: Model, count: int, stem: Callable[[int], str], sha256: str, *label: Any) -> Pictures:
+    config: GeneratorConfig = model.config.generator
+    return Pictures(count, stem, config.img_resolution**2 * config.img_channels, sha256, *label)
 
 
 def of_ws(model: Model, path: str | Path, truncation: Truncation) -> Job:
-    """One image for every w of a file, `proj00.png`, …; untruncated unless a psi is given.
+    """One image for every w of a file, `proj00`, …; untruncated unless a psi is given.
 
     Raises InputError if the file holds no ws or they do not fit the model.
     """
@@ -78,42 +122,20 @@ def of_ws(model: Model, path: str | Path, truncation: Truncation) -> Job:
         pulled = latents.truncate(jnp.asarray(ws), jnp.asarray(_w_avg(model)), truncation.psi, truncation.cutoff)
         ws = np.asarray(pulled)
 
-    def render(wanted: Sequence[int], options: Options) -> Iterator[np.ndarray]:
-        return sampler.sample_ws(model, ws[list(wanted)], seeds=wanted, **options)
+    def render(wanted: Iterable[int], options: Options) -> Batches:
+        numbers = list(wanted)
+        return sampler.sample_ws(model, ws[numbers], seeds=numbers, **options)
 
-    return Job(
-        [f"proj{i:02d}.png" for i in range(len(ws))],
-        render,
-        {"w": Path(path).name, "w_sha256": hashlib.sha256(ws.tobytes()).hexdigest(), "truncation_psi": truncation.psi},
-    )
+    digest = hashlib.sha256(ws.tobytes()).hexdigest()
+    pictures = _pictures(model, len(ws), lambda index: f"proj{index:02d}", digest)
+    notes = {"w": Path(path).name, "w_sha256": digest, "truncation_psi": truncation.psi}
+    return Job(pictures, render, notes, range(len(ws)))
 
 
 def _w_avg(model: Model) -> np.ndarray:
     if model.config.generator.w_avg_beta is None:
         raise InputError("this model has no w_avg to truncate towards", "leave psi out")
     return model.networks["G_ema"]["mapping.w_avg"]
-
-
-def read_ws(path: str | Path) -> Float[np.ndarray, "n d"] | Float[np.ndarray, "n l d"]:
-    """The ws of a file such as the official projector writes: `.npz` (key `w`) or `.npy`.
-
-    Raises InputError for anything else.
-    """
-    form = "pass finite floats of shape [n, w_dim] or [n, num_ws, w_dim], in .npy or as w in .npz"
-    try:
-        loaded = np.load(path, allow_pickle=False)
-        ws = loaded["w"] if isinstance(loaded, np.lib.npyio.NpzFile) else loaded
-    except FileNotFoundError as error:
-        raise InputError("no such file", "check the path", file=path) from error
-    except KeyError as error:
-        raise InputError("has no array called w", form, file=path) from error
-    except Exception as error:  # numpy raises half a dozen kinds
-        raise InputError("is no file of ws", form, file=path) from error
-    if ws.ndim not in (2, 3) or ws.dtype.kind != "f" or len(ws) == 0:
-        raise InputError(f"holds {ws.dtype} of shape {list(ws.shape)}", form, file=path)
-    if not np.isfinite(ws).all():
-        raise InputError("holds NaN or Inf", form, file=path)
-    return ws.astype(np.float32)
 
 
 def of_styles(
@@ -125,19 +147,25 @@ def of_styles(
     *,
     devices: int | None = None,
 ) -> Job:
-    """The official style-mixing grid: columns' own images above, rows' at the left, `row-column.png` between.
+    """The official style-mixing grid: columns' own images above, rows' at the left, `row-column` between.
 
     Raises InputError for a layer the model does not have.
     """
     ws = sampler.map_seeds(model, [*rows, *columns], devices=devices, **truncation.arguments)
     mixed = latents.mix_styles(ws[: len(rows)], ws[len(rows) :], layers)
-    cells = [(f"{column}-{column}.png", w) for column, w in zip(columns, ws[len(rows) :], strict=True)]
+    cells = [(f"{column}-{column}", w) for column, w in zip(columns, ws[len(rows) :], strict=True)]
     for i, row in enumerate(rows):
-        cells += [(f"{row}-{row}.png", ws[i])]
-        cells += [(f"{row}-{column}.png", mixed[i, j]) for j, column in enumerate(columns)]
+        cells += [(f"{row}-{row}", ws[i])]
+        cells += [(f"{row}-{column}", mixed[i, j]) for j, column in enumerate(columns)]
+    each = dict(cells)  # seeds named twice are one image
+    stems, numbers = list(each), {stem: i for i, stem in enumerate(each)}
 
-    def render(wanted: Sequence[int], options: Options) -> Iterator[np.ndarray]:
-        return sampler.sample_ws(model, np.stack([cells[i][1] for i in wanted]), seeds=wanted, **options)
+    def render(wanted: Iterable[int], options: Options) -> Batches:
+        chosen = list(wanted)
+        mixed_ws = np.array([each[stems[i]] for i in chosen]).reshape(-1, *ws.shape[1:])
+        return sampler.sample_ws(model, mixed_ws, seeds=chosen, **options)
 
     notes = {"rows": list(rows), "columns": list(columns), "layers": list(layers), **truncation.arguments}
-    return Job([name for name, _ in cells], render, notes, columns=len(columns) + 1, blanks=1)
+    digest = hashlib.sha256(repr(stems).encode()).hexdigest()
+    pictures = _pictures(model, len(stems), stems.__getitem__, digest)
+    return Job(pictures, render, notes, [numbers[stem] for stem, _ in cells], len(columns) + 1, blanks=1)

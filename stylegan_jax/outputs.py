@@ -30,7 +30,7 @@ def new_file(path: str | Path, *, overwrite: bool = False) -> Iterator[BinaryIO]
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, path)
-        _sync(path.parent)
+        sync(path.parent)
     except OSError as error:
         _rename_culprit(error, partial, path)
         raise
@@ -54,14 +54,39 @@ def new_folder(path: str | Path, *, marker: str, overwrite: bool = False) -> Ite
         partial.mkdir()
         yield partial
         for file in partial.rglob("*"):
-            _sync(file)
+            sync(file)
         _replace_folder(partial, path)
-        _sync(path.parent)
+        sync(path.parent)
     except OSError as error:
         _rename_culprit(error, partial, path)
         raise
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def turn(folder: Path, *, wait: bool) -> Iterator[bool]:
+    """Keeps other processes out of a folder while the block runs, where the file system can.
+
+    Yields whether this process is in; always, if it may `wait`. A killed holder's turn is over.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield True
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        free = True
+    except BlockingIOError:
+        free = False
+    except OSError:  # a file system without locks
+        free = True
+    try:
+        yield free
+    finally:
+        os.close(handle)
 
 
 def _rename_culprit(error: OSError, partial: Path, path: Path) -> None:
@@ -128,7 +153,7 @@ def _replace_folder(partial: Path, path: Path) -> None:
     shutil.rmtree(replaced, ignore_errors=True)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
     """Makes a written file, or the names in a folder, durable; only POSIX can."""
     if os.name != "posix":
         return

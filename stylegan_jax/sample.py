@@ -1,44 +1,38 @@
 """The command `python -m stylegan_jax.sample`: images of a model from seeds, from ws, or mixed."""
 
+import dataclasses
 import math
-import re
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import tyro
 
 from stylegan_jax import doors
 from stylegan_jax.errors import InputError
+from stylegan_jax.options import Flat, Look, Machine, Output, What
 
 if TYPE_CHECKING:
+    from stylegan_jax.archives import Archive
     from stylegan_jax.checkpoint import Model
     from stylegan_jax.imagefolder import ImageFolder
     from stylegan_jax.jobs import Job
+    from stylegan_jax.parts import Part
 
-Value = Annotated[str | None, tyro.conf.arg(metavar="VALUE")]
+_PIECE = 4096  # ws that are held at a time
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def main(
-    model: tyro.conf.Positional[str],
+    model: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="MODEL")],
     /,
     *,
-    out: str,
-    seeds: Annotated[str | None, tyro.conf.arg(metavar="0-35,40")] = None,
-    w: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None,
-    styles: Annotated[str | None, tyro.conf.arg(metavar="ROWSxCOLS")] = None,
-    layers: Annotated[str, tyro.conf.arg(metavar="0-6")] = "0-6",
-    psi: Value = None,
-    cutoff: Value = None,
-    noise: Literal["const", "random", "none"] = "const",
-    class_idx: Annotated[str | None, tyro.conf.arg(name="class", metavar="N")] = None,
-    grid: bool = False,
-    batch: Value = None,
-    devices: Value = None,
-    parallel: Literal["shard_map", "pmap"] = "shard_map",
-    dtype: Literal["float32", "bfloat16", "float16"] = "float32",
-    overwrite: bool = False,
+    what: Annotated[What, Flat],
+    look: Annotated[Look, Flat],
+    output: Annotated[Output, Flat],
+    machine: Annotated[Machine, Flat],
 ) -> None:
     """Samples images of a model on all local devices: the official seeds, the official pixels.
 
@@ -48,101 +42,151 @@ def main(
 
     python -m stylegan_jax.sample ffhq.pkl --styles 85,100x55,821 --layers 0-6 --out mixed
 
+    python -m stylegan_jax.sample ffhq.pkl --seeds 0-49999 --part 3/8 --out faces.zip
+
+    python -m stylegan_jax.sample ffhq.pkl --paired toonify --seeds 0-9999 --out set
+
     The same command run again goes on where it stopped.
 
     Args:
-      model: a model file of any kind, a training run, or the name of a shipped model.
-      out: folder for seed0000.png, …; made if it is missing.
-      seeds: which seeds to sample.
-      w: ws of projected images instead of seeds: projected_w.npz (key w) or .npy, [n w_dim] or [n num_ws w_dim].
-      styles: seeds of rows x seeds of columns: the official style-mixing grid.
-      layers: which layers of the rows the columns replace.
-      psi: truncation; 1 by default, below 1 is closer to the average face.
-      cutoff: truncate only the first layers.
-      noise: the stored noise, fresh noise for each seed, or none.
-      class_idx: the class of a conditional model.
-      grid: also write all images as one, grid.png.
-      batch: images per device and step. Images do not depend on the number of devices at one batch.
-      devices: how many local devices take part; all by default.
-      parallel: how they are driven; the images are the same.
-      dtype: of the convolutions.
-      overwrite: replace images of another model or setting.
+      model: a model file of any kind, a training run, or the name of a shipped model; may be gs://….
     """
-    given = {"--seeds": seeds, "--w": w, "--styles": styles}
-    flags = [flag for flag, value in given.items() if value is not None]
-    if len(flags) != 1:
-        raise InputError(" and ".join(flags) or "nothing to sample", "pass one of --seeds, --w, --styles")
-    truncation = {
-        "psi": None if psi is None else doors.number(psi, "--psi"),
-        "cutoff": None if cutoff is None else doors.natural(cutoff, "--cutoff"),
-        "class_idx": None if class_idx is None else doors.natural(class_idx, "--class"),
-    }
-    options = {
-        "batch": None if batch is None else doors.natural(batch, "--batch", low=1),
-        "devices": None if devices is None else doors.natural(devices, "--devices", low=1),
-        "parallel": parallel,
-        "noise": noise,
-        "dtype": dtype,
-    }
-    numbers = doors.seeds(seeds) if seeds is not None else []
-    rows, columns = _two_lists(styles) if styles is not None else ([], [])
-    chosen = doors.seeds(layers, "--layers")
+    what.check()
+    truncation, options = look.truncation, {**machine.options, "noise": look.noise}
+    numbers = np.array(doors.seeds(what.seeds) if what.seeds is not None else [], np.uint32)
+    rows, columns = what.rows_and_columns if what.styles is not None else ([], [])
+    layers = doors.seeds(what.layers, "--layers")
+    part = machine.find_part()
+    _check_output(output, what, part)
 
-    import stylegan_jax
     from stylegan_jax import jobs
 
-    loaded = stylegan_jax.load(model, networks=["G_ema"])
-    how = jobs.Truncation(**truncation)
-    if w is not None:
-        job = jobs.of_ws(loaded, w, how)
-    elif styles is not None:
-        job = jobs.of_styles(loaded, rows, columns, chosen, how, devices=options["devices"])
+    models, how = [_load(path) for path in (model, *what.paired)], jobs.Truncation(**truncation)
+    if what.w is not None:
+        made = [jobs.of_ws(models[0], what.w, how)]
+    elif what.styles is not None:
+        made = [jobs.of_styles(models[0], rows, columns, layers, how, devices=options["devices"])]
     else:
-        job = jobs.of_seeds(loaded, numbers, how)
-    _run(job, loaded, options, Path(out), sheet=grid or styles is not None, overwrite=overwrite)
+        made = [jobs.of_seeds(each, numbers, how, mapping=models[0] if i else None) for i, each in enumerate(models)]
+    for each, job, place in zip(models, made, _places(output.out, len(made)), strict=True):
+        _run(job, each, options, output, place, part, sheet=output.grid or what.styles is not None)
+    if output.save_w:
+        _save_w(made[0], models[0], options, output, part)
+    print(output.out if len(made) > 1 or not (output.grid or what.styles) else f"{output.out}/grid.png")
 
 
-def _two_lists(styles: str) -> tuple[list[int], list[int]]:
-    parts = re.split("[x×]", styles)
-    if len(parts) != 2:
-        raise InputError("not of the form ROWSxCOLS", "write for example 85,100x55,821", file=f"--styles {styles}")
-    return doors.seeds(parts[0], "--styles"), doors.seeds(parts[1], "--styles")
+def _load(path: str) -> "Model":
+    import stylegan_jax
+    from stylegan_jax import places
+
+    with places.fetched(path) as file:
+        return stylegan_jax.load(file, networks=["G_ema"])
 
 
-def _run(job: "Job", model: "Model", options: dict[str, Any], out: Path, *, sheet: bool, overwrite: bool) -> None:
-    """Makes what is missing in the folder, then the sheet."""
-    from stylegan_jax import checkpoint, sampler
+def _check_output(output: Output, what: What, part: "Part") -> None:
+    """What does not go together."""
+    from stylegan_jax.archives import is_archive
+
+    whole = "--grid" if output.grid else "--styles" if what.styles is not None else None
+    if whole and part.count > 1:
+        raise InputError(f"{whole} needs all images", "leave --part out")
+    if whole and is_archive(output.out):
+        raise InputError(f"{whole} goes into a folder", "name a folder", file=f"--out {output.out}")
+    if what.paired and is_archive(output.out):
+        raise InputError("--paired fills folders", "name a folder", file=f"--out {output.out}")
+    if output.save_w and what.seeds is None:
+        raise InputError("--save-w writes the ws of seeds", "leave it out")
+
+
+def _places(out: str, count: int) -> list[str]:
+    return [f"{out.rstrip('/')}/train{letter}" for letter in _LETTERS[:count]] if count > 1 else [out]
+
+
+def _run(
+    job: "Job", model: "Model", options: dict[str, Any], output: Output, place: str, part: "Part", *, sheet: bool
+) -> None:
+    """Makes what is missing of this part, then the sheet."""
+    from stylegan_jax import encoding
+    from stylegan_jax.archives import Archive, is_archive
     from stylegan_jax.imagefolder import ImageFolder
 
     config, source = model.config.generator, str(model.lineage.get("source"))
+    encoding.check_form(output.format, config.img_channels)
     if sheet:
         _check_sheet(job, config.img_resolution)
-    options["batch"] = sampler.batching(config, len(job.names), **options).batch
-    settings = {key: options[key] for key in ("batch", "noise", "dtype")}
-    made_by = {"model": source, "model_sha256": checkpoint.fingerprint(model), **job.notes, **settings}
+    options, made_by = _settled(job, model, options)
     recipe = {"recipe": model.lineage["recipe"]} if "recipe" in model.lineage else {}  # of a blend
-    with ImageFolder(out, made_by, overwrite=overwrite) as folder:
-        _fill(folder, job, options, recipe)
-    print(f"{source}: {len(set(job.names))} images of {config.img_resolution}×{config.img_resolution}")
-    print(_write_sheet(job, out, config.img_channels, made_by) if sheet else out)
+    pictures = dataclasses.replace(job.pictures, form=output.format, note=recipe)
+    share, kind = part.share(pictures.count), Archive if is_archive(place) else ImageFolder
+    if share:
+        with kind(place, pictures, made_by, part=part, overwrite=output.overwrite).opened() as target:
+            _fill(target, share, job, options)
+            if sheet and isinstance(target, ImageFolder):
+                _write_sheet(job, target, config.img_channels, made_by)
+    whose = f" (part {part} of {pictures.count})" if part.count > 1 else ""
+    print(f"{source}: {len(share)} images of {config.img_resolution}×{config.img_resolution}{whose}")
 
 
-def _fill(folder: "ImageFolder", job: "Job", options: dict[str, Any], note: dict[str, Any]) -> None:
+def _settled(job: "Job", model: "Model", options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The options with the batch that they lead to, and what the manifest says of them."""
+    from stylegan_jax import checkpoint, sampler
+
+    batch = sampler.batching(model.config.generator, job.pictures.count, **options).batch
+    settings = {"batch": batch, "noise": options["noise"], "dtype": options["dtype"]}
+    source = {"model": str(model.lineage.get("source")), "model_sha256": checkpoint.fingerprint(model)}
+    return {**options, "batch": batch}, {**source, **job.notes, **settings}
+
+
+def _fill(target: "Archive | ImageFolder", share: range, job: "Job", options: dict[str, Any]) -> None:
     from tqdm import tqdm
 
-    indices = {name: i for i, name in enumerate(job.names)}  # a seed named twice is one image
-    missing = [indices[name] for name in folder.missing(indices)]
-    with tqdm(total=len(indices), initial=len(indices) - len(missing), unit="img", disable=None) as progress:
-        rest = iter(missing)
-        for batch in job.render(missing, options) if missing else ():
-            for image in batch:
-                name = job.names[next(rest)]
-                folder.write(name, image, {"image": name, **note})
-            progress.update(len(batch))
+    pause = 0.1 if sys.stderr.isatty() else 60  # seconds; a log wants a line a minute
+    with tqdm(total=len(share), unit="img", delay=pause, mininterval=pause) as progress:
+        for index in target.save(_made(job, target.missing(share), options)):
+            _advance(progress, index + 1 - share.start)
+            progress.update()
+        _advance(progress, len(share) + 1)
+
+
+def _advance(progress: Any, position: int) -> None:
+    """Images that were there before count as done, but not for the rate."""
+    skipped = position - 1 - progress.n
+    progress.initial += skipped
+    progress.n += skipped
+
+
+def _made(job: "Job", missing: Iterable[int], options: dict[str, Any]) -> Iterator[tuple[int, np.ndarray]]:
+    """Images with their numbers, which are drawn a few steps ahead of them."""
+    drawn: deque[int] = deque()
+
+    def numbers() -> Iterator[int]:
+        for index in missing:
+            drawn.append(index)
+            yield index
+
+    for batch in job.render(numbers(), options):
+        for image in batch:
+            yield drawn.popleft(), image
+
+
+def _save_w(job: "Job", model: "Model", options: dict[str, Any], output: Output, part: "Part") -> None:
+    """The mapping network alone runs again: a thousandth of the work, and no ws wait for the images' end."""
+    from stylegan_jax import archives, wfile
+
+    assert job.ws is not None
+    make, share, config = job.ws, part.share(job.pictures.count), model.config.generator
+    archive = archives.is_archive(output.out)
+    place = f"{archives.place_of(output.out, part)}.w.npz" if archive else f"{output.out}/w{part.suffix}.npz"
+    options, made_by = _settled(job, model, options)
+    made_by |= {"images_sha256": job.pictures.sha256, "part": str(part)}
+    if not share or wfile.is_written(place, made_by, overwrite=output.overwrite):
+        return
+    pieces = (make(share[start : start + _PIECE], options) for start in range(0, len(share), _PIECE))
+    wfile.write_ws(place, pieces, (len(share), config.num_ws, config.w_dim), made_by)
 
 
 def _shape(job: "Job") -> tuple[int, int]:
-    cells = len(job.names) + job.blanks
+    cells = len(job.cells) + job.blanks
     columns = job.columns or math.ceil(math.sqrt(cells))
     return -(-cells // columns), columns
 
@@ -155,13 +199,14 @@ def _check_sheet(job: "Job", resolution: int) -> None:
     images.check_size(columns * resolution, rows * resolution)
 
 
-def _write_sheet(job: "Job", out: Path, channels: int, made_by: dict[str, Any]) -> Path:
-    from stylegan_jax import images
+def _write_sheet(job: "Job", folder: "ImageFolder", channels: int, made_by: dict[str, Any]) -> None:
+    from stylegan_jax import images, places
 
-    pictures = np.stack([images.read(out / name, channels) for name in job.names])
+    pictures = np.stack([folder.read(index, channels) for index in job.cells])
     pictures = np.concatenate([np.zeros((job.blanks, *pictures.shape[1:]), np.uint8), pictures])
-    images.write_png(out / "grid.png", images.grid(pictures, _shape(job)[1]), made_by, overwrite=True)
-    return out / "grid.png"
+    data = images.encode_png(images.grid(pictures, _shape(job)[1]), made_by)
+    with places.new_file(f"{folder.path}/grid.png") as file:
+        file.write(data)
 
 
 if __name__ == "__main__":

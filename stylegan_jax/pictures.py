@@ -1,0 +1,55 @@
+"""The images of a job as files: what they are called, what they are labelled with, how they are encoded."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+
+from stylegan_jax import encoding, pool
+
+_WAITING = 1 << 26  # bytes of pixels that may wait to be encoded
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Images number 0 to `count` - 1; nothing here is as long as their list.
+
+    Attributes:
+      stem: number → file name without a suffix.
+      pixel_bytes: of one decoded image.
+      sha256: of the list; equal for equal images in equal order.
+      label: number → class, or None.
+      form: how they are encoded, also their suffix.
+      note: JSON data that every file carries, with what the place that holds it says of all.
+    """
+
+    count: int
+    stem: Callable[[int], str]
+    pixel_bytes: int
+    sha256: str
+    label: Callable[[int], int | None] = lambda index: None
+    form: encoding.Form = "png"
+    note: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def waiting(self) -> int:
+        """How many of them may wait for the threads that encode."""
+        return max(2 * pool.threads(), min(64, _WAITING // self.pixel_bytes))
+
+    def name(self, index: int) -> str:
+        """The file name of an image."""
+        return f"{self.stem(index)}.{self.form}"
+
+    def encode(self, index: int, image: UInt8[np.ndarray, "h w c"], manifest: Mapping[str, Any]) -> bytes:
+        """The bytes of its file."""
+        return encoding.encode(image, self.form, {**manifest, "image": self.name(index), **self.note})
+
+
+def difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    """The first difference between what made images and what is to make them, in words; empty if there is none."""
+    for key in sorted({*found, *wanted}):
+        if found.get(key) != wanted.get(key):
+            return f"made with {key} {found.get(key)}, not {wanted.get(key)}"
+    return ""

@@ -1,0 +1,72 @@
+"""Files of ws: `.npz` with the key `w`, or `.npy`."""
+
+import json
+import zipfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from stylegan_jax import places
+from stylegan_jax.errors import InputError
+from stylegan_jax.pictures import difference
+
+
+def read_ws(path: str | Path) -> Float[np.ndarray, "n d"] | Float[np.ndarray, "n l d"]:
+    """The ws of a file such as the official projector writes: `.npz` (key `w`) or `.npy`.
+
+    Raises InputError for anything else.
+    """
+    form = "pass finite floats of shape [n, w_dim] or [n, num_ws, w_dim], in .npy or as w in .npz"
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        ws = loaded["w"] if isinstance(loaded, np.lib.npyio.NpzFile) else loaded
+    except FileNotFoundError as error:
+        raise InputError("no such file", "check the path", file=path) from error
+    except KeyError as error:
+        raise InputError("has no array called w", form, file=path) from error
+    except Exception as error:  # numpy raises half a dozen kinds
+        raise InputError("is no file of ws", form, file=path) from error
+    if ws.ndim not in (2, 3) or ws.dtype.kind != "f" or len(ws) == 0:
+        raise InputError(f"holds {ws.dtype} of shape {list(ws.shape)}", form, file=path)
+    if not np.isfinite(ws).all():
+        raise InputError("holds NaN or Inf", form, file=path)
+    return ws.astype(np.float32)
+
+
+def is_written(path: str | Path, made_by: Mapping[str, Any], *, overwrite: bool = False) -> bool:
+    """Whether `write_ws` made this file from the same description; InputError if it exists and is another's.
+
+    Args:
+      overwrite: it may be replaced.
+    """
+    if not places.exists(path):
+        return False
+    try:
+        with places.fetched(path) as file, np.load(file, allow_pickle=False) as stored:
+            found = json.loads(str(stored["made_by"]))
+    except (ValueError, KeyError, OSError, zipfile.BadZipFile):
+        found = {"made_by": "something else"}
+    told = difference(found, json.loads(json.dumps(made_by)))
+    if told and not overwrite:
+        raise InputError(f"holds ws {told}", "choose another place, or pass --overwrite", file=path)
+    return not told
+
+
+def write_ws(
+    path: str | Path, pieces: Iterable[Float[np.ndarray, "n l d"]], shape: tuple[int, ...], made_by: Mapping[str, Any]
+) -> None:
+    """Writes ws piece by piece as the official `projected_w.npz`, whole or not at all; `shape` is that of all.
+
+    Layers that share their w cost next to nothing: the file is packed.
+    """
+    header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+    with places.new_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        with archive.open("w.npy", "w", force_zip64=True) as member:
+            np.lib.format.write_array_header_1_0(member, header)
+            for ws in pieces:
+                member.write(np.ascontiguousarray(ws, "<f4").tobytes())
+        with archive.open("made_by.npy", "w") as member:
+            np.lib.format.write_array(member, np.array(json.dumps(made_by)), allow_pickle=False)
