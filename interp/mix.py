@@ -189,14 +189,16 @@ def apply_shares(
     the compiled mixer, so that another schedule meets no new shape.
     """
     soft = not all(is_hard(alphas) for alphas in shares.values())
-    mixed = {}
+    mixed: dict[str, Any] = {}
     for name, alphas in shares.items():
         leaves: list[Any] = [tree.pop(name, None) if consume else tree.get(name) for tree in trees]
         result = None
         if soft and (_trained(name) or not is_hard(alphas)):
             result = mix_leaves(leaves[0], leaves[1:], np.array(alphas, np.float32))
-        mixed[name] = leaves[_origin(alphas)] if is_hard(alphas) else np.asarray(result)
-    return mixed
+        mixed[name] = leaves[_origin(alphas)] if is_hard(alphas) else result
+        if consume and result is not None:
+            result.block_until_ready()  # before the next tensors are taken out
+    return {name: np.asarray(leaf) for name, leaf in mixed.items()}
 
 
 def _trained(name: str) -> bool:

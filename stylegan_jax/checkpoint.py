@@ -173,10 +173,16 @@ def _write_orbax(path: Path, leaves: dict[str, np.ndarray]) -> None:
     context = ocp.Context()
     context.memory.deepcopy_host_arrays = False  # nothing changes them meanwhile
     context.array.saving.use_compression = False  # weights hardly shrink, and it doubles time and memory
+    with disk_errors(path), _silent_absl(), context:
+        ocp.save(path, leaves)
+
+
+@contextlib.contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Makes an OSError of TensorStore's form of a full or failing disk, a ValueError."""
     try:
-        with _silent_absl(), context:
-            ocp.save(path, leaves)
-    except ValueError as error:  # TensorStore's form of a full disk
+        yield
+    except ValueError as error:
         if code := _OS_ERROR.search(str(error)):
             raise OSError(int(code[1]), os.strerror(int(code[1])), str(path)) from error
         raise

@@ -153,6 +153,25 @@ def test_leftovers_of_a_killed_save_go_and_the_last_whole_checkpoint_is_used(tmp
     jax.tree.map(np.testing.assert_array_equal, found, state)
 
 
+def test_a_full_disk_is_an_os_error_and_the_checkpoints_before_stay_whole(tmp_path, monkeypatch):
+    checkpoints = Checkpoints(tmp_path, 2)
+    state = initial_state(CONFIG)
+    checkpoints.save(state)
+    checkpoints.wait()
+
+    class Failing:
+        def result(self):
+            raise ValueError(
+                "RESOURCE_EXHAUSTED: No space left on device [os_error_code='28']"
+            )  # as TensorStore says it
+
+    monkeypatch.setattr(checkpoints._ocp, "save_async", lambda *_: Failing())
+    checkpoints.save(state._replace(iteration=jnp.int32(4)))
+    with pytest.raises(OSError, match="No space left"):
+        checkpoints.wait()
+    assert Checkpoints(tmp_path, 2).steps() == [0]
+
+
 def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_good_checkpoint(tmp_path, monkeypatch):
     started = run(tmp_path / "run", plan=dataclasses.replace(PLAN, checkpoint_ticks=1))
     original = Run._real

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from stylegan_jax import names
+from stylegan_jax.checkpoint import disk_errors
 from stylegan_jax.errors import InputError
 from stylegan_jax.train.state import State
 
@@ -22,7 +23,7 @@ class Checkpoints:
     def __init__(self, folder: Path, keep: int):
         import orbax.checkpoint.experimental.v1 as ocp
 
-        logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax narrates
+        logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax narrates, and prints its own errors
         self._ocp, self._folder, self._keep, self._pending = ocp, folder.absolute(), keep, None
         self._folder.mkdir(parents=True, exist_ok=True)
         for leftover in self._folder.iterdir():
@@ -40,13 +41,15 @@ class Checkpoints:
         if step in self.steps():
             return
         leaves = {key: np.array(leaf) for key, leaf in to_leaves(state).items()}  # a copy that no donation reaches
-        self._pending = self._ocp.save_async(self._folder / f"{step:09d}", leaves)
+        with disk_errors(self._folder):
+            self._pending = self._ocp.save_async(self._folder / f"{step:09d}", leaves)
 
     def wait(self) -> None:
-        """Returns when nothing is being written, and drops what is older than the last few."""
-        if self._pending is not None:
-            self._pending.result()
-            self._pending = None
+        """Returns when nothing is being written, and drops what is older than the last few; OSError of a full disk."""
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            with disk_errors(self._folder):
+                pending.result()
         for step in self.steps()[: -self._keep]:
             shutil.rmtree(self._folder / f"{step:09d}")
 
