@@ -5,7 +5,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -69,6 +69,7 @@ class Archive:
         self.finished = self._is_finished(overwrite)
         self._overwrite = overwrite
         self._done = 0
+        self._saving: list[Generator[int, None, None]] = []
         self._new: list[Member] = []
         self._noted = time.monotonic()
 
@@ -91,10 +92,10 @@ class Archive:
 
     def save(self, made: Iterable[tuple[int, np.ndarray]]) -> Iterator[int]:
         """Encodes in threads and appends in order; yields the index of every image that was."""
-        if self.finished:
-            return
-        encoded = pool.in_order(self._encode, made, waiting=self._pictures.waiting)
-        yield from pool.in_order(self._append, encoded, waiting=self._pictures.waiting, workers=1)
+        waiting = self._pictures.waiting
+        encoded = pool.in_order(self._encode, () if self.finished else made, waiting=waiting)
+        self._saving.append(pool.in_order(self._append, encoded, waiting=waiting, workers=1))
+        return self._saving[-1]
 
     def _encode(self, item: tuple[int, np.ndarray]) -> tuple[int, bytes]:
         index, image = item
@@ -132,6 +133,8 @@ class Archive:
                 try:
                     yield self
                 finally:
+                    for saving in self._saving:  # nothing may be appended after the last note
+                        saving.close()
                     self._note()
                 self._finish(folder)
             places.publish(folder / "index", f"{self.path}.json")

@@ -3,7 +3,7 @@
 import contextlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
@@ -45,6 +45,7 @@ class ImageFolder:
         self.path, self._pictures, self._part, self._overwrite = path, pictures, part, overwrite
         self._manifest = json.loads(json.dumps(manifest))
         self._files: places.Folder
+        self._saving: list[Generator[int, None, None]] = []
 
     @contextlib.contextmanager
     def opened(self) -> Iterator["ImageFolder"]:
@@ -62,7 +63,11 @@ class ImageFolder:
             self._files = places.LocalFolder(path, folder)
             with outputs.turn(path, wait=True):
                 self._claim()
-            yield self
+            try:
+                yield self
+            finally:
+                for saving in self._saving:  # nothing may be written there once the folder is gone
+                    saving.close()
 
     def _claim(self) -> None:
         if self._files.exists(MANIFEST):
@@ -86,7 +91,8 @@ class ImageFolder:
 
     def save(self, made: Iterable[tuple[int, UInt8[np.ndarray, "h w c"]]]) -> Iterator[int]:
         """Encodes and writes in threads; yields the number of every image that is there, in order."""
-        return pool.in_order(self._write, made, waiting=self._pictures.waiting)
+        self._saving.append(pool.in_order(self._write, made, waiting=self._pictures.waiting))
+        return self._saving[-1]
 
     def _write(self, item: tuple[int, UInt8[np.ndarray, "h w c"]]) -> int:
         index, image = item

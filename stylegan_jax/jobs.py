@@ -70,8 +70,8 @@ def of_seeds(
 
     The ws come from `mapping` if it is given, so that several models show the same w.
     """
-    source = (mapping or model).config.generator
-    arguments, c_dim = truncation.arguments, source.c_dim
+    source = model if mapping is None else sampler.same_ws(mapping, model)
+    arguments, c_dim = truncation.arguments, source.config.generator.c_dim
     latents.labels_of(truncation.class_idx, [0], c_dim)  # refuse before anything is written
     unique, cells = _unique(np.asarray(seeds, np.uint32))
 
@@ -80,7 +80,7 @@ def of_seeds(
         return sampler.sample(model, numbers, mapping=mapping, **arguments, **options)
 
     def ws(wanted: Iterable[int], options: Options) -> np.ndarray:
-        return sampler.map_seeds(mapping or model, (int(unique[i]) for i in wanted), **arguments, **options)
+        return sampler.map_seeds(source, (int(unique[i]) for i in wanted), **arguments, **options)
 
     def label(index: int) -> int | None:
         drawn = truncation.class_idx == "random"

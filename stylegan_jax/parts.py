@@ -40,8 +40,8 @@ def parse(text: str) -> Part:
     if not 1 <= count <= _MOST:
         raise InputError("is no number of parts", f"use 1 to {_MOST}", file=f"--part {text}")
     if index >= count:
-        raise InputError(f"there is no part {index}", f"parts count from 0: 0/{count} to {count - 1}/{count}",
-                         file=f"--part {text}")  # fmt: skip
+        remedy = f"parts count from 0: use 0/{count} to {count - 1}/{count}"
+        raise InputError(f"there is no part {index}", remedy, file=f"--part {text}")
     return Part(index, count)
 
 
@@ -80,8 +80,9 @@ def _of_jax(environ: Mapping[str, str]) -> Part:
     count, index = _number(environ, "JAX_NUM_PROCESSES"), _number(environ, "JAX_PROCESS_ID")
     try:
         jax.distributed.initialize(num_processes=count, process_id=index)
-    except ValueError as error:
-        what = "--distributed: finds no TPU pod, no SLURM job, and no processes that jax.distributed knows"
+    except (ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:150]
+        what = f"--distributed: finds no TPU pod, no SLURM job, and jax.distributed finds none either ({reason})"
         raise InputError(what, "pass --part I/N instead") from error
     found = _part(jax.process_index(), jax.process_count())
     jax.distributed.shutdown()

@@ -2,7 +2,7 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -17,14 +17,14 @@ def threads() -> int:
 
 def in_order(
     work: Callable[[Item], Result], items: Iterable[Item], *, waiting: int, workers: int | None = None
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Yields `work(item)` for every item, in order, working ahead in threads.
 
     Args:
       waiting: at most so many items are taken beyond those whose results were yielded.
       workers: threads; one for each core by default. With one, the work itself is done in order.
 
-    Raises the first error of `work` or `items`; what has not begun then is dropped.
+    Raises the first error of `work` or `items`; what has not begun then, or when it is closed, is dropped.
     """
     begun: deque[Future[Result]] = deque()
     pool = ThreadPoolExecutor(workers or threads())

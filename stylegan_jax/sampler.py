@@ -117,7 +117,7 @@ def sample(
     """
     place, seeds = _placed(model, seeds, options)
     weights = place.replicate(_g_ema(model))
-    source = model if mapping is None else _same_ws(mapping, model)
+    source = model if mapping is None else same_ws(mapping, model)
     mapping_weights = weights if mapping is None else place.replicate(_g_ema(mapping))
     batches = _map(
         source, place, mapping_weights, seeds, psi=truncation_psi, cutoff=truncation_cutoff, class_idx=class_idx
@@ -132,8 +132,8 @@ def _placed(model: Model, seeds: Iterable[int], options: dict[str, Any]) -> tupl
     return _Placement(batching(model.config.generator, n, **options)), seeds
 
 
-def _same_ws(mapping: Model, model: Model) -> Model:
-    """`mapping`, if its ws are of the shape that `model` takes."""
+def same_ws(mapping: Model, model: Model) -> Model:
+    """`mapping`, if its ws are of the shape that `model` takes; InputError otherwise."""
     made, taken = ((m.config.generator.num_ws, m.config.generator.w_dim) for m in (mapping, model))
     if made != taken:
         what = f"ws of shape {list(made)} from {mapping.lineage.get('source')}; {model.lineage.get('source')} takes"

@@ -1,13 +1,16 @@
+import io
 import json
 import subprocess
 import sys
+import tarfile
+import zipfile
 
 import numpy as np
 import pytest
 
 from interp.mix import blend
 from interp.schedules import swap
-from stylegan_jax import checkpoint, images, sampler
+from stylegan_jax import checkpoint, images, latents, sampler
 from stylegan_jax.doors import run
 from stylegan_jax.sample import main
 from tests.tiny_models import tiny_model
@@ -120,6 +123,15 @@ def test_the_style_mixing_grid_has_the_official_form(file, model, tmp_path):
         (["--styles", "1,2"], "--styles 1,2"),
         (["--styles", "1x2", "--layers", "0-9"], "no layer 6"),
         (["--w", "missing.npy"], "missing.npy: no such file"),
+        (["--seeds", "0", "--part", "2/2"], "--part 2/2: there is no part 2"),
+        (["--seeds", "0", "--part", "0/2", "--distributed"], "leave --part out"),
+        (["--seeds", "0", "--distributed"], "pass --part I/N"),
+        (["--seeds", "0", "--part", "0/2", "--grid"], "--grid needs all images"),
+        (["--seeds", "0", "--class", "random"], "not conditional"),
+        (["--seeds", "0", "--class", "any"], "--class any"),
+        (["--styles", "1x2", "--save-w"], "--save-w writes the ws of seeds"),
+        (["--styles", "1x2", "--paired", "toons"], "--paired takes seeds"),
+        (["--seeds", "0", "--paired", "toons"], "use models of one resolution"),
     ],
 )
 def test_bad_values_end_in_one_line(file, tmp_path, capsys, arguments, message):
@@ -173,3 +185,107 @@ def test_the_command_runs_without_a_warning(file, tmp_path):
     ]
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.splitlines()[-1:]) == (0, [str(tmp_path / "x")]), done.stderr
+
+
+def test_overwriting_leaves_no_image_of_the_former_setting(file, tmp_path):
+    out = tmp_path / "x"
+    assert sample(file, "--seeds", "0-3", "--batch", "2", "--out", out) == 0
+    (out / "mine.png").write_bytes(b"mine")
+    assert sample(file, "--seeds", "1", "--batch", "2", "--psi", "0.5", "--overwrite", "--out", out) == 0
+    assert sorted(path.name for path in out.iterdir()) == ["manifest.json", "mine.png", "seed0001.png"]
+
+
+def test_any_number_of_parts_in_any_order_fill_the_same_folder(file, tmp_path):
+    whole, out = tmp_path / "whole", tmp_path / "parts"
+    assert sample(file, "--seeds", "0-6", "--devices", "1", "--out", whole) == 0
+    for part in ("2/3", "0/3", "1/3"):
+        assert sample(file, "--seeds", "0-6", "--part", part, "--devices", "4", "--out", out) == 0
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == {
+        path.name: path.read_bytes() for path in whole.iterdir()
+    }
+
+
+def test_parts_of_a_data_set_are_a_zip_each(file, tmp_path, capsys):
+    for part in range(4):
+        assert sample(file, "--seeds", "0-2", "--part", f"{part}/4", "--out", tmp_path / "x.zip") == 0
+    names = [name for i in (1, 2, 3) for name in zipfile.ZipFile(tmp_path / f"x-{i}-of-4.zip").namelist()]
+    assert names[::2] == [f"00000/img{i:08d}.png" for i in range(3)]
+    assert not (tmp_path / "x-0-of-4.zip").exists(), "it has no images"
+    assert capsys.readouterr().out.splitlines()[-1] == str(tmp_path / "x.zip")
+
+
+def test_random_classes_are_noted_beside_the_images(tmp_path):
+    conditional = tiny_model(c_dim=3)
+    path = checkpoint.save(conditional, tmp_path / "c.safetensors")
+    assert sample(path, "--seeds", "5-8", "--class", "random", "--out", tmp_path / "x.zip") == 0
+    assert sample(path, "--seeds", "5-8", "--class", "random", "--format", "npy", "--out", tmp_path / "x.tar") == 0
+    archive = zipfile.ZipFile(tmp_path / "x.zip")
+    labels = [label for _, label in json.loads(archive.read("dataset.json"))["labels"]]
+    assert labels == latents.random_classes(range(5, 9), 3)
+    expected = np.concatenate(list(sampler.sample(conditional, [7], class_idx=labels[2])))
+    found = images.read(io.BytesIO(archive.read("00000/img00000002.png")))
+    assert np.abs(found.astype(int) - expected[0]).max() <= 1
+    with tarfile.open(tmp_path / "x.tar") as tar:
+        member = tar.extractfile("000000002.json")
+        assert member and json.loads(member.read()) == {"name": "seed0007", "label": labels[2]}
+
+
+@pytest.mark.parametrize("form", ["jpg", "webp", "npy"])
+def test_other_forms_fill_a_folder_and_a_grid(file, tmp_path, form):
+    assert sample(file, "--seeds", "0-3", "--format", form, "--grid", "--out", tmp_path / "x") == 0
+    expected = {"manifest.json", "grid.png", *(f"seed000{i}.{form}" for i in range(4))}
+    assert {path.name for path in (tmp_path / "x").iterdir()} == expected
+    if form == "npy":
+        grid, first = pixels(tmp_path / "x" / "grid.png"), np.load(tmp_path / "x" / "seed0000.npy")
+        np.testing.assert_array_equal(grid[:16, :16], first)
+
+
+def test_paired_sets_show_the_same_w(file, model, tmp_path):
+    other = tiny_model(1)
+    path = checkpoint.save(other, tmp_path / "other.safetensors")
+    assert sample(file, "--paired", path, "--seeds", "0-2", "--psi", "0.5", "--save-w", "--out", tmp_path / "set") == 0
+    names = [[image.name for image in sorted((tmp_path / "set" / f"train{x}").glob("*.png"))] for x in "AB"]
+    assert names[0] == names[1] == [f"seed{i:04d}.png" for i in range(3)]
+    ws = np.load(tmp_path / "set" / "w.npz")["w"]
+    np.testing.assert_array_equal(ws, sampler.map_seeds(model, range(3), truncation_psi=0.5, batch=4))
+    expected = np.concatenate(list(sampler.sample_ws(other, ws, batch=4)))
+    np.testing.assert_array_equal(pixels(tmp_path / "set" / "trainB" / "seed0002.png"), expected[2])
+
+
+def test_saved_ws_show_the_same_images_again(file, tmp_path):
+    for part in ("0/2", "1/2"):
+        assert sample(file, "--seeds", "3-6", "--psi", "0.7", "--save-w", "--part", part, "--out", tmp_path / "x") == 0
+    assert sample(file, "--w", tmp_path / "x" / "w-1-of-2.npz", "--batch", "4", "--out", tmp_path / "again") == 0
+    np.testing.assert_array_equal(pixels(tmp_path / "again" / "proj01.png"), pixels(tmp_path / "x" / "seed0006.png"))
+
+
+def test_ws_of_other_seeds_are_not_replaced(file, tmp_path, capsys):
+    assert sample(file, "--seeds", "0-1", "--batch", "2", "--save-w", "--out", tmp_path / "x") == 0
+    before = (tmp_path / "x" / "w.npz").stat().st_mtime_ns
+    assert sample(file, "--seeds", "0-1", "--batch", "2", "--save-w", "--out", tmp_path / "x") == 0
+    assert (tmp_path / "x" / "w.npz").stat().st_mtime_ns == before
+    assert sample(file, "--seeds", "0-2", "--batch", "2", "--save-w", "--out", tmp_path / "x") == 2
+    assert "w.npz: holds ws made with images_sha256" in capsys.readouterr().err
+
+
+def test_models_and_outputs_may_be_remote(file, tmp_path):
+    memory = pytest.importorskip("fsspec").filesystem("memory")
+    memory.pipe_file("/models/tiny.safetensors", file.read_bytes())
+    assert sample(file, "--seeds", "0-2", "--save-w", "--out", tmp_path / "x") == 0
+    command = ("memory://models/tiny.safetensors", "--seeds", "0-2", "--save-w", "--out", "memory://made/x")
+    assert sample(*command) == sample(*command) == 0
+    assert sorted(name.rpartition("/")[2] for name in memory.ls("/made/x", detail=False)) == sorted(
+        path.name for path in (tmp_path / "x").iterdir()
+    )
+    assert memory.cat_file("/made/x/seed0002.png") == (tmp_path / "x" / "seed0002.png").read_bytes()
+    assert sample(file, "--seeds", "0-2", "--part", "1/2", "--out", "memory://made/y.zip") == 0
+    assert zipfile.ZipFile(io.BytesIO(memory.cat_file("/made/y-1-of-2.zip"))).testzip() is None
+
+
+def test_a_run_compiles_each_program_once(tmp_path):
+    wide = tiny_model(w_dim=24)  # a shape that no other test has compiled
+    path = checkpoint.save(wide, tmp_path / "wide.safetensors")
+    assert sample(path, "--seeds", "0-6", "--batch", "2", "--devices", "2", "--out", tmp_path / "x") == 0
+    how = sampler.batching(wide.config.generator, 7, batch=2, devices=2)
+    assert sampler._synthesis_program(wide.config.generator, how)._cache_size() == 1
+    assert sampler._mapping_program(wide.config.generator, how, None)._cache_size() == 1

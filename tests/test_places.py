@@ -1,0 +1,89 @@
+import sys
+
+import pytest
+
+from stylegan_jax import places
+from stylegan_jax.errors import InputError
+
+fsspec = pytest.importorskip("fsspec")
+
+
+@pytest.fixture
+def bucket():
+    system = fsspec.filesystem("memory")
+    yield system
+    system.rm("/bucket", recursive=True) if system.exists("/bucket") else None
+
+
+def folders(tmp_path):
+    (tmp_path / "local").mkdir()
+    (tmp_path / "unfinished").mkdir()
+    yield places.LocalFolder(tmp_path / "local", tmp_path / "unfinished")
+    yield places.RemoteFolder("memory://bucket/faces")
+
+
+def test_local_and_remote_folders_behave_alike(tmp_path, bucket):
+    for folder in folders(tmp_path):
+        assert list(folder.names()) == []
+        folder.write("a.png", b"1")
+        folder.write("a.png", b"2")
+        assert (folder.read("a.png"), list(folder.names())) == (b"2", ["a.png"])
+        assert folder.exists("a.png") and not folder.exists("b.png")
+        folder.remove("a.png")
+        assert not folder.exists("a.png")
+
+
+def test_remote_models_are_copied_for_a_moment(bucket):
+    bucket.pipe_file("/bucket/run/weights/0", b"w")
+    bucket.pipe_file("/bucket/run/model.json", b"{}")
+    with places.fetched("memory://bucket/run") as folder:
+        assert sorted(path.name for path in places.Path(folder).rglob("*")) == ["0", "model.json", "weights"]
+    assert not places.Path(folder).exists()
+    with places.fetched("memory://bucket/run/model.json") as file:
+        assert places.Path(file).read_bytes() == b"{}" and places.Path(file).name == "model.json"
+
+
+def test_local_paths_stay_as_they_are(tmp_path):
+    with places.fetched("portraits") as path:
+        assert path == "portraits"
+
+
+def test_files_appear_when_they_are_whole(tmp_path, bucket):
+    for place in (str(tmp_path / "x"), "memory://bucket/x"):
+        with pytest.raises(ZeroDivisionError), places.new_file(place) as file:
+            file.write(b"half")
+            raise ZeroDivisionError
+        assert not places.exists(place)
+        with places.new_file(place) as file:
+            file.write(b"whole")
+        assert places.read(place) == b"whole" and "x" in places.siblings(place)
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("memory://bucket/none", "no such file or folder — check the URL"),
+        ("nonsense://x", "nonsense:// is unknown"),
+    ],
+)
+def test_remote_places_that_are_not_there_are_told_in_one_line(url, message):
+    with pytest.raises(InputError) as refused, places.fetched(url):
+        pass
+    assert str(refused.value).startswith(url) and message in str(refused.value)
+
+
+def test_a_missing_package_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "gcsfs", None)
+    with pytest.raises(InputError, match="gs:// needs a package that is not installed — python -m pip install gcsfs"):
+        places.RemoteFolder("gs://bucket/faces")
+
+
+def test_an_unfinished_folder_goes_with_an_error_unless_it_is_kept(tmp_path):
+    for keep in (False, True):
+        with pytest.raises(ZeroDivisionError), places.unfinished(tmp_path / "x", keep=keep) as folder:
+            (folder / "half").touch()
+            raise ZeroDivisionError
+        assert folder.exists() == keep
+    with places.unfinished(tmp_path / "x", keep=True) as folder:
+        assert (folder / "half").exists()
+    assert not folder.exists()
