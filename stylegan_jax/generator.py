@@ -1,7 +1,7 @@
 """The StyleGAN2 generator: mapping network and synthesis network (architectures skip, orig and resnet)."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as MappingType
 from typing import Literal
 
@@ -206,13 +206,16 @@ class Synthesis(nnx.Module):
 
     def draw_noise(self, keys: Key[Array, " n"]) -> dict[str, Float[Array, "n h w"]]:
         """N(0, 1) for every layer, one key per sample, so that a sample's noise does not depend on its batch."""
-        layers = {
-            f"b{r}.{name}": r for r in self.resolutions for name in ("conv0", "conv1") if r > 4 or name == "conv1"
-        }
-        sizes = [r * r for r in layers.values()]
-        draws = jax.vmap(lambda key: jax.random.normal(key, (sum(sizes),)))(keys)
-        parts = jnp.split(draws, np.cumsum(sizes)[:-1], 1)
-        return {name: part.reshape(-1, r, r) for (name, r), part in zip(layers.items(), parts, strict=True)}
+        return draw_noise(self.resolutions, keys)
+
+
+def draw_noise(resolutions: Sequence[int], keys: Key[Array, " n"]) -> dict[str, Float[Array, "n h w"]]:
+    """`Synthesis.draw_noise` of a network with these resolutions."""
+    layers = {f"b{r}.{name}": r for r in resolutions for name in ("conv0", "conv1") if r > 4 or name == "conv1"}
+    sizes = [r * r for r in layers.values()]
+    draws = jax.vmap(lambda key: jax.random.normal(key, (sum(sizes),)))(keys)
+    parts = jnp.split(draws, np.cumsum(sizes)[:-1], 1)
+    return {name: part.reshape(-1, r, r) for (name, r), part in zip(layers.items(), parts, strict=True)}
 
 
 class Generator(nnx.Module):
