@@ -100,3 +100,12 @@ def test_an_interrupted_command_leaves_no_half_file_and_says_so(file, tmp_path):
     error = process.communicate(timeout=60)[1]
     assert (process.returncode, error) == (130, "interrupted\n")
     assert [path.name for path in tmp_path.iterdir()] == [".x.zip.unfinished"]
+
+
+def test_a_second_run_compiles_nothing(file, tmp_path):
+    compiled, entries = tmp_path / "compiled", []
+    for name in ("a", "b"):
+        finish(start(file, tmp_path / name, "--seeds", "0", JAX_COMPILATION_CACHE_DIR=str(compiled)))
+        entries.append(sorted(path.name for path in compiled.glob("jit_run-*-cache")))
+    assert len(entries[0]) == 2, "mapping and synthesis"
+    assert entries[0] == entries[1]
