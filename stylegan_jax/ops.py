@@ -227,7 +227,8 @@ def modulated_conv2d(
 
 def demodulation(weight: Float[Array, "o i k k"], styles: Float[Array, "n i"]) -> Float[Array, "n o"]:
     """The factors that restore unit variance: 1 / sqrt(Σ (w·s)² + 1e-8)."""
-    return lax.rsqrt(jnp.square(styles) @ jnp.sum(jnp.square(weight), (2, 3)).T + 1e-8)
+    squares = jnp.sum(jnp.square(weight), (2, 3)).T
+    return lax.rsqrt(jnp.dot(jnp.square(styles), squares, precision="highest") + 1e-8)
 
 
 class Activation(NamedTuple):
@@ -276,7 +277,7 @@ def dense(
     lr_multiplier: float = 1,
 ) -> Float[Array, "n o"]:
     """Fully connected layer with equalised learning rate: the gains lr/√i and lr are applied at run time."""
-    x = x @ (weight * (lr_multiplier / math.sqrt(weight.shape[1]))).T
+    x = jnp.dot(x, (weight * (lr_multiplier / math.sqrt(weight.shape[1]))).T, precision="highest")
     return bias_act(x, None if bias is None else bias * lr_multiplier, act=act)
 
 

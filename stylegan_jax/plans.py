@@ -25,7 +25,7 @@ from stylegan_jax.layers import Weights, assemble, computes_in_16_bits
 Plan = Literal["plain", "prepared"]
 Choice = Literal["auto", "plain", "prepared"]
 Form = Literal["strips", "shared"]
-Tree = dict[str, Array]
+Tree = dict[str, Any]  # arrays
 
 WORTH = 400e9
 """Multiplications of a whole job from which the prepared form repays its compilation."""
@@ -35,8 +35,9 @@ _ALONE = 128  # resolution from which a CPU takes one image after the other: the
 _GAIN = math.sqrt(2)
 Features = Float[Array, "n h w i"]
 Styles = Float[Array, "n i"]
+Latents = Float[Array, "n d"]
 Matrices = Float[Array, "n i rgb"] | None
-Noise = Literal["const", "none"] | Mapping[str, Float[Array, "m r r"]]
+Noise = Literal["const", "none"] | Mapping[str, Float[Array, "..."]]
 _NHWC = ("NHWC", "HWIO", "NHWC")
 
 
@@ -165,16 +166,18 @@ class _Network(NamedTuple):
             img = rgb if img is None else ops.upsample2d(img, ops.setup_filter(DEFAULT_FILTER)) + rgb
         return x, img
 
-    def styles(self, layer: str, w: Array) -> Array:
+    def styles(self, layer: str, w: Latents) -> Styles:
+        """The scales of a layer's input channels."""
         return ops.dense(w, self.weights[f"{layer}.affine.weight"], self.weights[f"{layer}.affine.bias"])
 
-    def rgb_matrices(self, resolution: int, w: Array) -> Float[Array, "n i rgb"]:
+    def rgb_matrices(self, resolution: int, w: Latents) -> Float[Array, "n i rgb"]:
+        """The modulated 1×1 convolution of a block to image channels: tiny, so one for each sample."""
         weight = jnp.asarray(self.weights[f"b{resolution}.torgb.weight"])[:, :, 0, 0]
         styles = self.styles(f"b{resolution}.torgb", w) / math.sqrt(weight.shape[1])
         return styles[:, :, None] * weight.T
 
     def layer(
-        self, name: str, x: Features, w: Styles, noise: Noise, *, rgb: Matrices = None, only_rgb: bool = False
+        self, name: str, x: Features, w: Latents, noise: Noise, *, rgb: Matrices = None, only_rgb: bool = False
     ) -> tuple[Array | None, Array | None]:
         """Modulated convolution, noise, bias, activation → features and, with matrices `rgb`, their colours."""
         weight, up, styles = self.weights[f"{name}.weight"], ".conv0" in name, self.styles(name, w)
@@ -231,7 +234,7 @@ def _some(rows: Array, first: Any, n: int) -> Array:
     return rows if len(rows) == 1 or len(rows) == n else lax.dynamic_slice_in_dim(rows, first, n, 0)
 
 
-def _convolved(x: Features, weight: Float[Array, "k l i o"], up: bool) -> Features:
+def _convolved(x: Features, weight: Float[Array, "k l i o"], up: bool) -> Float[Array, "n h2 w2 o"]:
     """3×3 correlation, or the filtered transposed convolution (stride 2), as one convolution and shifted sums."""
     side, dilation = (2, 2) if up else (1, 1), (2, 2) if up else (1, 1)
     weight = jnp.flip(weight, (0, 1)) if up else weight

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Literal
 
@@ -13,7 +13,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float, UInt8
 
-from stylegan_jax import images, latents
+from stylegan_jax import images, latents, plans
 from stylegan_jax.checkpoint import Model
 from stylegan_jax.config import GeneratorConfig
 from stylegan_jax.errors import InputError
@@ -24,7 +24,8 @@ Device = Any  # jax.Device, which is no type to a type checker
 
 NoiseMode = Literal["const", "random", "none"]
 Parallel = Literal["shard_map", "pmap"]
-Precision = Literal["float32", "bfloat16", "float16"]
+Precision = Literal["float32", "tf32", "bfloat16", "float16"]
+"""Of the convolutions. `tf32`: float32 whose products keep 10 bits, where the hardware has them; else float32."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +38,8 @@ class Batching:
       devices: the local devices that take part.
       parallel: `shard_map` (jit with the batch split) or the literal `pmap`; same images.
       noise: `const`, `none`, or `random` (drawn for each image from its seed).
-      dtype: of the convolutions; see `Synthesis`.
+      dtype: of the convolutions; mapping, styles and demodulation stay float32, and so does the image.
+      plan: the form of the generator; see `plans`. Both give the same images but for single levels.
     """
 
     batch: int
@@ -45,6 +47,17 @@ class Batching:
     parallel: Parallel = "shard_map"
     noise: NoiseMode = "const"
     dtype: Precision = "float32"
+    plan: plans.Plan = "plain"
+
+    @property
+    def array_dtype(self) -> Any:
+        """Of the features."""
+        return jnp.dtype("float32" if self.dtype == "tf32" else self.dtype)
+
+    @property
+    def form(self) -> plans.Form:
+        """Of the prepared weights."""
+        return plans.form_on(self.devices[0].platform, self.array_dtype)
 
     @property
     def step(self) -> int:
@@ -61,11 +74,13 @@ def batching(
     parallel: Parallel = "shard_map",
     noise: NoiseMode = "const",
     dtype: Precision = "float32",
+    plan: plans.Choice = "auto",
 ) -> Batching:
     """How to run `n` images: all local devices and a batch that fits, unless said otherwise.
 
     On CPUs the default batch depends on the resolution and on `n` alone, never on their number, so that the images do
-    not either; on GPUs and TPUs also on the memory of one, so the same kind gives the same images.
+    not either; on GPUs and TPUs also on the memory of one, so the same kind gives the same images. So does the plan
+    that `auto` chooses: `n` is the number of images of the whole job, not of what is left of it.
     Raises InputError for more devices than there are, and for a batch below 1.
     """
     chosen = _devices(devices)
@@ -73,7 +88,9 @@ def batching(
         batch = min(_fitting(config, chosen[0]), 1 << max(0, n - 1).bit_length())
     if batch < 1:
         raise InputError(f"batch {batch} is not positive", "use 1 or more")
-    return Batching(batch=batch, devices=chosen, parallel=parallel, noise=noise, dtype=dtype)
+    return Batching(
+        batch=batch, devices=chosen, parallel=parallel, noise=noise, dtype=dtype, plan=plans.choose(plan, config, n)
+    )
 
 
 def _fitting(config: GeneratorConfig, device: Device) -> int:
@@ -113,7 +130,7 @@ def sample(
       truncation_psi, truncation_cutoff: see `latents.truncate`.
       class_idx: the class of a conditional model; "random" draws one for each seed, see `latents.random_classes`.
       mapping: the model that makes the ws, with its w_avg; `model` itself by default.
-      **options: batch, devices, parallel, noise, dtype; see `batching`.
+      **options: batch, devices, parallel, noise, dtype, plan; see `batching`.
     """
     place, seeds = _placed(model, seeds, options)
     weights = place.replicate(_g_ema(model))
@@ -122,13 +139,13 @@ def sample(
     batches = _map(
         source, place, mapping_weights, seeds, psi=truncation_psi, cutoff=truncation_cutoff, class_idx=class_idx
     )
-    return _images(model.config.generator, place, weights, batches)
+    return _images(model.config.generator, place, place.prepare(weights), batches)
 
 
 def _placed(model: Model, seeds: Iterable[int], options: dict[str, Any]) -> tuple["_Placement", Iterable[int]]:
-    """The number of seeds matters only where the batch is not given."""
+    """The number of seeds matters only where the batch is not given, and to the plan that `auto` chooses."""
     seeds = seeds if options.get("batch") else list(seeds)
-    n = len(seeds) if isinstance(seeds, list) else 0
+    n = len(seeds) if isinstance(seeds, Sequence) else 0
     return _Placement(batching(model.config.generator, n, **options)), seeds
 
 
@@ -151,7 +168,7 @@ def sample_ws(
     place = _Placement(batching(config, len(ws), **options))
     pieces = (ws[start : start + place.how.step] for start in range(0, len(ws), place.how.step))
     numbers = _chunks(range(len(ws)) if seeds is None else list(seeds), place.how.step)
-    return _images(config, place, place.replicate(_g_ema(model)), zip(numbers, pieces, strict=True))
+    return _images(config, place, place.prepare(place.replicate(_g_ema(model))), zip(numbers, pieces, strict=True))
 
 
 def map_seeds(
@@ -195,7 +212,7 @@ def _map(
     if not np.isfinite(psi):
         raise InputError(f"psi {psi} is no number", "use a number such as 0.7")
     latents.labels_of(class_idx, [0], config.c_dim)  # refuse before the first batch
-    program = _mapping_program(config, place.how, cutoff)
+    program = _mapping_program(config, replace(place.how, plan="plain"), cutoff)
 
     def batches() -> Iterator[tuple[list[int], Array]]:
         for chunk in _chunks(seeds, place.how.step):
@@ -235,7 +252,8 @@ def _chunks(items: Iterable[int], size: int) -> Iterator[list[int]]:
 def _mapping_program(config: GeneratorConfig, how: Batching, cutoff: int | None) -> Callable[..., Array]:
     def run(weights: Weights, z: Array, c: Array, psi: Array) -> Array:
         mapping = generator(config, weights).mapping
-        ws = latents.broadcast(mapping(z, c), config.num_ws)
+        with jax.default_matmul_precision("highest"):
+            ws = latents.broadcast(mapping(z, c), config.num_ws)
         return ws if config.w_avg_beta is None else latents.truncate(ws, mapping.w_avg[...], psi, cutoff)
 
     return _parallel(run, how, split=(False, True, True, False))
@@ -245,7 +263,9 @@ def _mapping_program(config: GeneratorConfig, how: Batching, cutoff: int | None)
 def _synthesis_program(config: GeneratorConfig, how: Batching) -> Callable[..., Array]:
     def run(weights: Weights, ws: Array, seeds: Array) -> Array:
         noise = jax.vmap(jax.random.key)(seeds) if how.noise == "random" else how.noise
-        return images.to_uint8(generator(config, weights).synthesis(ws, noise=noise, dtype=jnp.dtype(how.dtype)))
+        with jax.default_matmul_precision("tensorfloat32" if how.dtype == "tf32" else "highest"):
+            made = plans.synthesise(how.plan, config, weights, ws, form=how.form, noise=noise, dtype=how.array_dtype)
+        return images.to_uint8(made)
 
     return _parallel(run, how, split=(False, True, True))
 
@@ -269,6 +289,10 @@ class _Placement:
     def replicate(self, tree: Any) -> Any:
         """One copy for every device; once for a whole run."""
         return tree if self.how.parallel == "pmap" else jax.device_put(tree, NamedSharding(self.mesh, P()))
+
+    def prepare(self, weights: Weights) -> Weights:
+        """What the synthesis program takes of replicated weights."""
+        return weights if self.how.plan == "plain" else plans.prepared(weights, self.how.form)
 
     def split(self, rows: np.ndarray) -> Any:
         """Repeats the last row up to a full step and divides the rows over the devices."""
