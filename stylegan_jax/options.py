@@ -31,7 +31,7 @@ class What:
     """seeds of rows x seeds of columns: the official style-mixing grid"""
     layers: Annotated[str, typed("0-6")] = "0-6"
     """which layers of the rows the columns replace"""
-    paired: Annotated[tuple[str, ...], typed("MODEL")] = ()
+    paired: Annotated[tuple[str, ...], typed("MODEL …")] = ()
     """further models that show the w of the first: sets trainA, trainB, … of the same names, for students"""
 
     def check(self) -> None:
@@ -84,7 +84,8 @@ class Output:
     """What is written."""
 
     out: Annotated[str, typed("PLACE")]
-    """a folder for seed0000.png, …; x.zip, the official data set; or x.tar, a WebDataset. May be gs://…"""
+    """a folder for seed0000.png, …; x.zip, the official data set; or x.tar, a WebDataset (of a part, x-0-of-8.tar); may
+    be gs://…"""
     format: Form = "png"
     """of the images"""
     grid: bool = False

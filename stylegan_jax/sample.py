@@ -4,7 +4,7 @@ import dataclasses
 import math
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
@@ -52,27 +52,36 @@ def main(
       model: a model file of any kind, a training run, or the name of a shipped model; may be gs://….
     """
     what.check()
-    truncation, options = look.truncation, {**machine.options, "noise": look.noise}
-    numbers = np.array(doors.seeds(what.seeds) if what.seeds is not None else [], np.uint32)
-    rows, columns = what.rows_and_columns if what.styles is not None else ([], [])
-    layers = doors.seeds(what.layers, "--layers")
-    part = machine.find_part()
+    make, options = _maker(what, look, machine), {**machine.options, "noise": look.noise}
+    part, sheet = machine.find_part(), output.grid or what.styles is not None
     _check_output(output, what, part)
-
-    from stylegan_jax import jobs
-
-    models, how = [_load(path) for path in (model, *what.paired)], jobs.Truncation(**truncation)
-    if what.w is not None:
-        made = [jobs.of_ws(models[0], what.w, how)]
-    elif what.styles is not None:
-        made = [jobs.of_styles(models[0], rows, columns, layers, how, devices=options["devices"])]
-    else:
-        made = [jobs.of_seeds(each, numbers, how, mapping=models[0] if i else None) for i, each in enumerate(models)]
+    models = [_load(path) for path in (model, *what.paired)]
+    made = make(models)
     for each, job, place in zip(models, made, _places(output.out, len(made)), strict=True):
-        _run(job, each, options, output, place, part, sheet=output.grid or what.styles is not None)
+        _run(job, each, options, output, place, part, sheet=sheet)
     if output.save_w:
         _save_w(made[0], models[0], options, output, part)
-    print(output.out if len(made) > 1 or not (output.grid or what.styles) else f"{output.out}/grid.png")
+    print(f"{output.out}/grid.png" if sheet and len(made) == 1 else output.out)
+
+
+def _maker(what: What, look: Look, machine: Machine) -> "Callable[[list[Model]], list[Job]]":
+    """Reads the values before any model is loaded; makes one job for each model."""
+    truncation, devices = look.truncation, machine.options["devices"]
+    seeds = np.array(doors.seeds(what.seeds) if what.seeds is not None else [], np.uint32)
+    rows, columns = what.rows_and_columns if what.styles is not None else ([], [])
+    layers = doors.seeds(what.layers, "--layers")
+
+    def make(models: "list[Model]") -> "list[Job]":
+        from stylegan_jax import jobs
+
+        first, how = models[0], jobs.Truncation(**truncation)
+        if what.w is not None:
+            return [jobs.of_ws(first, what.w, how)]
+        if what.styles is not None:
+            return [jobs.of_styles(first, rows, columns, layers, how, devices=devices)]
+        return [jobs.of_seeds(each, seeds, how, mapping=first if i else None) for i, each in enumerate(models)]
+
+    return make
 
 
 def _load(path: str) -> "Model":
