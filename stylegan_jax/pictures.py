@@ -43,8 +43,10 @@ class Pictures:
         return f"{self.stem(index)}.{self.form}"
 
     def encode(self, index: int, image: UInt8[np.ndarray, "h w c"], manifest: Mapping[str, Any]) -> bytes:
-        """The bytes of its file."""
-        return encoding.encode(image, self.form, {**manifest, "image": self.name(index), **self.note})
+        """The bytes of its file; its own class in place of a manifest's "random"."""
+        label = self.label(index)
+        own = {"image": self.name(index)} | ({} if label is None else {"class_idx": label})
+        return encoding.encode(image, self.form, {**manifest, **own, **self.note})
 
 
 def difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:

@@ -222,6 +222,8 @@ def test_random_classes_are_noted_beside_the_images(tmp_path):
     archive = zipfile.ZipFile(tmp_path / "x.zip")
     labels = [label for _, label in json.loads(archive.read("dataset.json"))["labels"]]
     assert labels == latents.random_classes(range(5, 9), 3)
+    (tmp_path / "one.png").write_bytes(archive.read("00000/img00000002.png"))
+    assert images.made_by(tmp_path / "one.png")["class_idx"] == labels[2]
     expected = np.concatenate(list(sampler.sample(conditional, [7], class_idx=labels[2])))
     found = images.read(io.BytesIO(archive.read("00000/img00000002.png")))
     assert np.abs(found.astype(int) - expected[0]).max() <= 1
