@@ -106,8 +106,10 @@ class Machine:
     """how many local devices take part; all by default"""
     parallel: Literal["shard_map", "pmap"] = "shard_map"
     """how they are driven; the images are the same"""
-    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    dtype: Literal["float32", "tf32", "bfloat16", "float16"] = "float32"
     """of the convolutions"""
+    plan: Literal["auto", "plain", "prepared"] = "auto"
+    """prepared takes longer to compile and less for each image; auto: where that pays for the whole job"""
     part: Annotated[str | None, typed("I/N")] = None
     """do part I of N, counted from 0 (0/8 … 7/8); parts need not know of each other, nor run at the same time"""
     distributed: bool = False
@@ -121,6 +123,7 @@ class Machine:
             "devices": None if self.devices is None else doors.natural(self.devices, "--devices", low=1),
             "parallel": self.parallel,
             "dtype": self.dtype,
+            "plan": self.plan,
         }
 
     def find_part(self) -> Part:

@@ -137,13 +137,14 @@ def _run(
 
 
 def _settled(job: "Job", model: "Model", options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The options with the batch that they lead to, and what the manifest says of them."""
+    """The options with the batch and the plan that the whole job leads to, and what the manifest says of them."""
     from stylegan_jax import checkpoint, sampler
 
-    batch = sampler.batching(model.config.generator, job.pictures.count, **options).batch
-    settings = {"batch": batch, "noise": options["noise"], "dtype": options["dtype"]}
+    how = sampler.batching(model.config.generator, job.pictures.count, **options)
+    chosen = {"batch": how.batch, "plan": how.plan}
+    settings = {**chosen, "noise": how.noise, "dtype": how.dtype}
     source = {"model": str(model.lineage.get("source")), "model_sha256": checkpoint.fingerprint(model)}
-    return {**options, "batch": batch}, {**source, **job.notes, **settings}
+    return {**options, **chosen}, {**source, **job.notes, **settings}
 
 
 def _fill(target: "Archive | ImageFolder", share: range, job: "Job", options: dict[str, Any]) -> None:

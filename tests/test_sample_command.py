@@ -195,11 +195,12 @@ def test_overwriting_leaves_no_image_of_the_former_setting(file, tmp_path):
     assert sorted(path.name for path in out.iterdir()) == ["manifest.json", "mine.png", "seed0001.png"]
 
 
-def test_any_number_of_parts_in_any_order_fill_the_same_folder(file, tmp_path):
-    whole, out = tmp_path / "whole", tmp_path / "parts"
-    assert sample(file, "--seeds", "0-6", "--devices", "1", "--out", whole) == 0
+@pytest.mark.parametrize("plan", ["plain", pytest.param("prepared", marks=pytest.mark.slow)])
+def test_any_number_of_parts_in_any_order_fill_the_same_folder(file, tmp_path, plan):
+    whole, out, command = tmp_path / "whole", tmp_path / "parts", (file, "--seeds", "0-6", "--plan", plan)
+    assert sample(*command, "--devices", "1", "--out", whole) == 0
     for part in ("2/3", "0/3", "1/3"):
-        assert sample(file, "--seeds", "0-6", "--part", part, "--devices", "4", "--out", out) == 0
+        assert sample(*command, "--part", part, "--devices", "4", "--out", out) == 0
     assert {path.name: path.read_bytes() for path in out.iterdir()} == {
         path.name: path.read_bytes() for path in whole.iterdir()
     }
