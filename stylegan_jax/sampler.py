@@ -25,7 +25,6 @@ Device = Any  # jax.Device, which is no type to a type checker
 NoiseMode = Literal["const", "random", "none"]
 Parallel = Literal["shard_map", "pmap"]
 Precision = Literal["float32", "tf32", "bfloat16", "float16"]
-"""Of the convolutions. `tf32`: float32 whose products keep 10 bits, where the hardware has them; else float32."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +37,7 @@ class Batching:
       devices: the local devices that take part.
       parallel: `shard_map` (jit with the batch split) or the literal `pmap`; same images.
       noise: `const`, `none`, or `random` (drawn for each image from its seed).
-      dtype: of the convolutions; mapping, styles and demodulation stay float32, and so does the image.
+      dtype: of the convolutions (tf32: float32 with short products, on GPUs that have them); the rest is float32.
       plan: the form of the generator; see `plans`. Both give the same images but for single levels.
     """
 
@@ -79,8 +78,8 @@ def batching(
     """How to run `n` images: all local devices and a batch that fits, unless said otherwise.
 
     On CPUs the default batch depends on the resolution and on `n` alone, never on their number, so that the images do
-    not either; on GPUs and TPUs also on the memory of one, so the same kind gives the same images. So does the plan
-    that `auto` chooses: `n` is the number of images of the whole job, not of what is left of it.
+    not either; on GPUs and TPUs also on the memory of one, so the same kind gives the same images. The plan that `auto`
+    chooses follows `n` too, so let it count the whole job.
     Raises InputError for more devices than there are, and for a batch below 1.
     """
     chosen = _devices(devices)
@@ -263,9 +262,9 @@ def _mapping_program(config: GeneratorConfig, how: Batching, cutoff: int | None)
 def _synthesis_program(config: GeneratorConfig, how: Batching) -> Callable[..., Array]:
     def run(weights: Weights, ws: Array, seeds: Array) -> Array:
         noise = jax.vmap(jax.random.key)(seeds) if how.noise == "random" else how.noise
+        options: Any = {"form": how.form, "noise": noise, "dtype": how.array_dtype}
         with jax.default_matmul_precision("tensorfloat32" if how.dtype == "tf32" else "highest"):
-            made = plans.synthesise(how.plan, config, weights, ws, form=how.form, noise=noise, dtype=how.array_dtype)
-        return images.to_uint8(made)
+            return images.to_uint8(plans.synthesise(how.plan, config, weights, ws, **options))
 
     return _parallel(run, how, split=(False, True, True))
 
@@ -291,7 +290,7 @@ class _Placement:
         return tree if self.how.parallel == "pmap" else jax.device_put(tree, NamedSharding(self.mesh, P()))
 
     def prepare(self, weights: Weights) -> Weights:
-        """What the synthesis program takes of replicated weights."""
+        """The weights as the synthesis program takes them."""
         return weights if self.how.plan == "plain" else plans.prepared(weights, self.how.form)
 
     def split(self, rows: np.ndarray) -> Any:

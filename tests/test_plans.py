@@ -14,7 +14,7 @@ from tests.tiny_models import tiny_model
 ODD = {"img_resolution": 32, "channel_table": (5, 7, 6, 3), "conv_clamp": 0.8, "num_fp16_res": 2}
 
 
-def images(plan, config, weights, ws, *, form="strips", **options):
+def images(plan, config, weights, ws, *, form: plans.Form = "strips", **options):
     def run(weights, ws):
         leaves = weights if plan == "plain" else plans.prepare(plans.lay_out(weights), form)
         return plans.synthesise(plan, config, leaves, ws, form=form, **options)
@@ -31,7 +31,7 @@ def assert_same(found, expected, limit=1e-4):
     assert np.abs(found - expected).max() <= limit * np.sqrt(np.mean(np.square(expected)))
 
 
-@pytest.mark.parametrize(("form", "noise"), [("strips", "const"), ("strips", "none"), ("shared", "random")])
+@pytest.mark.parametrize(("form", "noise"), [("strips", "const"), ("shared", "random"), ("shared", "none")])
 def test_both_plans_give_the_same_images(form, noise):
     tiny = tiny_model(**ODD)
     config, weights = tiny.config.generator, tiny.networks["G_ema"]
@@ -40,12 +40,11 @@ def test_both_plans_give_the_same_images(form, noise):
     assert_same(images("prepared", config, weights, ws_of(config), form=form, noise=noise), expected)
 
 
-@pytest.mark.parametrize("noise", ["const", "random"])
-def test_images_taken_one_by_one_at_high_resolutions_are_the_same(monkeypatch, noise):
+def test_images_taken_one_by_one_at_high_resolutions_are_the_same(monkeypatch):
     monkeypatch.setattr(plans, "_ALONE", 32)
     tiny = tiny_model(img_resolution=32, img_channels=1)
     config, weights = tiny.config.generator, tiny.networks["G_ema"]
-    noise = jax.random.split(jax.random.key(0), 2) if noise == "random" else noise
+    noise = jax.random.split(jax.random.key(0), 2)
     expected = images("plain", config, weights, ws_of(config, 2), noise=noise)
     assert_same(images("prepared", config, weights, ws_of(config, 2), noise=noise), expected)
 
@@ -128,35 +127,31 @@ def test_models_without_a_prepared_plan_take_the_plain_one(fields):
         plans.choose("prepared", config, 1)
 
 
-@pytest.mark.parametrize("parallel", ["shard_map", "pmap"])
-def test_prepared_images_are_the_same_on_any_number_of_devices(parallel):
-    tiny = tiny_model(img_resolution=32)
+def test_prepared_images_are_the_same_on_any_number_of_devices():
+    tiny = tiny_model()
 
     def pixels(**options):
-        return np.concatenate(list(sampler.sample(tiny, range(5), batch=1, noise="random", **options)))
+        return np.concatenate(list(sampler.sample(tiny, range(3), batch=1, noise="random", **options)))
 
     one = pixels(devices=1, plan="prepared")
-    np.testing.assert_array_equal(one, pixels(devices=3, plan="prepared", parallel=parallel))
+    np.testing.assert_array_equal(one, pixels(devices=3, plan="prepared"))
     plain = pixels(devices=1, plan="plain")
     assert np.abs(plain.astype(int) - one).max() <= 1
 
 
 def test_the_prepared_plan_needs_no_communication():
-    tiny = tiny_model(img_resolution=32)
+    tiny = tiny_model()
     how = sampler.batching(tiny.config.generator, 8, batch=1, plan="prepared")
     place = sampler._Placement(how)
     weights = place.prepare(place.replicate(tiny.networks["G_ema"]))
-    ws = place.split(np.zeros((8, 8, 16), np.float32))
-    program = sampler._synthesis_program(tiny.config.generator, how)
-    text = program.lower(weights, ws, place.split(np.zeros(8, np.uint32))).compile().as_text()
+    arguments = weights, place.split(np.zeros((8, 6, 16), np.float32)), place.split(np.zeros(8, np.uint32))
+    text = sampler._synthesis_program(tiny.config.generator, how).lower(*arguments).compile().as_text()
     assert not any(word in text for word in ("all-gather", "all-reduce", "collective-permute", "all-to-all"))
 
 
-def test_tf32_is_float32_on_a_cpu_and_is_asked_for_in_the_program():
+def test_tf32_is_asked_for_by_convolutions_and_not_by_styles():
     tiny = tiny_model()
-    named, plain = (np.concatenate(list(sampler.sample(tiny, [0, 1], dtype=dtype))) for dtype in ("tf32", "float32"))
-    np.testing.assert_array_equal(named, plain)
     how = sampler.batching(tiny.config.generator, 1, batch=1, devices=1, dtype="tf32")
     program = sampler._synthesis_program(tiny.config.generator, how)
     text = program.lower(tiny.networks["G_ema"], np.zeros((1, 6, 16), np.float32), np.zeros(1, np.uint32)).as_text()
-    assert "precision HIGH>" in text and "[HIGHEST, HIGHEST]" in text  # convolutions, and styles
+    assert "precision HIGH>" in text and "[HIGHEST, HIGHEST]" in text
