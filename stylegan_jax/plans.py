@@ -142,7 +142,7 @@ def synthesise(
 
 class _Network(NamedTuple):
     config: GeneratorConfig
-    weights: Weights
+    weights: Mapping[str, Any]
     form: Form
     dtype: DTypeLike
 
@@ -162,6 +162,7 @@ class _Network(NamedTuple):
             rgb = self.rgb_matrices(r, ws[:, index + 1])
             last = r == self.config.img_resolution
             x, rgb = self.layer(f"b{r}.conv1", x, ws[:, index], noise, rgb=rgb, only_rgb=last)
+            assert rgb is not None
             rgb = ops.bias_act(rgb, self.weights[f"b{r}.torgb.bias"], clamp=self.config.conv_clamp)
             img = rgb if img is None else ops.upsample2d(img, ops.setup_filter(DEFAULT_FILTER)) + rgb
         return x, img

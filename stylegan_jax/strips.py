@@ -226,7 +226,7 @@ def _rows_out(rows: int) -> Float[np.ndarray, "rows2 p"]:
     unfiltered[np.arange(rows + 2) * 2, np.arange(rows + 2)] = 1
     for i in range(rows + 1):
         unfiltered[2 * i + 1, rows + 2 + np.arange(kinds) * tiles + i // 3] = output[i % 3]
-    return sum(tap * unfiltered[k : k + 2 * rows] for k, tap in enumerate(_FIR))
+    return np.sum([tap * unfiltered[k : k + 2 * rows] for k, tap in enumerate(_FIR)], 0)
 
 
 def _columns_out(odd: Float[Array, "h j w2 4 o"], even: Float[Array, "k h j w1 o"]) -> Float[Array, "h j w 8 o"]:
@@ -240,7 +240,7 @@ def _columns_out(odd: Float[Array, "h j w2 4 o"], even: Float[Array, "k h j w1 o
     plain[np.arange(6) * 2, np.arange(6)] = 1
     plain[1:8:2, 6 : 6 + kinds] = output
     plain[9, 6 + kinds :] = output[0]
-    filtered = sum(tap * plain[k : k + 8] for k, tap in enumerate(_FIR))
+    filtered = np.sum([tap * plain[k : k + 8] for k, tap in enumerate(_FIR)], 0)
     sources = [odd[:, :, :-2, 3], *(odd[:, :, 1:-1, q] for q in range(TILE)), odd[:, :, 2:, 0]]
     sources += [kind[:, :, :-1] for kind in even] + [kind[:, :, 1:] for kind in even]
     return _sum([(filtered[:, i], source[:, :, :, None]) for i, source in enumerate(sources)], (8, 1))

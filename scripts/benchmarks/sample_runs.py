@@ -88,14 +88,8 @@ def prepared_program(model: Any, case: Case) -> tuple[Callable, tuple, float]:
     """(compiled synthesis on one device, its arguments, seconds of preparing and compiling or loading)."""
     from stylegan_jax import sampler
 
-    how = sampler.batching(
-        case.config,
-        1,
-        batch=case.batch,
-        devices=1,
-        dtype=case.dtype,
-        plan=case.plan,  # type: ignore[arg-type]
-    )
+    options: Row = {"batch": case.batch, "devices": 1, "dtype": case.dtype, "plan": case.plan}
+    how = sampler.batching(case.config, 1, **options)
     start, place = time.perf_counter(), sampler._Placement(how)
     weights = place.prepare(place.replicate(model.networks["G_ema"]))
     ws = np.random.RandomState(0).standard_normal((case.batch, case.config.num_ws, 512)).astype(np.float32)
@@ -204,7 +198,7 @@ def alpha_case(case: Case, runs: int) -> Row:
         share = np.array([ALPHAS[turn % len(ALPHAS)]], np.float32)
         still.append(timed(lambda: fixed(weights, ws).block_until_ready()))
         moving.append(timed(lambda: live(trained, buffers, share, ws).block_until_ready()))  # noqa: B023
-        compiled.append(live._cache_size())
+        compiled.append(live._cache_size())  # type: ignore[attr-defined]
     cost = float(np.median(moving[1:]) / np.median(still[1:]) - 1)
     return {
         "px": case.resolution,
@@ -252,6 +246,7 @@ def precision_case(name: str, dtypes: list[str]) -> Row:
 
     doors.set_up_jax()
     import jax
+    import jax.numpy as jnp
 
     import stylegan_jax
     from stylegan_jax import latents
@@ -265,7 +260,9 @@ def precision_case(name: str, dtypes: list[str]) -> Row:
     for dtype in ["float32", *(d for d in dtypes if d != "float32")]:
         arrays = "float32" if dtype == "tf32" else dtype
         with jax.default_matmul_precision("tensorfloat32" if dtype == "tf32" else "highest"):
-            made = np.asarray(jax.jit(lambda w: generator(config, w)(z, c, dtype=arrays))(weights))  # noqa: B023
+            made = np.asarray(
+                jax.jit(lambda w: generator(config, w)(jnp.asarray(z), jnp.asarray(c), dtype=arrays))(weights)
+            )  # noqa: B023
         exact = made if exact is None else exact
         error = float(np.mean(np.square(made - exact)))
         rows.append(
