@@ -254,15 +254,13 @@ def precision_case(name: str, dtypes: list[str]) -> Row:
 
     model = stylegan_jax.load(name, networks=["G_ema"])
     config, weights = model.config.generator, model.networks["G_ema"]
-    z = latents.z_from_seeds(range(4), config.z_dim)
-    c = latents.labels(0 if config.c_dim else None, 4, config.c_dim)
+    z = jnp.asarray(latents.z_from_seeds(range(4), config.z_dim))
+    c = jnp.asarray(latents.labels(0 if config.c_dim else None, 4, config.c_dim))
     exact, rows = None, []
     for dtype in ["float32", *(d for d in dtypes if d != "float32")]:
         arrays = "float32" if dtype == "tf32" else dtype
         with jax.default_matmul_precision("tensorfloat32" if dtype == "tf32" else "highest"):
-            made = np.asarray(
-                jax.jit(lambda w: generator(config, w)(jnp.asarray(z), jnp.asarray(c), dtype=arrays))(weights)
-            )  # noqa: B023
+            made = np.asarray(jax.jit(generator(config, weights), static_argnames="dtype")(z, c, dtype=arrays))
         exact = made if exact is None else exact
         error = float(np.mean(np.square(made - exact)))
         rows.append(
