@@ -78,9 +78,8 @@ def batching(
     """How to run `n` images: all local devices and a batch that fits, unless said otherwise.
 
     On CPUs the default batch depends on the resolution and on `n` alone, never on their number, so that the images do
-    not either; on GPUs and TPUs also on the memory of one, so the same kind gives the same images. The plan that `auto`
-    chooses follows `n` too, so let it count the whole job.
-    Raises InputError for more devices than there are, and for a batch below 1.
+    not either; on GPUs and TPUs also on the memory of one. The plan that `auto` chooses follows `n` too, so let it
+    count the whole job. Raises InputError for more devices than there are, and for a batch below 1.
     """
     chosen = _devices(devices)
     if batch is None:
