@@ -17,12 +17,12 @@ BEGINNING = "--ema-kimg 5 --ema-rampup 0.05 --r1-gamma 0.05"
 
 # name → (images, what else the command says). Coarse layers first, at a quarter of the pixels; then the whole size.
 STAGES = {
-    "portraits32": ("portraits", f"--resolution 32 {SMALL} {BEGINNING} --seed 11 --kimg 98.9"),
+    "portraits32": ("portraits", f"--resolution 32 {SMALL} {BEGINNING} --seed 11 --kimg 99.44"),
     "portraits": (
         "portraits",
-        "--from {runs}/portraits32 --resolution 64 --ema-kimg 5 --ema-rampup 0.2 --r1-gamma 0.1 --seed 12 --kimg 80",
+        "--from {runs}/portraits32 --resolution 64 --ema-kimg 5 --ema-rampup 0.2 --r1-gamma 0.1 --seed 12 --kimg 78.352",
     ),
-    "toons": ("toons", "--from {runs}/portraits --ema-kimg 5 --r1-gamma 0.15 --seed 13 --kimg 40"),
+    "toons": ("toons", "--from {runs}/portraits --lr 0.002 --ema-kimg 5 --r1-gamma 0.2 --seed 13 --kimg 40.464"),
 }
 WATCHING = "--tick 2 --snapshot-ticks 5 --score-images 800"
 SHIPPED = ("portraits", "toons")
