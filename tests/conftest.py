@@ -28,6 +28,18 @@ STRICT_DTYPES = {
     "test_schedules",
 }
 
+LONG_COMPILES = {"test_train", "test_losses"}
+"""Double gradients compile for far longer than they run, so here LLVM optimises little: the same arithmetic."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quick_compilation(request):
+    """Applies to the modules of LONG_COMPILES."""
+    before = jax.config.jax_disable_most_optimizations
+    jax.config.update("jax_disable_most_optimizations", request.module.__name__.rsplit(".", 1)[-1] in LONG_COMPILES)
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)
+
 
 @pytest.fixture(autouse=True)
 def strict_dtype_promotion(request):
