@@ -35,10 +35,9 @@ LONG_COMPILES = {"test_train", "test_losses"}
 @pytest.fixture(autouse=True, scope="module")
 def quick_compilation(request):
     """Applies to the modules of LONG_COMPILES."""
-    before = jax.config.jax_disable_most_optimizations
     jax.config.update("jax_disable_most_optimizations", request.module.__name__.rsplit(".", 1)[-1] in LONG_COMPILES)
     yield
-    jax.config.update("jax_disable_most_optimizations", before)
+    jax.config.update("jax_disable_most_optimizations", False)
 
 
 @pytest.fixture(autouse=True)
