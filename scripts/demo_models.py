@@ -20,7 +20,8 @@ STAGES = {
     "portraits32": ("portraits", f"--resolution 32 {SMALL} {BEGINNING} --seed 11 --kimg 99.44"),
     "portraits": (
         "portraits",
-        "--from {runs}/portraits32 --resolution 64 --ema-kimg 5 --ema-rampup 0.2 --r1-gamma 0.1 --seed 12 --kimg 78.352",
+        "--from {runs}/portraits32 --resolution 64 --ema-kimg 5 --ema-rampup 0.2 --r1-gamma 0.1"
+        " --seed 12 --kimg 78.352",
     ),
     "toons": ("toons", "--from {runs}/portraits --lr 0.002 --ema-kimg 5 --r1-gamma 0.2 --seed 13 --kimg 40.464"),
 }
