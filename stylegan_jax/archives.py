@@ -77,9 +77,9 @@ class Archive:
         if not places.exists(self.path):
             return False
         index = f"{self.path}.json"
-        if overwrite and not places.exists(index):
-            return False
         if not places.exists(index):
+            if overwrite:
+                return False
             raise InputError("exists", "pass --overwrite, or give the output another name", file=self.path)
         found = difference(_manifest_in(places.read(index), index), self._manifest)
         if found and not overwrite:

@@ -108,6 +108,11 @@ class ResampledSkip(nnx.Module):
         return ops.widen(y) * math.sqrt(0.5)
 
 
+def first_w(resolution: int) -> int:
+    """Index into ws of a block's first layer; its ToRGB shares the w of the next block's conv0."""
+    return 0 if resolution == 4 else 2 * int(math.log2(resolution)) - 5
+
+
 class SynthesisBlock(nnx.Module):
     """One resolution: (up-sampling convolution,) convolution, and, where the architecture has it, ToRGB."""
 
@@ -131,11 +136,6 @@ class SynthesisBlock(nnx.Module):
         self.resolution, self.taps = resolution, config.resample_filter
         self.in_16_bits = computes_in_16_bits(config, resolution)
 
-    @property
-    def first_w(self) -> int:
-        """Index into ws of the block's first layer; its ToRGB shares the w of the next block's conv0."""
-        return 0 if self.resolution == 4 else 2 * int(math.log2(self.resolution)) - 5
-
     def __call__(
         self,
         x: Features | None,
@@ -147,7 +147,7 @@ class SynthesisBlock(nnx.Module):
     ) -> tuple[NewFeatures, Float[Array, "n h2 w2 rgb"] | None]:
         """(features, image) of the block below → those of this one; the image is float32, `ws` the whole network's."""
         dtype = dtype if self.in_16_bits else jnp.float32
-        x, w = self.features(x, ws, noise, dtype), self.first_w + (1 if self.resolution == 4 else 2)
+        x, w = self.features(x, ws, noise, dtype), first_w(self.resolution) + (1 if self.resolution == 4 else 2)
         if img is not None:
             img = ops.upsample2d(img, ops.setup_filter(self.taps))
         if self.has_torgb:
@@ -159,7 +159,7 @@ class SynthesisBlock(nnx.Module):
         self, x: Features | None, ws: Float[Array, "n l d"], noise: NoiseImages, dtype: DTypeLike
     ) -> NewFeatures:
         """The block without its image branch."""
-        w = self.first_w
+        w = first_w(self.resolution)
         if x is None:
             const = self.const[...].transpose(1, 2, 0)[None].astype(dtype)
             return self.conv1(jnp.broadcast_to(const, (ws.shape[0], *const.shape[1:])), ws[:, w], noise)

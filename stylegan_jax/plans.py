@@ -19,7 +19,7 @@ from jaxtyping import Array, Float, Key
 from stylegan_jax import ops, strips
 from stylegan_jax.config import DEFAULT_FILTER, GeneratorConfig
 from stylegan_jax.errors import InputError
-from stylegan_jax.generator import Synthesis, draw_noise
+from stylegan_jax.generator import Synthesis, draw_noise, first_w
 from stylegan_jax.layers import Weights, assemble, computes_in_16_bits
 
 Plan = Literal["plain", "prepared"]
@@ -72,8 +72,13 @@ def form_on(platform: str, dtype: DTypeLike) -> Form:
 
 def lay_out(weights: Weights) -> Tree:
     """The synthesis network, without its prefix, 3×3 weights as [k k i o]: the same numbers, ready to be blended."""
-    named = {name.removeprefix(_PREFIX): leaf for name, leaf in weights.items() if name.startswith(_PREFIX)}
-    return {name: jnp.transpose(leaf, (2, 3, 1, 0)) if _is_conv(name) else leaf for name, leaf in named.items()}
+    named = _synthesis(weights).items()
+    return {name: jnp.transpose(leaf, (2, 3, 1, 0)) if _is_conv(name) else leaf for name, leaf in named}
+
+
+def _synthesis(weights: Weights) -> Tree:
+    """The tensors of the synthesis network, without its prefix."""
+    return {name.removeprefix(_PREFIX): leaf for name, leaf in weights.items() if name.startswith(_PREFIX)}
 
 
 def _is_conv(name: str) -> bool:
@@ -122,8 +127,7 @@ def synthesise(
       plan: says what `weights` are: a generator's by official names, or what `prepare` made of them in `form`.
     """
     if plan == "plain":
-        named = {name.removeprefix(_PREFIX): a for name, a in weights.items() if name.startswith(_PREFIX)}
-        return assemble(Synthesis, config, named)(ws, noise=noise, dtype=dtype)
+        return assemble(Synthesis, config, _synthesis(weights))(ws, noise=noise, dtype=dtype)
     network = _Network(config, weights, form, dtype)
     images = noise if isinstance(noise, str) else draw_noise(config.resolutions, noise)
     low = [r for r in config.resolutions if form == "shared" or r < _ALONE]
@@ -151,7 +155,7 @@ class _Network(NamedTuple):
     ) -> tuple[Any, Any]:
         """(features, image) of the block below the first → those of the last one; no features at full resolution."""
         for r in resolutions:
-            index = 0 if r == 4 else 2 * int(math.log2(r)) - 5
+            index = first_w(r)
             dtype = self.dtype if computes_in_16_bits(self.config, r) else jnp.float32
             if r == 4:
                 const = jnp.asarray(self.weights["b4.const"]).transpose(1, 2, 0).astype(dtype)
