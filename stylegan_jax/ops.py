@@ -277,7 +277,8 @@ def dense(
     lr_multiplier: float = 1,
 ) -> Float[Array, "n o"]:
     """Fully connected layer with equalised learning rate: the gains lr/√i and lr are applied at run time."""
-    x = jnp.dot(x, (weight * (lr_multiplier / math.sqrt(weight.shape[1]))).T, precision="highest")
+    x = lax.dot_general(x, weight, (((1,), (1,)), ((), ())), precision="highest")  # no transposed copy of the weight
+    x = x * (lr_multiplier / math.sqrt(weight.shape[1]))
     return bias_act(x, None if bias is None else bias * lr_multiplier, act=act)
 
 

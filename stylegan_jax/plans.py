@@ -7,7 +7,7 @@ bias and activation are one fusion behind each convolution.
 
 import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -27,10 +27,10 @@ Choice = Literal["auto", "plain", "prepared"]
 Form = Literal["strips", "shared"]
 Tree = dict[str, Any]  # arrays
 
-WORTH = 400e9
+WORTH = 200e9
 """Multiplications of a whole job from which the prepared form repays its compilation."""
 _PREFIX = "synthesis."
-_LOWEST = 16  # resolution from which strips pay
+_SMALL = 32  # resolution to which up-sampling by nine taps pays
 _ALONE = 128  # resolution from which a CPU takes one image after the other: the cache holds no more
 _GAIN = math.sqrt(2)
 Features = Float[Array, "n h w i"]
@@ -70,6 +70,26 @@ def form_on(platform: str, dtype: DTypeLike) -> Form:
     return "strips" if platform == "cpu" and jnp.dtype(dtype) == jnp.float32 else "shared"
 
 
+def compiler_options(plan: Plan, form: Form) -> dict[str, str]:
+    """What `jax.jit` should tell XLA. Strips are products of small matrices, a third faster by Eigen than by YNNPACK.
+
+    Nothing where this version of XLA does not know the setting.
+    """
+    return _BY_EIGEN if plan == "prepared" and form == "strips" and _is_known() else {}
+
+
+_BY_EIGEN = {"xla_cpu_experimental_ynn_fusion_type": ""}
+
+
+@functools.cache
+def _is_known() -> bool:
+    try:
+        jax.jit(jnp.negative, compiler_options=_BY_EIGEN).lower(0.0).compile()
+    except jax.errors.JaxRuntimeError:
+        return False
+    return True
+
+
 def lay_out(weights: Weights) -> Tree:
     """The synthesis network, without its prefix, 3×3 weights as [k k i o]: the same numbers, ready to be blended."""
     named = _synthesis(weights).items()
@@ -96,9 +116,19 @@ def prepare(laid_out: Tree, form: Form) -> Tree:
         weight, layer = laid_out[name], name.removesuffix(".weight")
         tree[f"{layer}.square"] = jnp.sum(jnp.square(weight), (0, 1))
         tree[f"{layer}.peak"] = jnp.max(jnp.abs(weight), (0, 1, 2))
-        if form == "strips" and _resolution(name) >= _LOWEST:
-            tree[name] = (strips.prepare_up if ".conv0." in name else strips.prepare_same)(weight)
+        if form == "strips" and (kind := _kind_on_cpu(name)):
+            tree[name] = kind[0](weight)
     return tree
+
+
+def _kind_on_cpu(name: str) -> tuple[Callable[..., Any], Callable[..., Any]] | None:
+    """How a CPU prepares the weights of a 3×3 convolution and runs it; None: as any other convolution."""
+    resolution = _resolution(name)
+    if ".conv0" not in name:
+        return (strips.prepare_same, strips.convolve) if resolution > 4 else None
+    if resolution <= _SMALL:
+        return strips.prepare_taps, strips.upsample_small
+    return strips.prepare_up, strips.upsample
 
 
 @functools.partial(jax.jit, static_argnames="form")
@@ -194,8 +224,8 @@ class _Network(NamedTuple):
         factors = lax.rsqrt(jnp.dot(jnp.square(styles), square, precision="highest") + 1e-8)
         bias, image = jnp.asarray(self.weights[f"{name}.bias"]), self._noise(name, noise)
         finish = _Finish(factors * _GAIN, image, bias * _GAIN, self.config.conv_clamp, x.dtype, rgb, only_rgb)
-        if self.form == "strips" and _resolution(name) >= _LOWEST:
-            return (strips.upsample if up else strips.convolve)(x, weight, styles, finish)
+        if self.form == "strips" and (kind := _kind_on_cpu(name)):
+            return kind[1](x, weight, styles, finish)
         x = x * styles[:, None, None].astype(x.dtype)
         return finish(_convolved(x, weight.astype(x.dtype), up), 0, 0)
 

@@ -265,16 +265,22 @@ def _synthesis_program(config: GeneratorConfig, how: Batching) -> Callable[..., 
         with jax.default_matmul_precision("tensorfloat32" if how.dtype == "tf32" else "highest"):
             return images.to_uint8(plans.synthesise(how.plan, config, weights, ws, **options))
 
-    return _parallel(run, how, split=(False, True, True))
+    return _parallel(run, how, split=(False, True, True), compiler=plans.compiler_options(how.plan, how.form))
 
 
-def _parallel(run: Callable[..., Array], how: Batching, *, split: tuple[bool, ...]) -> Callable[..., Array]:
-    """`run` on all devices; `split` says which arguments are divided along their first axis."""
+def _parallel(
+    run: Callable[..., Array], how: Batching, *, split: tuple[bool, ...], compiler: dict[str, str] | None = None
+) -> Callable[..., Array]:
+    """`run` on all devices; `split` says which arguments are divided along their first axis.
+
+    `compiler` holds settings for XLA, which pmap does not take.
+    """
     if how.parallel == "pmap":
         return jax.pmap(run, in_axes=tuple(0 if s else None for s in split), devices=list(how.devices))
     mesh = Mesh(np.array(how.devices), ("batch",), axis_types=(AxisType.Auto,))
     specs = tuple(P("batch") if s else P() for s in split)
-    return jax.jit(jax.shard_map(run, mesh=mesh, in_specs=specs, out_specs=P("batch")))
+    sharded = jax.shard_map(run, mesh=mesh, in_specs=specs, out_specs=P("batch"))
+    return jax.jit(sharded, compiler_options=compiler or None)
 
 
 class _Placement:

@@ -5,6 +5,7 @@ matrix (which also supplies the zeros beyond the edges), columns by sums of shif
 samples; a convolution costs 2.25 products per pixel instead of 9, an up-sampling one about 6 per pixel of its input.
 """
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,11 +17,16 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
+from stylegan_jax import ops
+from stylegan_jax.config import DEFAULT_FILTER
+
 Features = Float[Array, "n h w i"]
 Styles = Float[Array, "n i"]
 Weight = Float[Array, "k l i o"]
 Finish = Callable[[Float[Array, "j rows w o"], Any, Any], Any]
 """(linear outputs of a strip, index of its group of images, its first row) → tree of [j rows …] arrays."""
+UpWeights = tuple[Array, Array, Array, Array]
+"""[kinds i o] each."""
 TILE = 4
 """Both convolutions work on tiles of 4 pixels in width, so widths are multiples of 4."""
 _FIR = np.array([1, 3, 3, 1]) / 4  # of one axis, with the gain that makes up for the inserted zeros
@@ -54,9 +60,15 @@ def prepare_same(weight: Weight) -> Float[Array, "36 i o"]:
     return _transformed(weight, _SAME[1], _SAME[1])
 
 
-def prepare_up(weight: Weight) -> Float[Array, "30 i o"]:
-    """Weights of `upsample`, linear in `weight`: for each kind of column, each kind of row."""
-    return _transformed(weight, _odd_and_even(_COLUMNS[1]), _odd_and_even(_ROWS[1]), columns_first=True)
+def prepare_up(weight: Weight) -> UpWeights:
+    """Weights of `upsample`, linear in `weight`: odd columns of odd and even rows, even columns of odd and even rows.
+
+    Apart, for a slice of an array is copied each time it is used.
+    """
+    columns, rows = _odd_and_even(_COLUMNS[1]), _odd_and_even(_ROWS[1])
+    parts = itertools.product((columns[:1], columns[1:]), (rows[:1], rows[1:]))
+    odd_odd, odd_even, even_odd, even_even = (_transformed(weight, c, r, columns_first=True) for c, r in parts)
+    return odd_odd, odd_even, even_odd, even_even
 
 
 def _odd_and_even(g: np.ndarray) -> np.ndarray:
@@ -148,7 +160,7 @@ def convolve(x: Features, weight: Float[Array, "36 i o"], styles: Styles, finish
     """`finish` of the 3×3 correlation of x·styles, by Winograd's F(4×4, 3×3)."""
     n, h, w, c = x.shape
     output, _, inputs = _SAME
-    strips = _Strips.of(n, h, min(h, max(TILE, 2048 // w)), 2048)
+    strips = _Strips.of(n, h, min(h, max(TILE, 2048 // w, w // 32)), 2048)  # wide ones have few channels
     j, tiles, across = strips.group, strips.rows // TILE, w // TILE
     bands = jnp.asarray(
         strips.bands(lambda r: [_taps(inputs[a], r - 1 + TILE * s) for a in range(6) for s in range(tiles)])
@@ -172,7 +184,7 @@ def _taps(values: np.ndarray, first: int) -> dict[int, float]:
     return {first + i: value for i, value in enumerate(values)}
 
 
-def upsample(x: Features, weight: Float[Array, "30 i o"], styles: Styles, finish: Finish) -> Any:
+def upsample(x: Features, weight: UpWeights, styles: Styles, finish: Finish) -> Any:
     """`finish` of the transposed convolution (stride 2) of x·styles, filtered with [1, 3, 3, 1].
 
     Before the filter, odd rows and columns are one product, even ones correlations with two taps.
@@ -180,33 +192,56 @@ def upsample(x: Features, weight: Float[Array, "30 i o"], styles: Styles, finish
     n, h, w, c = x.shape
     strips = _Strips.of(n, h, h if h <= 32 else 8, 1024)
     j, odd, across, height = strips.group, strips.rows + 2, w // TILE, 2 * strips.rows
-    tall, wide = len(_ROWS[2]), len(_COLUMNS[2])
+    tall, wide, o = len(_ROWS[2]), len(_COLUMNS[2]), weight[0].shape[-1]
     bands, out_rows = jnp.asarray(strips.bands(lambda r: _row_kinds(r, strips.rows))), _rows_out(strips.rows)
-    weight = weight.reshape(wide + 1, tall + 1, c, -1)
     of_odd, of_even = (jnp.asarray(part, x.dtype) for part in (out_rows[:, :odd], out_rows[:, odd:]))
 
-    def rows_out(a: Array, b: Array) -> Array:
-        """Products of odd and even rows, for each kind of column → the rows of the result."""
-        kinds = a.shape[0]
-        parts = ((of_odd, a.reshape(kinds, odd, -1)), (of_even, b.reshape(kinds, out_rows.shape[1] - odd, -1)))
-        a, b = (_batched(jnp.broadcast_to(m, (kinds, *m.shape)), part) for m, part in parts)
-        return (a + b).reshape(kinds, height, j, -1, weight.shape[-1])
+    def rows_out(u: Array, of_plain: Array, of_kinds: Array) -> Array:
+        """Columns of some kinds, all rows of inputs → their products as rows of the result: [kinds, …·o]."""
+        kinds = u.shape[0]
+        a = _batched(u[:, :odd].reshape(kinds, -1, c), of_plain).reshape(kinds, odd, -1)
+        b = _batched(u[:, odd:].reshape(kinds * tall, -1, c), of_kinds).reshape(kinds, out_rows.shape[1] - odd, -1)
+        parts = (_batched(jnp.broadcast_to(m, (kinds, *m.shape)), part) for m, part in ((of_odd, a), (of_even, b)))
+        return sum(parts).reshape(kinds, -1)
 
     def body(group: Any, strip: Any) -> Any:
         rows, case = strips.window(x, styles, group, strip)
         u = _dot(bands[case], _padded(rows, TILE, TILE).reshape(rows.shape[0], -1))
-        u = u.reshape(-1, j, across + 2, TILE, c)
-        columns = [u[:, :, :-1, 3] if q == 0 else u[:, :, 1:, q - 1] for q in range(wide)]
+        tiles = u.reshape(-1, j, across + 2, TILE, c)
+        columns = [tiles[:, :, :-1, 3] if q == 0 else tiles[:, :, 1:, q - 1] for q in range(wide)]
         v = _sum([(_COLUMNS[2][:, q], column[None]) for q, column in enumerate(columns)], (wide, 1, 1, 1, 1))
-        flat = u[:odd].reshape(1, -1, c), u[odd:].reshape(tall, -1, c)
-        odd_columns = rows_out(_batched(flat[0], weight[:1, 0]), _batched(flat[1], weight[0, 1:]))[0]
-        flat = v[:, :odd].reshape(wide, -1, c), v[:, odd:].reshape(wide * tall, -1, c)
-        products = _batched(flat[0], weight[1:, 0]), _batched(flat[1], weight[1:, 1:].reshape(wide * tall, c, -1))
-        y = _columns_out(odd_columns.reshape(height, j, across + 2, TILE, -1), rows_out(*products))
-        y = y.reshape(height, j, 2 * w, -1).transpose(1, 0, 2, 3)
-        return finish(y, group * j, strip * height)
+        every = u.reshape(1, -1, j, w + 2 * TILE, c)[:, :, :, TILE - 1 : 1 - TILE]  # one more column on either side
+        odd_columns = rows_out(every, *weight[:2]).reshape(height, j, w + 2, o)
+        even_columns = _dot(jnp.asarray(_EVEN_COLUMNS_OUT, x.dtype), rows_out(v, *weight[2:]))
+        y = _columns_out(odd_columns, even_columns.reshape(-1, height, j, across + 1, o))
+        return finish(y.transpose(1, 0, 2, 3), group * j, strip * height)
 
     return strips.map(body)
+
+
+def prepare_taps(weight: Weight) -> Float[Array, "i o9"]:
+    """Weights of `upsample_small`: those of all taps side by side, linear in `weight`."""
+    return weight.transpose(2, 0, 1, 3).reshape(weight.shape[2], -1)
+
+
+def upsample_small(x: Features, weight: Float[Array, "i o9"], styles: Styles, finish: Finish) -> Any:
+    """`upsample` of small images: one product yields all taps; its weights are a third of the others to read."""
+    n, h, w, c = x.shape
+    taps = _dot((x * styles[:, None, None]).reshape(-1, c), weight).reshape(n, h, w, 3, 3, -1)
+    y = _transposed(_transposed(taps, 1), 2)
+    return finish(ops.upfirdn2d(y, ops.setup_filter(DEFAULT_FILTER), padding=1, gain=4), 0, 0)
+
+
+def _transposed(taps: Array, axis: int) -> Array:
+    """Products with the three taps of one axis (along axis 3) → their transposed convolution, stride 2."""
+    first, middle, last = (lax.index_in_dim(taps, k, 3, keepdims=False) for k in range(3))
+    size, shape = 2 * first.shape[axis] + 1, first.shape
+
+    def padded(a: Array, before: int) -> Array:
+        return jnp.pad(a, [(before, 1 - before) if i == axis else (0, 0) for i in range(a.ndim)])
+
+    both = jnp.stack([padded(last, 1) + padded(first, 0), padded(middle, 0)], axis + 1)
+    return lax.slice_in_dim(both.reshape(*shape[:axis], size + 1, *shape[axis + 1 :]), 0, size, 1, axis)
 
 
 def _row_kinds(first: int, rows: int) -> list[dict[int, float]]:
@@ -229,18 +264,29 @@ def _rows_out(rows: int) -> Float[np.ndarray, "rows2 p"]:
     return np.sum([tap * unfiltered[k : k + 2 * rows] for k, tap in enumerate(_FIR)], 0)
 
 
-def _columns_out(odd: Float[Array, "h j w2 4 o"], even: Float[Array, "k h j w1 o"]) -> Float[Array, "h j w 8 o"]:
-    """Products of all columns → filtered columns, 8 for each tile of 4.
+def _even_columns_out() -> Float[np.ndarray, "9 p"]:
+    """Products of a tile's even columns → what they add to its 8 filtered columns, and its first even column."""
+    even = np.concatenate([_COLUMNS[0], 0 * _COLUMNS[0][:1]])
+    added = [_FIR[1 - phase] * even[m] + _FIR[3 - phase] * even[m + 1] for m in range(TILE) for phase in (0, 1)]
+    return np.array([*added, even[0]])
 
-    A tile's unfiltered columns -1 … 9 are: odd ones from its neighbours and itself, even ones from its own products
-    and the first of the next tile's.
+
+_EVEN_COLUMNS_OUT = _even_columns_out()
+
+
+def _columns_out(odd: Float[Array, "h j w2 o"], even: Float[Array, "k h j w1 o"]) -> Float[Array, "h j w3 o"]:
+    """Odd columns (one more on either side) and what the even ones add → filtered columns.
+
+    Column 2m takes f₀, f₂ of odd columns m - 1 and m, column 2m + 1 f₁, f₃ of m and m + 1; the last two of a tile also
+    take f₃, f₂ of the next tile's first even column.
     """
-    output, kinds = _COLUMNS[0], len(even)
-    plain = np.zeros((11, 6 + 2 * kinds))
-    plain[np.arange(6) * 2, np.arange(6)] = 1
-    plain[1:8:2, 6 : 6 + kinds] = output
-    plain[9, 6 + kinds :] = output[0]
-    filtered = np.sum([tap * plain[k : k + 8] for k, tap in enumerate(_FIR)], 0)
-    sources = [odd[:, :, :-2, 3], *(odd[:, :, 1:-1, q] for q in range(TILE)), odd[:, :, 2:, 0]]
-    sources += [kind[:, :, :-1] for kind in even] + [kind[:, :, 1:] for kind in even]
-    return _sum([(filtered[:, i], source[:, :, :, None]) for i, source in enumerate(sources)], (8, 1))
+    h, j, w, o = odd.shape[0], odd.shape[1], odd.shape[2] - 2, odd.shape[3]
+    shape = (h, j, w // TILE, TILE, -1, o)
+    own, first = even[:-1, :, :, :-1], even[-1, :, :, 1:]
+    last = np.zeros((TILE, 2))
+    last[-1] = _FIR[[3, 2]]
+    y = own.transpose(1, 2, 3, 0, 4).reshape(*shape)
+    y = y + first[:, :, :, None, None] * jnp.asarray(last[..., None], y.dtype)
+    taps = np.array([[_FIR[0], 0], [_FIR[2], _FIR[1]], [0, _FIR[3]]])
+    y = y + _sum([(taps[k], odd[:, :, k : k + w].reshape(*shape)) for k in range(3)], (2, 1))
+    return y.reshape(h, j, 2 * w, o)

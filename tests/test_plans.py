@@ -1,4 +1,5 @@
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -74,7 +75,8 @@ def test_a_blend_of_prepared_weights_is_the_prepared_blend():
     first, second, expected = (plans.prepared(weights, "strips") for weights in (one, two, mix))
     for name, leaf in expected.items():
         if not name.endswith((".square", ".peak")):
-            np.testing.assert_allclose(0.7 * first[name] + 0.3 * second[name], leaf, atol=3e-6, err_msg=name)
+            mixed = jax.tree.map(lambda a, b: 0.7 * a + 0.3 * b, first[name], second[name])
+            jax.tree.map(functools.partial(np.testing.assert_allclose, atol=3e-6, err_msg=name), mixed, leaf)
 
 
 def test_layouts_move_numbers_and_change_none():
@@ -97,8 +99,9 @@ def test_strips_equal_the_plain_operations(n, h):
         laid_out, scaled = weight.transpose(2, 3, 1, 0), x * styles[:, None, None]
         same = strips.convolve(x, strips.prepare_same(laid_out), styles, lambda y, group, row: y)
         up = strips.upsample(x, strips.prepare_up(laid_out), styles, lambda y, group, row: y)
+        small = strips.upsample_small(x, strips.prepare_taps(laid_out), styles, lambda y, group, row: y)
         expected_up = ops.conv2d_resample(scaled, weight, taps, up=2, padding=1, flip_weight=False)
-        return (same, ops.conv2d(scaled, weight, padding=1)), (up, expected_up)
+        return (same, ops.conv2d(scaled, weight, padding=1)), (up, expected_up), (small, expected_up)
 
     for found, expected in run(x, styles, weight):
         assert_same(found, expected, 5e-5)
@@ -137,6 +140,15 @@ def test_prepared_images_are_the_same_on_any_number_of_devices():
     np.testing.assert_array_equal(one, pixels(devices=3, plan="prepared"))
     plain = pixels(devices=1, plan="plain")
     assert np.abs(plain.astype(int) - one).max() <= 1
+
+
+def test_settings_that_xla_does_not_know_are_left_out(monkeypatch):
+    monkeypatch.setattr(plans, "_BY_EIGEN", {"xla_cpu_no_such_setting": ""})
+    plans._is_known.cache_clear()
+    try:
+        assert plans.compiler_options("prepared", "strips") == {}
+    finally:
+        plans._is_known.cache_clear()
 
 
 def test_the_prepared_plan_needs_no_communication():
