@@ -12,34 +12,38 @@ from interp.alphas import Sources, alpha_table, model_names
 from interp.mix import mix_trees
 from interp.relatives import check_blendable, merged_config
 from interp.schedules import Schedule
+from stylegan_jax import plans
 from stylegan_jax.checkpoint import Model
 from stylegan_jax.config import GeneratorConfig
 from stylegan_jax.errors import InputError
-from stylegan_jax.generator import Synthesis
 from stylegan_jax.images import to_uint8
-from stylegan_jax.layers import assemble
 from stylegan_jax.names import is_buffer
 from stylegan_jax.sampler import batching
 
-_PREFIX = "synthesis."
 Tree = Mapping[str, Any]
 
 
 class Renderer:
     """Models on the device, and images of any blend of them.
 
+    Args:
+      count: images that will be asked for, about; many are worth the plan that compiles longer.
+
     Raises InputError where the models cannot be blended.
     """
 
-    def __init__(self, models: Sequence[Model], labels: Sequence[str]):
+    def __init__(self, models: Sequence[Model], labels: Sequence[str], count: int = 1):
         configs = [model.config for model in models]
         check_blendable(configs, labels, ("G_ema",))
         self.models, self.names = models, model_names(len(models) - 1)
         self.config = merged_config(configs, ("G_ema",), mapping=0, w_avg=0).generator
-        synthesis = [_of_synthesis(model) for model in models]
-        self._trained = [jax.device_put({n: a for n, a in tree.items() if not is_buffer(n)}) for tree in synthesis]
-        self._buffers = [jax.device_put({n: a for n, a in tree.items() if is_buffer(n)}) for tree in synthesis]
-        self._tensors = list(self._trained[0])
+        self._how = batching(self.config, count, devices=1)
+        lay_out = jax.jit(plans.lay_out) if self._how.plan == "prepared" else plans.synthesis_of
+        layouts = [jax.device_put(lay_out(model.networks["G_ema"])) for model in models]
+        self._trained = [{n: a for n, a in tree.items() if not is_buffer(n)} for tree in layouts]
+        self._buffers = [{n: a for n, a in tree.items() if is_buffer(n)} for tree in layouts]
+        self._tensors = tuple(self._trained[0])
+        self._blend: tuple[bytes, Any] | None = None
 
     def model(self, source: str) -> Model:
         """The model that `base`, `transfer`, `transfer2`, … names; InputError for anything else."""
@@ -49,18 +53,33 @@ class Renderer:
         self, schedules: Sequence[Schedule], sources: Sources, ws: Float[np.ndarray, "n l d"]
     ) -> UInt8[np.ndarray, "n h w c"]:
         """The images of one blend, one for each row of `ws`; neither α nor the source of noise compiles anew."""
-        names = [_PREFIX + name for name in self._tensors]
-        table = alpha_table(names, schedules, sources)
-        alphas = np.array([table[name] for name in names], np.float32)
-        batch = batching(self.config, len(ws)).batch
-        run = _program(self.config, tuple(self._tensors))
-        buffers = self._buffers[self._index(sources.noise)]
+        weights, batch = self.weights(schedules, sources), batching(self.config, len(ws), devices=1).batch
+        _, run = self.programs
         images = []
         for start in range(0, len(ws), batch):
             rows = ws[start : start + batch]
             padded = np.concatenate([rows, np.repeat(rows[-1:], batch - len(rows), 0)])
-            images.append(np.asarray(run(self._trained, buffers, alphas, padded))[: len(rows)])
+            images.append(np.asarray(run(weights, padded))[: len(rows)])
         return np.concatenate(images)
+
+    def weights(self, schedules: Sequence[Schedule], sources: Sources) -> Tree:
+        """The blend as its plan takes it, in the memory of the last one: a new one costs more than the numbers."""
+        names = [f"synthesis.{name}" for name in self._tensors]
+        table, noise = alpha_table(names, schedules, sources), self._index(sources.noise)
+        alphas = np.array([table[name] for name in names], np.float32)
+        key = alphas.tobytes() + bytes([noise])
+        if self._blend is None or self._blend[0] != key:
+            mix, _ = self.programs
+            arguments = self._trained, self._buffers[noise], alphas
+            old = self._blend[1] if self._blend else _space(mix, *arguments)
+            self._blend = key, mix(old, *arguments)
+        return self._blend[1]
+
+    @property
+    def programs(self) -> tuple[Callable[..., Tree], Callable[..., Array]]:
+        """The compiled mixing and synthesis; one of each serves every blend of such models."""
+        plan, form = self._how.plan, self._how.form
+        return _mixing_program(self._tensors, plan, form), _synthesis_program(self.config, plan, form)
 
     def _index(self, source: str) -> int:
         if source not in self.names:
@@ -68,19 +87,35 @@ class Renderer:
         return self.names.index(source)
 
 
-def _of_synthesis(model: Model) -> dict[str, np.ndarray]:
-    leaves = model.networks["G_ema"]
-    return {name.removeprefix(_PREFIX): leaf for name, leaf in leaves.items() if name.startswith(_PREFIX)}
+def _space(mix: Callable[..., Tree], *arguments: Any) -> Tree:
+    """Memory for a blend."""
+    shapes = jax.eval_shape(functools.partial(mix, None), *arguments)
+    return jax.tree.map(lambda leaf: jax.device_put(np.zeros(leaf.shape, leaf.dtype)), shapes)
 
 
 @functools.lru_cache(maxsize=8)
-def _program(config: GeneratorConfig, names: tuple[str, ...]) -> Callable[..., Array]:
-    """(trained tensors of each model, buffers, α [tensor model], ws) → pixels."""
+def _mixing_program(names: tuple[str, ...], plan: plans.Plan, form: plans.Form) -> Callable[..., Tree]:
+    """(an earlier blend, trained tensors of each model as `lay_out` has them, buffers, α [tensor model]) → a blend.
 
-    @jax.jit
-    def run(trained: list[Tree], buffers: Tree, alphas: Array, ws: Array) -> Array:
+    The earlier one is overwritten.
+    """
+
+    @functools.partial(jax.jit, donate_argnums=0, keep_unused=True)
+    def run(old: Any, trained: list[Tree], buffers: Tree, alphas: Array) -> Tree:
         base, *others = trained
         mixed = mix_trees(base, others, {name: alphas[i] for i, name in enumerate(names)})
-        return to_uint8(assemble(Synthesis, config, {**mixed, **buffers})(ws))
+        return plans.prepare({**mixed, **buffers}, form) if plan == "prepared" else {**mixed, **buffers}
+
+    return run
+
+
+@functools.lru_cache(maxsize=8)
+def _synthesis_program(config: GeneratorConfig, plan: plans.Plan, form: plans.Form) -> Callable[..., Array]:
+    """(a blend, ws) → pixels."""
+
+    @functools.partial(jax.jit, compiler_options=plans.compiler_options(plan, form))
+    def run(weights: Tree, ws: Array) -> Array:
+        leaves = weights if plan == "prepared" else {f"synthesis.{name}": leaf for name, leaf in weights.items()}
+        return to_uint8(plans.synthesise(plan, config, leaves, ws, form=form))
 
     return run

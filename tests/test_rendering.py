@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from interp import rendering
 from interp.alphas import resolve_sources
 from interp.gallery import FIGURES
 from interp.mix import blend
@@ -19,9 +18,11 @@ def models():
     return [tiny_model(seed, img_resolution=8) for seed in (1, 2)]
 
 
-@pytest.fixture(scope="module")
-def renderer(models):
-    return Renderer(models, ["base", "transfer"])
+@pytest.fixture(scope="module", params=["plain", "prepared"])
+def renderer(models, request):
+    found = Renderer(models, ["base", "transfer"], 1 if request.param == "plain" else 10**9)
+    assert found._how.plan == request.param
+    return found
 
 
 def sources(schedule, **given):
@@ -41,12 +42,11 @@ def test_images_are_those_of_the_blended_model(models, renderer):
 def test_neither_alpha_nor_a_schedule_nor_a_source_compiles_anew(models, renderer):
     ws = map_seeds(models[0], range(3))
     renderer.images([swap(4)], sources(swap(4)), ws)
-    program = rendering._program(renderer.config, tuple(renderer._tensors))
-    before = program._cache_size()  # pyright: ignore
+    before = [program._cache_size() for program in renderer.programs]
     for schedule in (constant(0.2), only(8), smooth(8, 1)):
         for noise in ("base", "transfer"):
             renderer.images([schedule], sources(schedule, noise=noise), ws)
-    assert program._cache_size() == before  # pyright: ignore
+    assert [program._cache_size() for program in renderer.programs] == before
 
 
 def test_a_source_that_is_a_number_is_refused(renderer):

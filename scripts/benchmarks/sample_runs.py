@@ -167,47 +167,27 @@ def alpha(cases: list[Case], options: Namespace) -> list[Row]:
 
 
 def alpha_case(case: Case, runs: int) -> Row:
-    """The cost of mixing two models and preparing the mix, inside the program that makes the images."""
-    from stylegan_jax import doors, plans
+    """A new α for every second call of a film's renderer, against the same α again."""
+    from stylegan_jax import doors
 
     doors.set_up_jax()
-    import jax
+    from interp.alphas import resolve_sources
+    from interp.rendering import Renderer
+    from interp.schedules import constant
 
-    from interp.mix import mix_trees
-    from stylegan_jax.names import is_buffer
-
-    trees = [jax.jit(plans.lay_out)(random_model(case.config, seed).networks["G_ema"]) for seed in (0, 1)]
-    names = [name for name in trees[0] if not is_buffer(name)]
-    trained = [{name: tree[name] for name in names} for tree in trees]
-    buffers = {name: leaf for name, leaf in trees[0].items() if is_buffer(name)}
+    models = [random_model(case.config, seed) for seed in (0, 1)]
+    renderer = Renderer(models, ["base", "transfer"], 1 if case.plan == "plain" else 10**6)
     ws = np.random.RandomState(0).standard_normal((case.batch, case.config.num_ws, 512)).astype(np.float32)
-    form = plans.form_on(jax.devices()[0].platform, "float32")
-
-    @jax.jit
-    def fixed(weights: Any, ws: Any) -> Any:
-        return plans.synthesise("prepared", case.config, weights, ws, form=form)
-
-    @jax.jit
-    def live(trained: Any, buffers: Any, alphas: Any, ws: Any) -> Any:
-        mixed = mix_trees(trained[0], trained[1:], {name: alphas for name in names})
-        return plans.synthesise("prepared", case.config, plans.prepare({**mixed, **buffers}, form), ws, form=form)
-
-    weights = jax.jit(plans.prepare, static_argnums=1)(trees[0], form)
-    still, moving, compiled = [], [], []
+    sources = resolve_sources([constant(0.5)], None, None, None)
+    times: dict[str, list[float]] = {"moving": [], "still": []}
     for turn in range(runs + 1):
-        share = np.array([ALPHAS[turn % len(ALPHAS)]], np.float32)
-        still.append(timed(lambda: fixed(weights, ws).block_until_ready()))
-        moving.append(timed(lambda: live(trained, buffers, share, ws).block_until_ready()))  # noqa: B023
-        compiled.append(live._cache_size())  # type: ignore[attr-defined]
-    cost = float(np.median(moving[1:]) / np.median(still[1:]) - 1)
-    return {
-        "px": case.resolution,
-        "batch": case.batch,
-        "fixed ms": float(np.median(still[1:])) * 1e3,
-        "α ms": float(np.median(moving[1:])) * 1e3,
-        "cost": cost,
-        "compilations": compiled[-1] - compiled[0],
-    }
+        for seconds in times.values():
+            share = constant(ALPHAS[turn % len(ALPHAS)])
+            seconds.append(timed(lambda: renderer.images([share], sources, ws)))  # noqa: B023
+        compiled = sum(program._cache_size() for program in renderer.programs)  # type: ignore[attr-defined]
+    moving, still = (float(np.median(seconds[1:])) for seconds in times.values())
+    cost = {"fixed ms": still * 1e3, "α ms": moving * 1e3, "cost": moving / still - 1}
+    return {**case.row, **cost, "compilations": compiled - len(renderer.programs)}
 
 
 def devices(cases: list[Case], options: Namespace) -> list[Row]:
