@@ -10,7 +10,17 @@ from jaxtyping import Array, Float
 from stylegan_jax import ops
 from stylegan_jax.config import DEFAULT_FILTER, DiscriminatorConfig, Filter
 from stylegan_jax.generator import Features, Image, NewFeatures, ResampledSkip
-from stylegan_jax.layers import Linear, Mapping, Weights, assemble, computes_in_16_bits, filter_buffer, normal, zeros
+from stylegan_jax.layers import (
+    Linear,
+    Mapping,
+    Rngs,
+    Weights,
+    assemble,
+    computes_in_16_bits,
+    filter_buffer,
+    normal,
+    zeros,
+)
 
 
 class Conv2d(nnx.Module):
@@ -23,7 +33,7 @@ class Conv2d(nnx.Module):
         outputs: int,
         kernel: int,
         *,
-        rngs: nnx.Rngs,
+        rngs: Rngs,
         down: int = 1,
         clamp: bool = True,
     ):
@@ -46,7 +56,7 @@ class Conv2d(nnx.Module):
 class DiscriminatorBlock(nnx.Module):
     """One resolution: (fromrgb,) convolution, down-sampling convolution, and the shortcut of a resnet."""
 
-    def __init__(self, config: DiscriminatorConfig, resolution: int, *, rngs: nnx.Rngs):
+    def __init__(self, config: DiscriminatorConfig, resolution: int, *, rngs: Rngs):
         inputs, outputs = config.channels(resolution), config.channels(resolution // 2)
         self.has_fromrgb = config.architecture == "skip" or resolution == config.img_resolution
         if self.has_fromrgb:
@@ -80,7 +90,7 @@ class DiscriminatorBlock(nnx.Module):
 class Epilogue(nnx.Module):
     """The 4×4 end: minibatch standard deviation, convolution, two fully connected layers; always float32."""
 
-    def __init__(self, config: DiscriminatorConfig, *, rngs: nnx.Rngs):
+    def __init__(self, config: DiscriminatorConfig, *, rngs: Rngs):
         channels = config.channels(4)
         self.has_fromrgb = config.architecture == "skip"
         if self.has_fromrgb:
@@ -109,7 +119,7 @@ class Epilogue(nnx.Module):
 class Discriminator(nnx.Module):
     """Images (and labels) → logits."""
 
-    def __init__(self, config: DiscriminatorConfig, *, rngs: nnx.Rngs):
+    def __init__(self, config: DiscriminatorConfig, *, rngs: Rngs):
         self.resolutions = tuple(reversed(config.resolutions[1:]))
         for resolution in self.resolutions:
             setattr(self, f"b{resolution}", DiscriminatorBlock(config, resolution, rngs=rngs))

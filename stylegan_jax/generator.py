@@ -18,9 +18,11 @@ from stylegan_jax.layers import (
     Buffer,
     Linear,
     Mapping,
+    Rngs,
     Weights,
     assemble,
     computes_in_16_bits,
+    drawn,
     filter_buffer,
     normal,
     zeros,
@@ -39,7 +41,7 @@ Image = Float[Array, "n h3 w3 rgb"]
 class SynthesisLayer(nnx.Module):
     """Modulated 3×3 convolution, noise, bias, activation."""
 
-    def __init__(self, config: GeneratorConfig, name: str, resolution: int, inputs: int, *, up: int, rngs: nnx.Rngs):
+    def __init__(self, config: GeneratorConfig, name: str, resolution: int, inputs: int, *, up: int, rngs: Rngs):
         taps = config.resample_filter if up == 2 else DEFAULT_FILTER
         self.affine = Linear(config.w_dim, inputs, rngs=rngs, bias_init=1.0)
         self.weight = normal(rngs, (config.channels(resolution), inputs, 3, 3))
@@ -47,7 +49,7 @@ class SynthesisLayer(nnx.Module):
         self.resample_filter = filter_buffer(taps)
         if config.use_noise:
             self.noise_strength = zeros(())
-            self.noise_const = Buffer(jax.random.normal(rngs.params(), (resolution, resolution)))
+            self.noise_const = Buffer(drawn(rngs, (resolution, resolution)))
         self.name, self.resolution, self.up, self.taps = name, resolution, up, taps
         self.act, self.conv_clamp, self.use_noise = config.activation, config.conv_clamp, config.use_noise
 
@@ -77,7 +79,7 @@ class SynthesisLayer(nnx.Module):
 class ToRGB(nnx.Module):
     """Modulated 1×1 convolution to image channels: no noise, no demodulation."""
 
-    def __init__(self, config: GeneratorConfig, resolution: int, *, rngs: nnx.Rngs):
+    def __init__(self, config: GeneratorConfig, resolution: int, *, rngs: Rngs):
         inputs = config.channels(resolution)
         self.affine = Linear(config.w_dim, inputs, rngs=rngs, bias_init=1.0)
         self.weight = normal(rngs, (config.img_channels, inputs, 1, 1))
@@ -96,7 +98,7 @@ class ToRGB(nnx.Module):
 class ResampledSkip(nnx.Module):
     """1×1 convolution with resampling, no bias: the shortcut of a resnet block, scaled by √½."""
 
-    def __init__(self, inputs: int, outputs: int, taps: tuple, *, rngs: nnx.Rngs, up: int = 1, down: int = 1):
+    def __init__(self, inputs: int, outputs: int, taps: tuple, *, rngs: Rngs, up: int = 1, down: int = 1):
         self.weight = normal(rngs, (outputs, inputs, 1, 1))
         self.resample_filter = filter_buffer(taps)
         self.up, self.down, self.taps = up, down, taps
@@ -116,7 +118,7 @@ def first_w(resolution: int) -> int:
 class SynthesisBlock(nnx.Module):
     """One resolution: (up-sampling convolution,) convolution, and, where the architecture has it, ToRGB."""
 
-    def __init__(self, config: GeneratorConfig, resolution: int, *, rngs: nnx.Rngs):
+    def __init__(self, config: GeneratorConfig, resolution: int, *, rngs: Rngs):
         inputs, outputs = config.channels(max(resolution // 2, 4)), config.channels(resolution)
         name = f"b{resolution}"
         if resolution == 4:
@@ -174,7 +176,7 @@ class SynthesisBlock(nnx.Module):
 class Synthesis(nnx.Module):
     """ws → image."""
 
-    def __init__(self, config: GeneratorConfig, *, rngs: nnx.Rngs):
+    def __init__(self, config: GeneratorConfig, *, rngs: Rngs):
         for resolution in config.resolutions:
             setattr(self, f"b{resolution}", SynthesisBlock(config, resolution, rngs=rngs))
         self.resolutions, self.num_ws = config.resolutions, config.num_ws
@@ -221,7 +223,7 @@ def draw_noise(resolutions: Sequence[int], keys: Key[Array, " n"]) -> dict[str, 
 class Generator(nnx.Module):
     """z (and labels) → images. Truncation lies outside, in `latents`."""
 
-    def __init__(self, config: GeneratorConfig, *, rngs: nnx.Rngs):
+    def __init__(self, config: GeneratorConfig, *, rngs: Rngs):
         self.mapping = Mapping(config, rngs=rngs)
         self.synthesis = Synthesis(config, rngs=rngs)
 
@@ -237,6 +239,13 @@ class Generator(nnx.Module):
         w = self.mapping(z, c)
         ws = jnp.broadcast_to(w[:, None], (w.shape[0], self.synthesis.num_ws, w.shape[1]))
         return self.synthesis(ws, noise=noise, dtype=dtype)
+
+
+def mapping(config: GeneratorConfig, weights: Weights) -> Mapping:
+    """The mapping network of a generator that holds `weights`, whatever else they name."""
+    prefix = "mapping."
+    own = {name.removeprefix(prefix): leaf for name, leaf in weights.items() if name.startswith(prefix)}
+    return assemble(Mapping, config, own)
 
 
 def generator(config: GeneratorConfig, weights: Weights) -> Generator:

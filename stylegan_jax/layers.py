@@ -20,6 +20,9 @@ Weights = MappingType[str, jax.typing.ArrayLike]
 
 Network = TypeVar("Network", bound=nnx.Module)
 
+Rngs = nnx.Rngs | None
+"""What initial weights are drawn from; None where only names and shapes are wanted, which is quick."""
+
 
 class Buffer(nnx.Variable):
     """State that travels with the weights but is not trained: `w_avg`, `noise_const`, `resample_filter`."""
@@ -30,9 +33,14 @@ def filter_buffer(taps: Filter) -> Buffer:
     return Buffer(jnp.asarray(ops.setup_filter(taps)))
 
 
-def normal(rngs: nnx.Rngs, shape: tuple[int, ...], scale: float = 1.0) -> nnx.Param:
+def normal(rngs: Rngs, shape: tuple[int, ...], scale: float = 1.0) -> nnx.Param:
     """A parameter drawn from N(0, scale²)."""
-    return nnx.Param(jax.random.normal(rngs.params(), shape) * scale)
+    return nnx.Param(drawn(rngs, shape) * scale)
+
+
+def drawn(rngs: Rngs, shape: tuple[int, ...]) -> Float[Array, "..."]:
+    """N(0, 1)."""
+    return jnp.zeros(shape) if rngs is None else jax.random.normal(rngs.params(), shape)
 
 
 def zeros(shape: tuple[int, ...], value: float = 0.0) -> nnx.Param:
@@ -48,7 +56,7 @@ class Linear(nnx.Module):
         inputs: int,
         outputs: int,
         *,
-        rngs: nnx.Rngs,
+        rngs: Rngs,
         act: str = "linear",
         lr_multiplier: float = 1.0,
         bias_init: float = 0.0,
@@ -65,7 +73,7 @@ class Linear(nnx.Module):
 class Mapping(nnx.Module):
     """(z, c) → w. The discriminator's label mapping is the same network with z_dim 0 and no `w_avg`."""
 
-    def __init__(self, config: GeneratorConfig | DiscriminatorConfig, *, rngs: nnx.Rngs):
+    def __init__(self, config: GeneratorConfig | DiscriminatorConfig, *, rngs: Rngs):
         if config.c_dim > 0:
             self.embed = Linear(config.c_dim, embed_width(config), rngs=rngs)
         widths = config.mapping_widths
@@ -100,7 +108,7 @@ def computes_in_16_bits(config: ConvConfig, resolution: int) -> bool:
 
 @functools.lru_cache(maxsize=64)
 def _graph(network: type[nnx.Module], config: ConvConfig) -> nnx.GraphDef:
-    return nnx.split(nnx.eval_shape(lambda: network(config, rngs=nnx.Rngs(0))))[0]  # type: ignore[call-arg]
+    return nnx.split(nnx.eval_shape(lambda: network(config, rngs=None)))[0]  # type: ignore[call-arg]
 
 
 def assemble(network: type[Network], config: ConvConfig, weights: Weights) -> Network:

@@ -17,7 +17,7 @@ from stylegan_jax import images, latents, plans
 from stylegan_jax.checkpoint import Model
 from stylegan_jax.config import GeneratorConfig
 from stylegan_jax.errors import InputError
-from stylegan_jax.generator import generator
+from stylegan_jax.generator import mapping as mapping_network
 from stylegan_jax.layers import Weights
 
 Device = Any  # jax.Device, which is no type to a type checker
@@ -249,10 +249,10 @@ def _chunks(items: Iterable[int], size: int) -> Iterator[list[int]]:
 @functools.lru_cache(maxsize=32)
 def _mapping_program(config: GeneratorConfig, how: Batching, cutoff: int | None) -> Callable[..., Array]:
     def run(weights: Weights, z: Array, c: Array, psi: Array) -> Array:
-        mapping = generator(config, weights).mapping
+        network = mapping_network(config, weights)
         with jax.default_matmul_precision("highest"):
-            ws = latents.broadcast(mapping(z, c), config.num_ws)
-        return ws if config.w_avg_beta is None else latents.truncate(ws, mapping.w_avg[...], psi, cutoff)
+            ws = latents.broadcast(network(z, c), config.num_ws)
+        return ws if config.w_avg_beta is None else latents.truncate(ws, network.w_avg[...], psi, cutoff)
 
     return _parallel(run, how, split=(False, True, True, False))
 
