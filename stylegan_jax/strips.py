@@ -201,8 +201,8 @@ def upsample(x: Features, weight: UpWeights, styles: Styles, finish: Finish) -> 
         kinds = u.shape[0]
         a = _batched(u[:, :odd].reshape(kinds, -1, c), of_plain).reshape(kinds, odd, -1)
         b = _batched(u[:, odd:].reshape(kinds * tall, -1, c), of_kinds).reshape(kinds, out_rows.shape[1] - odd, -1)
-        parts = (_batched(jnp.broadcast_to(m, (kinds, *m.shape)), part) for m, part in ((of_odd, a), (of_even, b)))
-        return sum(parts).reshape(kinds, -1)
+        a, b = (_batched(jnp.broadcast_to(m, (kinds, *m.shape)), part) for m, part in ((of_odd, a), (of_even, b)))
+        return (a + b).reshape(kinds, -1)
 
     def body(group: Any, strip: Any) -> Any:
         rows, case = strips.window(x, styles, group, strip)
