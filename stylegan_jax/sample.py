@@ -166,17 +166,25 @@ def _advance(progress: Any, position: int) -> None:
 
 
 def _made(job: "Job", missing: Iterable[int], options: dict[str, Any]) -> Iterator[tuple[int, np.ndarray]]:
-    """Images with their numbers, which are drawn a few steps ahead of them."""
-    drawn: deque[int] = deque()
+    """Images with their numbers, which are drawn a few steps ahead of them.
+
+    An image's place in its batch decides its last bit, so it follows from its number alone, whichever part makes it and
+    whatever was made before; what fills the places between is dropped.
+    """
+    drawn: deque[int | None] = deque()
 
     def numbers() -> Iterator[int]:
+        place = 0
         for index in missing:
-            drawn.append(index)
-            yield index
+            gap = (index - place) % options["batch"]
+            place += gap + 1
+            drawn.extend([*[None] * gap, index])
+            yield from [index] * (gap + 1)
 
     for batch in job.render(numbers(), options):
         for image in batch:
-            yield drawn.popleft(), image
+            if (index := drawn.popleft()) is not None:
+                yield index, image
 
 
 def _save_w(job: "Job", model: "Model", options: dict[str, Any], output: Output, part: "Part") -> None:

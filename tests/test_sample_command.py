@@ -3,6 +3,7 @@ import json
 import subprocess
 import sys
 import tarfile
+import types
 import zipfile
 
 import numpy as np
@@ -12,7 +13,7 @@ from interp.mix import blend
 from interp.schedules import swap
 from stylegan_jax import checkpoint, images, latents, sampler
 from stylegan_jax.doors import run
-from stylegan_jax.sample import main
+from stylegan_jax.sample import _made, main
 from tests.tiny_models import tiny_model
 
 
@@ -67,6 +68,19 @@ def test_the_same_command_continues_where_it_stopped(file, tmp_path):
     assert sample(*command) == 0
     assert {path.name: path.read_bytes() for path in (tmp_path / "x").iterdir()} == before
     assert (tmp_path / "x" / "seed0000.png").stat().st_mtime_ns == kept
+
+
+def test_an_image_has_one_place_in_its_batch_whatever_else_is_made():
+    asked: list[int] = []
+
+    def render(numbers, options):
+        asked.extend(numbers)
+        yield np.array(asked)
+
+    job = types.SimpleNamespace(render=render)
+    made = list(_made(job, [1, 2, 3, 9, 16], {"batch": 4}))  # pyright: ignore
+    assert [(index, int(image)) for index, image in made] == [(i, i) for i in (1, 2, 3, 9, 16)]
+    assert [asked[place] % 4 for place in (1, 2, 3, 5, 8)] == [1, 2, 3, 1, 0] and len(asked) == 9
 
 
 def test_another_setting_does_not_touch_the_folder(file, tmp_path, capsys):
