@@ -18,7 +18,7 @@ from stylegan_jax.errors import InputError
 LEGACY_START = bytes.fromhex("80028a0a6cfc9c46f9206aa850192e")
 _PROTOCOL = 1001
 _MAX_ENTRIES = 10_000
-_MEASURING: Names = {**GLOBALS, ("torch._utils", "_rebuild_tensor_v2"): lambda *ignored: None}
+_NO_TENSORS: Names = {("torch._utils", "_rebuild_tensor_v2"): lambda *ignored: None}
 
 
 def load_stream(data: memoryview, budget: Budget, *, names: Names = GLOBALS) -> Any:
@@ -28,7 +28,8 @@ def load_stream(data: memoryview, budget: Budget, *, names: Names = GLOBALS) -> 
     """
     start = _check_facts(data, budget)
     storages: dict[str, Storage] = {}
-    measuring = Machine(data, start, names=_MEASURING, budget=budget, persistent=lambda what: _note(what, storages))
+    blind: Names = {**names, **_NO_TENSORS}
+    measuring = Machine(data, start, names=blind, budget=budget, persistent=lambda what: _note(what, storages))
     measuring.run()
     keys = Machine(data, measuring.position, names={}, budget=budget)
     _fill(storages, keys.run(), data, keys.position)

@@ -104,6 +104,15 @@ def test_torch_tensors_are_read_as_torch_has_them(form):
         assert found[key].shape == tuple(tensor.shape)
 
 
+@pytest.mark.parametrize("form", ["zip", "stream"])
+def test_numpy_numbers_beside_tensors_are_read_from_either_form_of_a_torch_file(form):
+    torch = pytest.importorskip("torch")
+    file = io.BytesIO()
+    torch.save({"gain": np.float64(0.25), "x": torch.ones(2)}, file, _use_new_zipfile_serialization=form == "zip")
+    found = unpickle.load(memoryview(file.getvalue()), file if form == "zip" else None)
+    assert found["gain"] == 0.25 and found["x"].tolist() == [1, 1]
+
+
 def test_a_module_in_a_torch_file_is_refused_by_name(tmp_path):
     torch = pytest.importorskip("torch")
     torch.save(torch.nn.Linear(2, 2), tmp_path / "x.pt")
