@@ -127,7 +127,8 @@ def write(model: Model, path: str | Path, *, overwrite: bool = False) -> Path:
         lines += [f"D: {line}" for line in _unlike_discriminator(model.config.discriminator)]
     if lines:
         listed = "\n  ".join(["rosinality's programs have no such network", *lines])
-        remedy = "write a .pkl or .safetensors, or leave D out: --networks G_ema"
+        only_d = all(line.startswith("D: ") for line in lines)
+        remedy = "write a .pkl or .safetensors" + (", or leave D out: --networks G,G_ema" if only_d else "")
         raise InputError(f"{listed}\nThe model cannot be written in this form", remedy, file=path)
     with outputs.new_file(path, overwrite=overwrite) as file:
         torch_file.save_zip(file, _tree(model))

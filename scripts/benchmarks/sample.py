@@ -24,7 +24,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--dtypes", type=words, default=["float32"], help="float32, tf32, bfloat16, float16")
     parser.add_argument("--plans", type=words, default=["plain", "prepared"])
     parser.add_argument("--parts", type=words, default=["grid"], help=f"grid, {', '.join(PARTS)}")
-    parser.add_argument("--runs", type=int, default=5, help="timed runs of each case")
+    parser.add_argument("--runs", type=int, default=9, help="timed runs of each case")
     parser.add_argument("--model", default="portraits", help="for the command and the precisions")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args(argv)

@@ -68,9 +68,12 @@ def grid_case(case: Case, runs: int) -> Row:
     model = random_model(case.config)
     program, arguments, seconds = prepared_program(model, case)
     program(*arguments).block_until_ready()
-    times = [timed(lambda: program(*arguments).block_until_ready()) for _ in range(runs)]
-    peak, share, rates = memory() - before, waited(model, case, program, arguments), machine()
-    median, work = float(np.median(times)), 2 * case.batch * plans.multiplications(case.config)
+    product = matmul()
+    rounds = [(timed(lambda: program(*arguments).block_until_ready()), timed(product)) for _ in range(runs)]
+    median, second = (float(np.median(seconds)) for seconds in zip(*rounds, strict=True))
+    peak, share = memory() - before, waited(model, case, program, arguments)
+    rates = {"matmul GF/s": 2 * 2048**3 / second / 1e9, "copy GB/s": copy_rate()}
+    work = 2 * case.batch * plans.multiplications(case.config)
     return {
         **case.row,
         "ms": median * 1e3,
@@ -128,18 +131,24 @@ def random_model(config: Any, seed: int = 0) -> Any:
     return Model(ModelConfig(generator=config), {"G_ema": leaves}, {"source": f"random-{seed}"})
 
 
-def machine() -> Row:
-    """The rates of this machine, now: a 2048³ float32 product on all cores (median of 9), and copying 256 MiB."""
+def matmul() -> Callable[[], Any]:
+    """A 2048³ float32 product on all cores; timed by turns with what is compared to it, for machines' speeds waver."""
     import jax
     import jax.numpy as jnp
 
-    x, y = jnp.ones((2048, 2048)), jnp.ones(2**26)
-    product, copy = jax.jit(lambda a: a @ a), jax.jit(lambda a: a + 1)
-    seconds = []
-    for function, argument in ((product, x), (copy, y)):
-        function(argument).block_until_ready()
-        seconds.append(np.median([timed(lambda: function(argument).block_until_ready()) for _ in range(9)]))  # noqa: B023
-    return {"matmul GF/s": float(2 * 2048**3 / seconds[0] / 1e9), "copy GB/s": float(2 * y.nbytes / seconds[1] / 1e9)}
+    x, product = jnp.ones((2048, 2048)), jax.jit(lambda a: a @ a)
+    product(x).block_until_ready()
+    return lambda: product(x).block_until_ready()
+
+
+def copy_rate() -> float:
+    """GB/s read and written by copying 256 MiB; median of 9."""
+    import jax
+    import jax.numpy as jnp
+
+    x, copy = jnp.ones(2**26), jax.jit(lambda a: a + 1)
+    copy(x).block_until_ready()
+    return float(2 * x.nbytes / np.median([timed(lambda: copy(x).block_until_ready()) for _ in range(9)]) / 1e9)
 
 
 def memory() -> int:
