@@ -191,16 +191,24 @@ def _save_w(job: "Job", model: "Model", options: dict[str, Any], output: Output,
     """The mapping network alone runs again: a thousandth of the work, and no ws wait for the images' end."""
     from stylegan_jax import archives, wfile
 
-    assert job.ws is not None
-    make, share, config = job.ws, part.share(job.pictures.count), model.config.generator
+    share, config = part.share(job.pictures.count), model.config.generator
     archive = archives.is_archive(output.out)
     place = f"{archives.place_of(output.out, part)}.w.npz" if archive else f"{output.out}/w{part.suffix}.npz"
     options, made_by = _settled(job, model, options)
     made_by |= {"images_sha256": job.pictures.sha256, "part": str(part)}
     if not share or wfile.is_written(place, made_by, overwrite=output.overwrite):
         return
-    pieces = (make(share[start : start + _PIECE], options) for start in range(0, len(share), _PIECE))
-    wfile.write_ws(place, pieces, (len(share), config.num_ws, config.w_dim), made_by)
+    wfile.write_ws(place, _ws(job, share, options), (len(share), config.num_ws, config.w_dim), made_by)
+
+
+def _ws(job: "Job", share: range, options: dict[str, Any]) -> Iterator[np.ndarray]:
+    """In pieces that begin where a batch does: the last bit follows from the number alone, as that of the images."""
+    assert job.ws is not None
+    batch = options["batch"]
+    step = -(-_PIECE // batch) * batch
+    for start in range(share.start - share.start % batch, share.stop, step):
+        piece = job.ws(range(start, min(start + step, share.stop)), options)
+        yield piece[max(0, share.start - start) :]
 
 
 def _shape(job: "Job") -> tuple[int, int]:

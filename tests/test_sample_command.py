@@ -12,8 +12,8 @@ import pytest
 from interp.mix import blend
 from interp.schedules import swap
 from stylegan_jax import checkpoint, images, latents, sampler
-from stylegan_jax.doors import run
-from stylegan_jax.sample import _made, main
+from stylegan_jax.sample import _made
+from tests.sampling import pixels, sample
 from tests.tiny_models import tiny_model
 
 
@@ -25,14 +25,6 @@ def model():
 @pytest.fixture(scope="module")
 def file(model, tmp_path_factory):
     return checkpoint.save(model, tmp_path_factory.mktemp("model") / "tiny.safetensors")
-
-
-def sample(*arguments):
-    return run(main, "python -m stylegan_jax.sample", [str(argument) for argument in arguments])
-
-
-def pixels(path):
-    return images.read(path).astype(int)
 
 
 def test_seeds_become_numbered_images_and_a_grid(file, model, tmp_path, capsys):
@@ -255,34 +247,6 @@ def test_other_forms_fill_a_folder_and_a_grid(file, tmp_path, form):
     if form == "npy":
         grid, first = pixels(tmp_path / "x" / "grid.png"), np.load(tmp_path / "x" / "seed0000.npy")
         np.testing.assert_array_equal(grid[:16, :16], first)
-
-
-def test_paired_sets_show_the_same_w(file, model, tmp_path):
-    other = tiny_model(1)
-    path = checkpoint.save(other, tmp_path / "other.safetensors")
-    assert sample(file, "--paired", path, "--seeds", "0-2", "--psi", "0.5", "--save-w", "--out", tmp_path / "set") == 0
-    names = [[image.name for image in sorted((tmp_path / "set" / f"train{x}").glob("*.png"))] for x in "AB"]
-    assert names[0] == names[1] == [f"seed{i:04d}.png" for i in range(3)]
-    ws = np.load(tmp_path / "set" / "w.npz")["w"]
-    np.testing.assert_array_equal(ws, sampler.map_seeds(model, range(3), truncation_psi=0.5, batch=4))
-    expected = np.concatenate(list(sampler.sample_ws(other, ws, batch=4)))
-    np.testing.assert_array_equal(pixels(tmp_path / "set" / "trainB" / "seed0002.png"), expected[2])
-
-
-def test_saved_ws_show_the_same_images_again(file, tmp_path):
-    for part in ("0/2", "1/2"):
-        assert sample(file, "--seeds", "3-6", "--psi", "0.7", "--save-w", "--part", part, "--out", tmp_path / "x") == 0
-    assert sample(file, "--w", tmp_path / "x" / "w-1-of-2.npz", "--batch", "4", "--out", tmp_path / "again") == 0
-    np.testing.assert_array_equal(pixels(tmp_path / "again" / "proj01.png"), pixels(tmp_path / "x" / "seed0006.png"))
-
-
-def test_ws_of_other_seeds_are_not_replaced(file, tmp_path, capsys):
-    assert sample(file, "--seeds", "0-1", "--batch", "2", "--save-w", "--out", tmp_path / "x") == 0
-    before = (tmp_path / "x" / "w.npz").stat().st_mtime_ns
-    assert sample(file, "--seeds", "0-1", "--batch", "2", "--save-w", "--out", tmp_path / "x") == 0
-    assert (tmp_path / "x" / "w.npz").stat().st_mtime_ns == before
-    assert sample(file, "--seeds", "0-2", "--batch", "2", "--save-w", "--out", tmp_path / "x") == 2
-    assert "w.npz: holds ws made with images_sha256" in capsys.readouterr().err
 
 
 def test_models_and_outputs_may_be_remote(file, tmp_path):
