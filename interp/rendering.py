@@ -12,13 +12,12 @@ from interp.alphas import Sources, alpha_table, model_names
 from interp.mix import mix_trees
 from interp.relatives import check_blendable, merged_config
 from interp.schedules import Schedule
-from stylegan_jax import plans
+from stylegan_jax import batching, plans
 from stylegan_jax.checkpoint import Model
 from stylegan_jax.config import GeneratorConfig
 from stylegan_jax.errors import InputError
 from stylegan_jax.images import to_uint8
 from stylegan_jax.names import is_buffer
-from stylegan_jax.sampler import batching
 
 Tree = Mapping[str, Any]
 
@@ -37,7 +36,7 @@ class Renderer:
         check_blendable(configs, labels, ("G_ema",))
         self.models, self.names = models, model_names(len(models) - 1)
         self.config = merged_config(configs, ("G_ema",), mapping=0, w_avg=0).generator
-        self._how = batching(self.config, count, devices=1)
+        self._how = batching.choose(self.config, count, devices=1)
         lay_out = jax.jit(plans.lay_out) if self._how.plan == "prepared" else plans.synthesis_of
         layouts = [jax.device_put(lay_out(model.networks["G_ema"])) for model in models]
         self._trained = [{n: a for n, a in tree.items() if not is_buffer(n)} for tree in layouts]
@@ -53,7 +52,7 @@ class Renderer:
         self, schedules: Sequence[Schedule], sources: Sources, ws: Float[np.ndarray, "n l d"]
     ) -> UInt8[np.ndarray, "n h w c"]:
         """The images of one blend, one for each row of `ws`; neither α nor the source of noise compiles anew."""
-        weights, batch = self.weights(schedules, sources), batching(self.config, len(ws), devices=1).batch
+        weights, batch = self.weights(schedules, sources), batching.choose(self.config, len(ws), devices=1).batch
         _, run = self.programs
         images = []
         for start in range(0, len(ws), batch):

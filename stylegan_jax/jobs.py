@@ -17,7 +17,7 @@ from stylegan_jax.errors import InputError
 from stylegan_jax.pictures import Pictures
 from stylegan_jax.wfile import read_ws
 
-Options = dict[str, Any]  # batch, devices, parallel, noise, dtype: see `sampler.batching`
+Options = dict[str, Any]  # batch, devices, parallel, noise, dtype: see `batching.choose`
 Batches = Iterator[np.ndarray]
 
 

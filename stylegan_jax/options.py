@@ -117,7 +117,7 @@ class Machine:
 
     @property
     def options(self) -> dict[str, Any]:
-        """The arguments of `sampler.batching`; InputError for what is no number."""
+        """The arguments of `batching.choose`; InputError for what is no number."""
         return {
             "batch": None if self.batch is None else doors.natural(self.batch, "--batch", low=1),
             "devices": None if self.devices is None else doors.natural(self.devices, "--devices", low=1),

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from stylegan_jax import ops, plans, sampler, strips
+from stylegan_jax import batching, ops, plans, sampler, strips
 from stylegan_jax.errors import InputError
 from tests.golden_data import load_npz
 from tests.networks import compiled, model, nhwc
@@ -153,7 +153,7 @@ def test_settings_that_xla_does_not_know_are_left_out(monkeypatch):
 
 def test_the_prepared_plan_needs_no_communication():
     tiny = tiny_model()
-    how = sampler.batching(tiny.config.generator, 8, batch=1, plan="prepared")
+    how = batching.choose(tiny.config.generator, 8, batch=1, plan="prepared")
     place = sampler._Placement(how)
     weights = place.prepare(place.replicate(tiny.networks["G_ema"]))
     arguments = weights, place.split(np.zeros((8, 6, 16), np.float32)), place.split(np.zeros(8, np.uint32))
@@ -163,7 +163,7 @@ def test_the_prepared_plan_needs_no_communication():
 
 def test_tf32_is_asked_for_by_convolutions_and_not_by_styles():
     tiny = tiny_model()
-    how = sampler.batching(tiny.config.generator, 1, batch=1, devices=1, dtype="tf32")
+    how = batching.choose(tiny.config.generator, 1, batch=1, devices=1, dtype="tf32")
     program = sampler._synthesis_program(tiny.config.generator, how)
     text = program.lower(tiny.networks["G_ema"], np.zeros((1, 6, 16), np.float32), np.zeros(1, np.uint32)).as_text()
     assert "precision HIGH>" in text and "[HIGHEST, HIGHEST]" in text

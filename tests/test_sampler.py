@@ -2,7 +2,7 @@ import jax
 import numpy as np
 import pytest
 
-from stylegan_jax import sampler
+from stylegan_jax import batching, sampler
 from stylegan_jax.errors import InputError
 from stylegan_jax.latents import mix_styles, random_classes
 from tests.golden_data import golden, load_npz
@@ -66,13 +66,13 @@ def test_no_seeds_yield_no_batches(model):
 
 def test_the_default_batch_depends_on_the_resolution_and_the_count_alone(model):
     config = model.config.generator
-    assert sampler.batching(config, 36).batch == sampler.batching(config, 36, devices=1).batch == 16
-    assert sampler.batching(config, 3).batch == 4
+    assert batching.choose(config, 36).batch == batching.choose(config, 36, devices=1).batch == 16
+    assert batching.choose(config, 3).batch == 4
 
 
 def test_two_runs_compile_once(model):
     images(model, range(3), batch=2, devices=1)
-    how = sampler.batching(model.config.generator, 3, batch=2, devices=1)
+    how = batching.choose(model.config.generator, 3, batch=2, devices=1)
     program = sampler._synthesis_program(model.config.generator, how)
     before = program._cache_size()
     images(model, range(8, 15), batch=2, devices=1, truncation_psi=0.5)
@@ -150,7 +150,7 @@ def test_style_mixing_equals_the_official_grid(official):
 
 
 def test_synthesis_on_many_devices_needs_no_communication(model):
-    how = sampler.batching(model.config.generator, 8, batch=1)
+    how = batching.choose(model.config.generator, 8, batch=1)
     assert len(how.devices) == len(jax.devices()) == 8
     place = sampler._Placement(how)
     weights = place.replicate(model.networks["G_ema"])
@@ -197,4 +197,4 @@ def test_accelerators_take_the_batch_that_their_memory_holds(gibibytes, expected
             return {"bytes_limit": int(gibibytes * 2**30)}
 
     config = tiny_model(img_resolution=256, channel_max=8).config.generator
-    assert sampler.batching(config, 1000, devices=[Accelerator()]).batch == expected
+    assert batching.choose(config, 1000, devices=[Accelerator()]).batch == expected

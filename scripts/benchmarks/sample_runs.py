@@ -89,10 +89,10 @@ def grid_case(case: Case, runs: int) -> Row:
 
 def prepared_program(model: Any, case: Case) -> tuple[Callable, tuple, float]:
     """(compiled synthesis on one device, its arguments, seconds of preparing and compiling or loading)."""
-    from stylegan_jax import sampler
+    from stylegan_jax import batching, sampler
 
     options: Row = {"batch": case.batch, "devices": 1, "dtype": case.dtype, "plan": case.plan}
-    how = sampler.batching(case.config, 1, **options)
+    how = batching.choose(case.config, 1, **options)
     start, place = time.perf_counter(), sampler._Placement(how)
     weights = place.prepare(place.replicate(model.networks["G_ema"]))
     ws = np.random.RandomState(0).standard_normal((case.batch, case.config.num_ws, 512)).astype(np.float32)
