@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,7 +38,14 @@ def start(file, out, *arguments, devices=4, **environ):
         *arguments,
     ]
     settings = {**os.environ, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags, **environ}
-    return subprocess.Popen(list(map(str, command)), env=settings, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        list(map(str, command)), env=settings, stderr=subprocess.PIPE, text=True, preexec_fn=hear_interrupts
+    )
+
+
+def hear_interrupts():
+    """Shells start background jobs deaf to Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def finish(process):
@@ -105,8 +113,9 @@ def test_an_interrupted_command_leaves_no_half_file_and_says_so(file, tmp_path):
 
 def test_a_second_run_compiles_nothing(file, tmp_path):
     compiled, entries = tmp_path / "compiled", []
+    cache: Any = {"JAX_COMPILATION_CACHE_DIR": str(compiled), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
     for name in ("a", "b"):
-        finish(start(file, tmp_path / name, "--seeds", "0", JAX_COMPILATION_CACHE_DIR=str(compiled)))
+        finish(start(file, tmp_path / name, "--seeds", "0", **cache))
         entries.append(sorted(path.name for path in compiled.glob("jit_run-*-cache")))
     assert len(entries[0]) == 2, "mapping and synthesis"
     assert entries[0] == entries[1]
