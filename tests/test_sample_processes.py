@@ -38,14 +38,7 @@ def start(file, out, *arguments, devices=4, **environ):
         *arguments,
     ]
     settings = {**os.environ, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags, **environ}
-    return subprocess.Popen(
-        list(map(str, command)), env=settings, stderr=subprocess.PIPE, text=True, preexec_fn=hear_interrupts
-    )
-
-
-def hear_interrupts():
-    """Shells start background jobs deaf to Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    return subprocess.Popen(list(map(str, command)), env=settings, stderr=subprocess.PIPE, text=True)
 
 
 def finish(process):
@@ -100,7 +93,9 @@ def test_processes_that_jax_distributed_knows_divide_the_work_and_all_finish(fil
 
 
 def test_an_interrupted_command_leaves_no_half_file_and_says_so(file, tmp_path):
+    own = signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start background jobs deaf to Ctrl-C
     process = start(file, tmp_path / "x.zip", "--seeds", "0-9999")
+    signal.signal(signal.SIGINT, own)
     images_so_far = tmp_path / ".x.zip.unfinished" / "images"
     while not images_so_far.exists() or images_so_far.stat().st_size == 0:  # JAX drops a Ctrl-C while it compiles
         assert process.poll() is None
