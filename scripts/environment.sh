@@ -1,4 +1,4 @@
-# Sourced by scripts/demo and scripts/test, in the project's folder: makes virtual environments, once.
+# Sourced by the other scripts, in the project's folder: makes virtual environments, once.
 
 # Prints the first Python of 3.11 or later; fails, saying so, if there is none.
 find_python() {
@@ -29,4 +29,11 @@ environment() {
   [ -x "$folder/bin/python" ] || "$python" -m venv "$folder"
   "$folder/bin/python" -m pip install -qq --disable-pip-version-check --editable ".$extras"
   echo "$wanted" >>"$folder/installed"
+}
+
+# choose_python [EXTRAS]: sets PYTHON, unless it names an environment already, to that of .venv.
+choose_python() {
+  [ -z "${PYTHON:-}" ] || return 0
+  environment .venv "$(find_python)" "${1:-}"
+  PYTHON=.venv/bin/python
 }
