@@ -45,6 +45,7 @@ def structure(data: bytes) -> list[int]:
         return [*range(start, start + 8000), *range(len(data) - 4000, len(data))]
     positions: list[int] = []
     for opcode, argument, position in pickletools.genops(data):
+        assert position is not None, "bytes have positions"
         long = isinstance(argument, bytes) and len(argument) > 400
         positions += range(position, position + (400 if long else 12))
         if opcode.name == "STOP":
