@@ -97,6 +97,7 @@ def _views(data: memoryview, header: safetensors.Header) -> dict[str, np.ndarray
     }
 
 
+@np.errstate(all="ignore")  # `assemble` names the tensors that are not finite
 def recognise(tree: Any) -> Found:
     """The networks in the tree of a file; InputError that says what it holds instead."""
     for reader in _READERS:

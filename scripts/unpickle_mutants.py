@@ -15,6 +15,7 @@ import resource
 import struct
 import sys
 import time
+import warnings
 from pathlib import Path
 
 from convert import assembly, reading, unpickle
@@ -102,6 +103,7 @@ def main() -> int:
     sources = [path.read_bytes() for path in files]
     places = [structure(data) for data in sources]
     rng, outcomes, slowest, events = random.Random(options.seed), collections.Counter(), 0.0, []
+    warnings.simplefilter("error")  # so that arithmetic on absurd numbers counts as an exception
     for data in sources:
         outcome(data)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -249,3 +249,15 @@ def test_sharing_one_network_is_one_network(tmp_path):
     alone = Model(original.config, {name: original.networks[name] for name in ("D", "G_ema")}, {})
     found = convert.read(convert.write(alone, tmp_path / "x.pkl"))
     assert set(found.networks) == {"D", "G_ema"}
+
+
+@pytest.mark.parametrize("number", [np.inf, np.nan, 3e38, -1e38, 1e-45, 0])
+def test_absurd_filters_are_refused_and_no_arithmetic_complains(number, tmp_path):
+    leaves = {name: np.array(leaf) for name, leaf in tiny_model().networks["G_ema"].items()}
+    for name in leaves:
+        if name.endswith("resample_filter"):
+            leaves[name][0, 0] = number
+    with open(tmp_path / "x.safetensors", "wb") as file:
+        safetensors.write(file, leaves, {})
+    with pytest.raises(InputError, match="resample_filter: its values are not those of"):
+        convert.read(tmp_path / "x.safetensors")

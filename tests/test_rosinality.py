@@ -89,6 +89,15 @@ def test_lesser_files_hold_the_same_generator(form):
     assert bool(found.lineage.get("notes")) == (form == "without noises")
 
 
+@pytest.mark.parametrize("number", [np.inf, 3e38])
+def test_infinite_weights_are_named_where_the_mean_w_would_be_estimated_from_them(number):
+    tree = {"g_ema": tree_of("s13_ros_train64")["g_ema"]}
+    tree["g_ema"]["style.1.bias"] = np.full_like(tree["g_ema"]["style.1.bias"], number)
+    tree["g_ema"]["style.2.weight"] = tree["g_ema"]["style.2.weight"] * np.float32(1e30)
+    with pytest.raises(InputError, match="G_ema.mapping.fc0.bias" if number == np.inf else "mapping.w_avg"):
+        model_of(tree, ["G_ema"])
+
+
 def test_what_is_missing_or_foreign_is_named():
     tree = tree_of("s12_ros_conv32")
     del tree["g_ema"]["convs.3.activate.bias"]
