@@ -6,7 +6,6 @@ import socket
 import subprocess
 import sys
 import time
-from typing import Any
 
 import numpy as np
 import pytest
@@ -106,11 +105,12 @@ def test_an_interrupted_command_leaves_no_half_file_and_says_so(file, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == [".x.zip.unfinished"]
 
 
-def test_a_second_run_compiles_nothing(file, tmp_path):
+def test_a_second_run_compiles_nothing(file, tmp_path, monkeypatch):
     compiled, entries = tmp_path / "compiled", []
-    cache: Any = {"JAX_COMPILATION_CACHE_DIR": str(compiled), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(compiled))
+    monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
     for name in ("a", "b"):
-        finish(start(file, tmp_path / name, "--seeds", "0", **cache))
+        finish(start(file, tmp_path / name, "--seeds", "0"))
         entries.append(sorted(path.name for path in compiled.glob("jit_run-*-cache")))
     assert len(entries[0]) == 2, "mapping and synthesis"
     assert entries[0] == entries[1]

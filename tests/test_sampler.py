@@ -64,12 +64,6 @@ def test_no_seeds_yield_no_batches(model):
     assert list(sampler.sample(model, [])) == []
 
 
-def test_the_default_batch_depends_on_the_resolution_and_the_count_alone(model):
-    config = model.config.generator
-    assert batching.choose(config, 36).batch == batching.choose(config, 36, devices=1).batch == 16
-    assert batching.choose(config, 3).batch == 4
-
-
 def test_two_runs_compile_once(model):
     images(model, range(3), batch=2, devices=1)
     how = batching.choose(model.config.generator, 3, batch=2, devices=1)
@@ -186,15 +180,3 @@ def test_the_ws_may_come_from_another_model(model):
     np.testing.assert_array_equal(found, expected)
     with pytest.raises(InputError, match="one resolution and w_dim"):
         images(tiny_model(img_resolution=8), [0], mapping=other)
-
-
-@pytest.mark.parametrize(("gibibytes", "expected"), [(1, 32), (16, 64), (0.01, 1)])
-def test_accelerators_take_the_batch_that_their_memory_holds(gibibytes, expected):
-    class Accelerator:
-        platform = "gpu"
-
-        def memory_stats(self):
-            return {"bytes_limit": int(gibibytes * 2**30)}
-
-    config = tiny_model(img_resolution=256, channel_max=8).config.generator
-    assert batching.choose(config, 1000, devices=[Accelerator()]).batch == expected
