@@ -35,5 +35,5 @@ environment() {
 choose_python() {
   [ -z "${PYTHON:-}" ] || return 0
   environment .venv "$(find_python)" "${1:-}"
-  PYTHON=.venv/bin/python
+  PYTHON=$PWD/.venv/bin/python
 }

@@ -91,21 +91,32 @@ def outcome(data: bytes) -> str:
     return "model"
 
 
+def intact(path: Path, parser: argparse.ArgumentParser) -> bytes:
+    """A file's bytes, which must be a model before they are damaged."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        parser.error(f"{path}: {error.strerror}")
+    if (found := outcome(data)) != "model":
+        parser.error(f"{path}: no pickle of a model: {found}")
+    return data
+
+
 def main() -> int:
     """Reads the mutants and prints the account."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        "fuzz_unpickle", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("files", nargs="*", type=Path)
     parser.add_argument("--count", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     folders = (ROOT / "tests" / "golden", ROOT.parent / "shared" / "golden")
     files = options.files or [path for folder in folders for path in sorted(folder.rglob("*.p[kt]*"))]
-    sources = [path.read_bytes() for path in files]
+    warnings.simplefilter("error")  # so that arithmetic on absurd numbers counts as an exception
+    sources = [intact(path, parser) for path in files]
     places = [structure(data) for data in sources]
     rng, outcomes, slowest, events = random.Random(options.seed), collections.Counter(), 0.0, []
-    warnings.simplefilter("error")  # so that arithmetic on absurd numbers counts as an exception
-    for data in sources:
-        outcome(data)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     watched(events)
     for _ in range(options.count):
