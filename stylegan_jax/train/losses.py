@@ -11,14 +11,14 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, Key
 
 from stylegan_jax.discriminator import Discriminator
 from stylegan_jax.generator import Generator
 
 Images = Float[Array, "n r r rgb"]
 Logits = Float[Array, "n 1"]
-Augment = Callable[[Images, PRNGKeyArray], Images]
+Augment = Callable[[Images, Key[Array, " n"]], Images]
 Mean = Callable[[Array], Array]
 
 
@@ -32,8 +32,8 @@ class Inputs(NamedTuple):
     c: Float[Array, "n c"]
     mix: Float[Array, "n z"] | None = None
     cutoff: Int[Array, " n"] | None = None
-    noise: PRNGKeyArray | None = None
-    augment: PRNGKeyArray | None = None
+    noise: Key[Array, " n"] | None = None
+    augment: Key[Array, " n"] | None = None
     pl_noise: Images | None = None
 
 
@@ -45,7 +45,7 @@ class Stats(NamedTuple):
     pl_mean: Float[Array, ""] | None = None
 
 
-def no_augment(images: Images, keys: PRNGKeyArray | None) -> Images:
+def no_augment(images: Images, keys: Key[Array, " n"] | None) -> Images:
     """The images as they are."""
     return images
 
@@ -126,10 +126,29 @@ class Setting(NamedTuple):
     mean: Mean = jnp.mean
     dtype: DTypeLike = jnp.float32
 
-    def score(self, discriminator: Discriminator, images: Images, c: Array, keys: PRNGKeyArray | None) -> Logits:
+    def score(self, discriminator: Discriminator, images: Images, c: Array, keys: Key[Array, " n"] | None) -> Logits:
         """Logits of augmented images."""
         images = self.augment(images, keys) if keys is not None else images
         return in_chunks(discriminator, images, c, size=self.chunk, dtype=self.dtype)
+
+    def score_both(
+        self,
+        discriminator: Discriminator,
+        fake: Images,
+        fake_c: Array,
+        fake_keys: Key[Array, " n"] | None,
+        real: Images,
+        real_c: Array,
+        real_keys: Key[Array, " n"] | None,
+    ) -> tuple[Logits, Logits]:
+        """Logits of two batches of one size in one pass, the minibatch statistic of each taken by itself."""
+        n = fake.shape[0]
+        alone = self._replace(chunk=min(self.chunk, n))
+        join = lambda a, b: None if a is None or b is None else jnp.concatenate([a, b])  # noqa: E731
+        logits = alone.score(
+            discriminator, jnp.concatenate([fake, real]), jnp.concatenate([fake_c, real_c]), join(fake_keys, real_keys)
+        )
+        return logits[:n], logits[n:]
 
 
 def g_main(generator: Generator, discriminator: Discriminator, inputs: Inputs, *, setting: Setting):
@@ -159,15 +178,22 @@ def d_main(
 ):
     """Phase Dmain: the loss of D."""
     images, w = synthesize(generator, inputs, setting.dtype)
-    fake = setting.score(discriminator, jax.lax.stop_gradient(images), inputs.c, inputs.augment)
-    real_logits = setting.score(discriminator, real, c, _other(inputs.augment))
+    fake, real_logits = setting.score_both(
+        discriminator, jax.lax.stop_gradient(images), inputs.c, inputs.augment, real, c, _other(inputs.augment)
+    )
     loss = setting.mean(discriminator_loss(fake, real_logits))
     scores = _scores("fake", fake, setting.mean) | _scores("real", real_logits, setting.mean)
     return loss, Stats({"D/loss": loss, **scores}, _w_mean(w, setting.mean))
 
 
 def d_reg(
-    discriminator: Discriminator, real: Images, c: Array, keys: PRNGKeyArray | None, *, gamma: float, setting: Setting
+    discriminator: Discriminator,
+    real: Images,
+    c: Array,
+    keys: Key[Array, " n"] | None,
+    *,
+    gamma: float,
+    setting: Setting,
 ):
     """Phase Dreg: R1, gamma/2 · |∇ D(x)|²."""
     penalty, logits = r1_penalty(lambda x: setting.score(discriminator, x, c, keys), real)
@@ -176,7 +202,7 @@ def d_reg(
     return mean * (gamma / 2), Stats(means)
 
 
-def _other(keys: PRNGKeyArray | None) -> PRNGKeyArray | None:
+def _other(keys: Key[Array, " n"] | None) -> Key[Array, " n"] | None:
     """Real images are augmented independently of the fake ones."""
     return None if keys is None else jax.vmap(lambda key: jax.random.fold_in(key, 1))(keys)
 

@@ -54,6 +54,29 @@ class Phases:
             state, means["Dreg"] = self.d_reg(state, draw("Dreg").augment, real, c)
         return self.finish(state), {k: v for found in means.values() for k, v in found.items()}
 
+    def iteration(self, state: State, real: Real, c: Array, labels: Array) -> tuple[State, dict[str, Array]]:
+        """`iterate` as a pure function of the state, to be compiled into a longer program.
+
+        A statistic of a regularisation that was not due is NaN.
+        """
+        config, means = self.config, {}
+
+        def draw(phase: str) -> Inputs:
+            return lax.with_sharding_constraint(self._draw(state.iteration, phase, labels), self.split)
+
+        def when_due(interval: int, phase: Callable, state: State) -> tuple[State, dict[str, Array]]:
+            skipped = jax.tree.map(lambda stat: jnp.full(stat.shape, jnp.nan), jax.eval_shape(phase, state)[1])
+            return lax.cond(state.iteration % interval == 0, phase, lambda state: (state, skipped), state)
+
+        state, means["Gmain"] = self._g_main(state, draw("Gmain"))
+        if config.pl_weight:
+            state, means["Greg"] = when_due(config.g_reg_interval, lambda s: self._g_reg(s, draw("Greg")), state)
+        state, means["Dmain"] = self._d_main(state, draw("Dmain"), real, c)
+        if config.r1_gamma:
+            penalise = lambda s: self._d_reg(s, draw("Dreg").augment, real, c)  # noqa: E731
+            state, means["Dreg"] = when_due(config.d_reg_interval, penalise, state)
+        return self._finish(state), _merged(means)
+
     def _draw(self, iteration: Array, phase: str, labels: Float[Array, "m c"]) -> Inputs:
         """The random inputs of a phase: every sample has a key of its own, whatever device it is on."""
         config = self.config
@@ -187,6 +210,15 @@ class Phases:
 
     def _D(self, leaves: Leaves):
         return discriminator(self.config.scorer, leaves)
+
+
+def _merged(means: dict[str, dict[str, Array]]) -> dict[str, Array]:
+    """Of all phases; what two report under one name is the later one's, unless that was not due."""
+    merged: dict[str, Array] = {}
+    for found in means.values():
+        for name, value in found.items():
+            merged[name] = jnp.where(jnp.isnan(value), merged[name], value) if name in merged else value
+    return merged
 
 
 def to_float(images: Array) -> Float[Array, "n r r rgb"]:
