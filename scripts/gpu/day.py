@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import os
 import sys
 import time
@@ -50,12 +51,14 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--portraits-until", type=float, default=380, help="when the base stops training")
     parser.add_argument("--toons-until", type=float, default=540, help="when the fine-tune stops")
     parser.add_argument("--until", type=float, default=640, help="when all of it ends")
+    parser.add_argument("--calls", type=float, default=math.inf, help="of a program, at most, in either stage")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--profile", action="store_true", help="time the kernels of one call")
     parser.add_argument("--smoke", action="store_true")
     options = parser.parse_args()
     if options.smoke:
-        options.portraits_until, options.toons_until, options.until, options.batch = 60, 120, 240, 4
+        options.portraits_until, options.toons_until, options.until = math.inf, math.inf, math.inf
+        options.batch, options.calls = 4, 3
     return options
 
 

@@ -22,7 +22,7 @@ from stylegan_jax.train.saved import of_leaves, to_leaves
 from stylegan_jax.train.state import State, initial_state, start
 
 SIZE = {"resolution": 128, "channel_base": 4096, "channel_max": 160, "z_dim": 256, "w_dim": 256}
-SMALL = {"resolution": 32, "channel_base": 256, "channel_max": 16, "z_dim": 16, "w_dim": 16}
+SMALL = {"resolution": 16, "channel_base": 128, "channel_max": 8, "z_dim": 8, "w_dim": 8}
 SHARED = {"mirror": True, "pl_weight": 0.0, "style_mixing": 0.5, "ada_kimg": 100.0, "mbstd_chunks": 1}
 SHARED |= {"num_fp16_res": 0, "conv_clamp": None, "dtype": "bfloat16", "kimg": 1e6}
 RECIPES: dict[str, dict[str, Any]] = {
@@ -30,6 +30,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     # One w means one face in both: what turns z into styles stays as the base has it.
     "toons": {"seed": 22, "ema_kimg": 10.0, "ema_rampup": None, "g_lr": 0.002, "d_lr": 0.002},
 }
+PROFILED = 20  # the call whose kernels are timed
 FROZEN = {"portraits": ("noise_strength",), "toons": ("noise_strength", "mapping", "affine")}
 
 
@@ -97,12 +98,13 @@ class Stage:
         pending: dict[str, Any] | None = None
         calls, looked, told, at = 0, self.report.seconds, self.report.seconds, iteration
         pace = max(20.0, (until - self.report.seconds) / 5)
-        while self.report.seconds < until:
+        while self.report.seconds < until and calls < self.options.calls:
             indices = self.data.order.take(iteration * batch, self.steps * batch).reshape(self.steps, batch)
-            if self.options.profile and calls == 20 and self.name == "portraits":
+            if self.options.profile and calls == PROFILED and self.name == "portraits":
                 jax.block_until_ready(state)
                 (state, means), table = kernel_times(lambda: program(state, indices), self.options.work / "profile")  # noqa: B023
                 self.report.note("kernels", table)
+                print(*table, sep="\n")
             else:
                 state, means = program(state, indices)
             iteration, calls = iteration + self.steps, calls + 1
