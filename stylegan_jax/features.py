@@ -26,7 +26,7 @@ _YCC = np.array([[0.299, 0.587, 0.114], [0.5, -0.419, -0.081], [-0.169, -0.331, 
 
 
 def proxy_features(images: UInt8[np.ndarray, "n r r c"], *, batch: int = 64) -> Float[np.ndarray, "n f"]:
-    """Describes grey, RGB or RGBA (on white) images of one size, from 16 pixels on: 324 numbers at 64 pixels, 400 at 128.
+    """Describes grey, RGB or RGBA (on white) images of one size, from 16 pixels on: 324 numbers at 64, 400 at 128.
 
     Raises ValueError for smaller images.
     """
