@@ -177,8 +177,7 @@ def _write(
     from interp.rendering import Renderer
     from stylegan_jax import outputs
 
-    count = scene.count * len(scene.walks)
-    renderer = Renderer([each.model for each in loaded], [each.label for each in loaded], count)
+    renderer = Renderer([each.model for each in loaded], [each.label for each in loaded])
     sources = scene.sources(len(loaded) - 1, cast.mapping, cast.noise)
     print(f"mapping from {sources.mapping}, noise from {sources.noise}")
 

@@ -27,8 +27,8 @@ Choice = Literal["auto", "plain", "prepared"]
 Form = Literal["strips", "shared"]
 Tree = dict[str, Any]  # arrays
 
-WORTH = 200e9
-"""Multiplications of a whole job from which the prepared form repays its compilation."""
+WORTH = 1e9
+"""Multiplications of one image from which the prepared form is faster by enough to repay its compilation."""
 _PREFIX = "synthesis."
 _SMALL = 32  # resolution to which up-sampling by nine taps pays
 _ALONE = 128  # resolution from which a CPU takes one image after the other: the cache holds no more
@@ -41,8 +41,9 @@ Noise = Literal["const", "none"] | Mapping[str, Float[Array, "..."]]
 _NHWC = ("NHWC", "HWIO", "NHWC")
 
 
-def choose(choice: Choice, config: GeneratorConfig, n: int) -> Plan:
-    """The plan for a job of `n` images; `auto` follows the work alone: neither what is left of a job nor the machine.
+def choose(choice: Choice, config: GeneratorConfig) -> Plan:
+    """The plan for a model; `auto` follows the work of one image alone, never how many are wanted: both forms agree but
+    for single levels, and an image is the same in every job.
 
     Raises InputError where the prepared plan is asked for by name and does not cover the model.
     """
@@ -50,7 +51,7 @@ def choose(choice: Choice, config: GeneratorConfig, n: int) -> Plan:
         raise InputError("this model has no prepared plan: only skip, lrelu and [1, 3, 3, 1] have", "use --plan plain")
     if choice != "auto":
         return choice
-    return "prepared" if covers(config) and n * multiplications(config) >= WORTH else "plain"
+    return "prepared" if covers(config) and multiplications(config) >= WORTH else "plain"
 
 
 def covers(config: GeneratorConfig) -> bool:
