@@ -117,6 +117,7 @@ def _synthesis_program(config: GeneratorConfig, plan: plans.Plan, form: plans.Fo
     @functools.partial(jax.jit, compiler_options=plans.compiler_options(plan, form))
     def run(weights: Tree, ws: Array) -> Array:
         leaves = weights if plan == "prepared" else {f"synthesis.{name}": leaf for name, leaf in weights.items()}
-        return to_uint8(plans.synthesise(plan, config, leaves, ws, form=form))
+        with jax.default_matmul_precision("highest"):  # as `sample`
+            return to_uint8(plans.synthesise(plan, config, leaves, ws, form=form))
 
     return run

@@ -83,8 +83,8 @@ def _verdict(error: BaseException) -> tuple[int, str]:
 
 
 def set_up_jax() -> None:
-    """True float32 products on every backend, and compiled programs kept between runs."""
-    settings: dict[str, str | float] = {"jax_default_matmul_precision": "highest"}
+    """Compiled programs are kept between runs."""
+    settings: dict[str, str | float] = {}
     if cache := compilation_cache():
         settings["jax_compilation_cache_dir"] = str(cache)
         settings["jax_persistent_cache_min_compile_time_secs"] = 0.1  # 1 by default: the mapping network takes less

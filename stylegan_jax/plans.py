@@ -263,7 +263,8 @@ class _Finish(NamedTuple):
         if self.rgb is None:
             return y, None
         matrices = _some(self.rgb, first, n).astype(y.dtype)
-        colours = jnp.einsum("nhwi,nio->nhwo", y, matrices, preferred_element_type=jnp.float32)
+        options: dict[str, Any] = {"preferred_element_type": jnp.float32, "precision": ops.precision()}
+        colours = jnp.einsum("nhwi,nio->nhwo", y, matrices, **options)
         return None if self.only_rgb else y, colours
 
 
@@ -276,5 +277,6 @@ def _convolved(x: Features, weight: Float[Array, "k l i o"], up: bool) -> Float[
     """3×3 correlation, or the filtered transposed convolution (stride 2), as one convolution and shifted sums."""
     side, dilation = (2, 2) if up else (1, 1), (2, 2) if up else (1, 1)
     weight = jnp.flip(weight, (0, 1)) if up else weight
-    y = lax.conv_general_dilated(x, weight, (1, 1), (side, side), lhs_dilation=dilation, dimension_numbers=_NHWC)
+    options: dict[str, Any] = {"dimension_numbers": _NHWC, "precision": ops.precision()}
+    y = lax.conv_general_dilated(x, weight, (1, 1), (side, side), lhs_dilation=dilation, **options)
     return ops.upfirdn2d(y, ops.setup_filter(DEFAULT_FILTER), padding=1, gain=4) if up else y

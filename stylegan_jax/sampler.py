@@ -156,8 +156,7 @@ def _chunks(items: Seeds, size: int) -> Iterator[list[int]]:
 def _mapping_program(config: GeneratorConfig, how: Batching, cutoff: int | None) -> Callable[..., Array]:
     def run(weights: Weights, z: Array, c: Array, psi: Array) -> Array:
         network = mapping_network(config, weights)
-        with jax.default_matmul_precision("highest"):
-            ws = latents.broadcast(network(z, c), config.num_ws)
+        ws = latents.broadcast(network(z, c), config.num_ws)
         return ws if config.w_avg_beta is None else latents.truncate(ws, network.w_avg[...], psi, cutoff)
 
     return _parallel(run, how, split=(False, True, True, False))

@@ -137,11 +137,11 @@ class _Strips:
 
 
 def _dot(a: Array, b: Array) -> Array:
-    return lax.dot_general(a, b, (((a.ndim - 1,), (0,)), ((), ())))
+    return lax.dot_general(a, b, (((a.ndim - 1,), (0,)), ((), ())), precision=ops.precision())
 
 
 def _batched(a: Float[Array, "b m k"], b: Float[Array, "b k n"]) -> Float[Array, "b m n"]:
-    return lax.dot_general(a, b, (((2,), (1,)), ((0,), (0,))))
+    return lax.dot_general(a, b, (((2,), (1,)), ((0,), (0,))), precision=ops.precision())
 
 
 def _sum(terms: list[tuple[np.ndarray, Array]], shape: tuple[int, ...]) -> Array:

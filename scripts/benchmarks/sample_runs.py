@@ -185,7 +185,7 @@ def alpha_case(case: Case, runs: int) -> Row:
     from interp.schedules import constant
 
     models = [random_model(case.config, seed) for seed in (0, 1)]
-    renderer = Renderer(models, ["base", "transfer"], batch=case.batch, plan=case.plan)
+    renderer = Renderer(models, ["base", "transfer"], batch=case.batch, plan=case.plan)  # type: ignore[arg-type]
     ws = np.random.RandomState(0).standard_normal((case.batch, case.config.num_ws, 512)).astype(np.float32)
     sources = resolve_sources([constant(0.5)], None, None, None)
     times: dict[str, list[float]] = {"moving": [], "still": []}
