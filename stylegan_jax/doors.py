@@ -153,16 +153,6 @@ def natural(text: str, flag: str, *, low: int = 0, high: int = sys.maxsize) -> i
     return int(text)
 
 
-def resolutions(text: str, flag: str, available: Sequence[int]) -> list[int]:
-    """`8,16` → [8, 16]; InputError unless each is a resolution of the model."""
-    parts = [part.strip() for part in text.split(",")]
-    for part in parts:
-        if not part.isdecimal() or int(part) not in available:
-            choice = ", ".join(map(str, available))
-            raise InputError("not a resolution of this model", f"use {choice}", file=_named(flag, part))
-    return [int(part) for part in parts]
-
-
 def _named(flag: str, text: str) -> str:
     """How an error names a value: `--swap 24`."""
     return f"{flag} {text[:60] or repr(text)}"

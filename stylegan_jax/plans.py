@@ -279,4 +279,4 @@ def _convolved(x: Features, weight: Float[Array, "k l i o"], up: bool) -> Float[
     weight = jnp.flip(weight, (0, 1)) if up else weight
     options: dict[str, Any] = {"dimension_numbers": _NHWC, "precision": ops.precision()}
     y = lax.conv_general_dilated(x, weight, (1, 1), (side, side), lhs_dilation=dilation, **options)
-    return ops.upfirdn2d(y, ops.setup_filter(DEFAULT_FILTER), padding=1, gain=4) if up else y
+    return ops.filter2d(y, ops.setup_filter(DEFAULT_FILTER), padding=(-1, 0, -1, 0), gain=4) if up else y

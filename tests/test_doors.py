@@ -126,10 +126,3 @@ def test_what_is_no_natural_number_in_range_is_an_input_error(text):
     assert doors.natural("9", "--class", high=9) == 9
     with pytest.raises(InputError, match=r"--class .+: out of range — write a whole number from 0 to 9"):
         doors.natural(text, "--class", high=9)
-
-
-@pytest.mark.parametrize("text", ["24", "3", "0", "-1", "2048", "abc", "", "8,24"])
-def test_what_is_no_resolution_of_the_model_lists_those_it_has(text):
-    assert doors.resolutions("8, 64", "--swap", (4, 8, 16, 32, 64)) == [8, 64]
-    with pytest.raises(InputError, match=r"^--swap .+: not a resolution of this model — use 4, 8, 16, 32, 64$"):
-        doors.resolutions(text, "--swap", (4, 8, 16, 32, 64))
