@@ -35,7 +35,8 @@ def precision() -> str | None:
 
     JAX's own default is ten bits on GPUs and seven on TPUs.
     """
-    return None if jax.config.jax_default_matmul_precision else "highest"
+    config: Any = jax.config
+    return None if config.jax_default_matmul_precision else "highest"
 
 
 def setup_filter(
