@@ -5,7 +5,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, no_type_check
+from typing import Any
 
 import numpy as np
 from ml_dtypes import bfloat16
@@ -58,14 +58,12 @@ class Budget:
     def __init__(self, steps: int = 1_000_000, text: int = 1 << 26):
         self.steps, self.text = steps, text
 
-    @no_type_check  # called for every item: tests that check types would spend their time here
     def spend(self, steps: int) -> None:
         """Pays for work; InputError when the file has used up its share."""
         self.steps -= steps
         if self.steps < 0:
             raise refuse("needs far more pickle instructions than a model does")
 
-    @no_type_check
     def read_text(self, size: int) -> None:
         """Pays for decoded text."""
         self.text -= size
@@ -180,7 +178,6 @@ def mapping() -> dict[Any, Any]:
     return {}
 
 
-@no_type_check
 def set_item(items: Any, key: Any, value: Any) -> None:
     """`items[key] = value` on a plain dict, with keys whose hash is cheap."""
     if type(items) is not dict or not _cheap(key):
@@ -188,7 +185,6 @@ def set_item(items: Any, key: Any, value: Any) -> None:
     items[key] = value
 
 
-@no_type_check
 def _cheap(key: Any) -> bool:
     """Hashing nested tuples takes exponential time, and large integers can be made to collide."""
     return type(key) in _KEYS and (type(key) is not int or key.bit_length() < 64)

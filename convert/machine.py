@@ -3,7 +3,7 @@
 import codecs
 import struct
 from collections.abc import Callable, Mapping
-from typing import Any, no_type_check
+from typing import Any
 
 from convert.inert import AGAIN, Budget, UnbuiltArray, add_items, build, refuse, set_item, small_set, unknown_global
 from stylegan_jax.errors import InputError
@@ -47,7 +47,6 @@ class Machine:
         except Exception as error:  # whatever a damaged stream provokes has one meaning
             raise InputError(f"is damaged at byte {self.position} ({type(error).__name__})", AGAIN) from error
 
-    @no_type_check  # so often called that tests would spend their time on its types
     def next_byte(self) -> int:
         """The next byte, an instruction, which is paid for."""
         self.budget.steps -= 1
@@ -57,7 +56,6 @@ class Machine:
         self.position += 1
         return self.data[self.position - 1]
 
-    @no_type_check
     def take(self, size: int) -> memoryview:
         """The next `size` bytes, not copied."""
         end = self.position + size
@@ -67,7 +65,6 @@ class Machine:
         self.position = end
         return taken
 
-    @no_type_check
     def number(self, size: int) -> int:
         """The next `size` bytes as an unsigned little-endian integer."""
         return int.from_bytes(self.take(size), "little")
@@ -80,7 +77,6 @@ class Machine:
         self.position += length + 1
         return window[:length]
 
-    @no_type_check
     def text(self, width: int) -> str:
         """A string, preceded by its length in `width` bytes."""
         size = self.number(width)
@@ -88,13 +84,11 @@ class Machine:
         self.budget.read_text(size)
         return str(taken, "utf-8", "surrogatepass")
 
-    @no_type_check
     def pop_mark(self) -> list[Any]:
         """What was pushed since the last mark."""
         items, self.stack = self.stack, self.marks.pop()
         return items
 
-    @no_type_check
     def put(self, key: int) -> None:
         """Remembers the top of the stack."""
         value = self.stack[-1]
@@ -109,7 +103,6 @@ class Machine:
         return self.names[module, name]
 
 
-@no_type_check
 def _set_pairs(items: list[Any], target: Any) -> None:
     if len(items) % 2:
         raise ValueError("a key without a value")
@@ -128,7 +121,6 @@ def _set_item(m: Machine) -> None:
     set_item(m.stack[-1], key, value)
 
 
-@no_type_check
 def _set_items(m: Machine) -> None:
     items = m.pop_mark()
     _set_pairs(items, m.stack[-1])
@@ -145,7 +137,6 @@ def _add_items(m: Machine) -> None:
     add_items(m.stack[-1], items)
 
 
-@no_type_check
 def _tuple(m: Machine, size: int) -> None:
     parts = tuple(m.stack[-size:])
     if len(parts) < size:
@@ -161,7 +152,6 @@ def _pop(m: Machine) -> None:
         m.stack = m.marks.pop()
 
 
-@no_type_check
 def _mark(m: Machine) -> None:
     m.marks.append(m.stack)
     m.stack = []
@@ -195,7 +185,6 @@ def _stack_global(m: Machine) -> None:
     m.stack.append(m.look_up(module, name))
 
 
-@no_type_check
 def _call(m: Machine) -> None:
     """REDUCE and NEWOBJ: a function of the table on a tuple."""
     arguments, function = m.stack.pop(), m.stack.pop()
@@ -222,7 +211,6 @@ def _persistent(m: Machine) -> None:
 
 
 def _pusher(read: Callable[[Machine], Any]) -> Callable[[Machine], None]:
-    @no_type_check
     def push(m: Machine) -> None:
         value = read(m)  # may change which list is the stack
         m.stack.append(value)

@@ -5,7 +5,7 @@ import math
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, BinaryIO, no_type_check
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -64,14 +64,12 @@ class Pickler:
         self.save(value)
         self.file.write(b".")
 
-    @no_type_check
     def save(self, value: Any) -> None:
         """Writes the instructions that leave `value` on the stack; TypeError for what a model file never holds."""
         if type(value) not in _WRITERS:
             raise TypeError(f"a {type(value).__name__} cannot be written")
         _WRITERS[type(value)](self, value)
 
-    @no_type_check
     def remembered(self, key: Any) -> bool:
         """Whether `key` was written before; if so writes a reference to it."""
         if key not in self.memo:
@@ -79,7 +77,6 @@ class Pickler:
         self.file.write(b"j" + struct.pack("<I", self.memo[key]))
         return True
 
-    @no_type_check
     def remember(self, key: Any) -> None:
         """Gives what was just written a number."""
         self.memo[key] = len(self.memo)
@@ -114,7 +111,6 @@ def _stream_start(array: np.ndarray) -> bytes:
     return file.getvalue() + struct.pack("<q", array.size)
 
 
-@no_type_check
 def _save_int(pickler: Pickler, value: int) -> None:
     if 0 <= value < 256:
         pickler.file.write(struct.pack("<cB", b"K", value))
@@ -125,7 +121,6 @@ def _save_int(pickler: Pickler, value: int) -> None:
         pickler.file.write(b"\x8a" + bytes([size]) + value.to_bytes(size, "little", signed=True))
 
 
-@no_type_check
 def _save_text(pickler: Pickler, value: str) -> None:
     if not pickler.remembered(value):
         data = value.encode()
@@ -133,14 +128,12 @@ def _save_text(pickler: Pickler, value: str) -> None:
         pickler.remember(value)
 
 
-@no_type_check
 def _save_global(pickler: Pickler, value: Global) -> None:
     if not pickler.remembered(value):
         pickler.file.write(f"c{value.module}\n{value.name}\n".encode())
         pickler.remember(value)
 
 
-@no_type_check
 def _save_tuple(pickler: Pickler, value: tuple[Any, ...]) -> None:
     pickler.file.write(b"(")
     for item in value:
@@ -155,7 +148,6 @@ def _save_list(pickler: Pickler, value: list[Any]) -> None:
     pickler.file.write(b"e")
 
 
-@no_type_check
 def _save_items(pickler: Pickler, value: Mapping[Any, Any]) -> None:
     pickler.file.write(b"(")
     for key, item in value.items():

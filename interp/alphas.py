@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
-from interp.schedules import Layer, Schedule
+from interp.schedules import Layer, Schedule, exact
 from stylegan_jax.errors import InputError
 from stylegan_jax.names import is_buffer, resolution_of
 
@@ -39,7 +39,7 @@ class Kind:
     @property
     def text(self) -> str:
         """`torgb=0.3`, or `torgb=x0.5` where it scales."""
-        return f"{self.name}={'x' if self.scales else ''}{self.value:.9g}"
+        return f"{self.name}={'x' if self.scales else ''}{exact(self.value)}"
 
     def covers(self, tensor: str) -> bool:
         """Whether a tensor is of this kind."""

@@ -52,8 +52,7 @@ def figures(
     recipe = pair.recipe(pictures, stylegan_jax.shipped_models())
     targets = {name: _place(out, recipe, name, overwrite) for name in which}
     loaded = read_models(recipe, None, stylegan_jax.shipped_models())
-    count = FIELD * len(which)
-    renderer = Renderer([each.model for each in loaded], [each.label for each in loaded], count)
+    renderer = Renderer([each.model for each in loaded], [each.label for each in loaded])
     for name, target in targets.items():
         _draw(name, recipe, loaded, renderer, target, side, overwrite)
     print(f"wrote {', '.join(map(str, targets.values()))}")

@@ -76,7 +76,8 @@ class Timing:
     ease: Literal["linear", "smooth", "cosine"] = "smooth"
     """how movements start and stop"""
     size: Number = None
-    """scale every picture down to this many pixels (default: as they are; at most 512 for .webp and .gif)"""
+    """scale every picture to this many pixels (default: at least 512, so that there is something to watch; exactly 512
+    for .webp and .gif)"""
 
     @property
     def rate(self) -> int:
@@ -89,7 +90,7 @@ class Timing:
         return max(1, round(doors.number(self.seconds, "--seconds", low=0, high=3600) * self.rate))
 
     def side(self, suffix: str) -> int | None:
-        """The largest side of a picture."""
+        """The largest side of a picture; None: as it is, but for small ones."""
         if self.size is not None:
             return doors.natural(self.size, "--size", low=16, high=4096)
         return None if suffix == ".mp4" else 512
@@ -99,7 +100,7 @@ class Timing:
 class Cast:
     """Whom the film shows."""
 
-    seeds: Annotated[str, tyro.conf.arg(metavar="1,5,9|1..5..9")] = "0"
+    seeds: Annotated[str, tyro.conf.arg(metavar="1,5,9|1..5..9")] = "0,1,2"
     """1,5,9: side by side; 1..5..9: one that moves from each to the next"""
     psi: Annotated[str, tyro.conf.arg(metavar="NUMBER")] = "0.7"
     """truncation towards w_avg; 1 is none"""
@@ -176,8 +177,7 @@ def _write(
     from interp.rendering import Renderer
     from stylegan_jax import outputs
 
-    count = scene.count * len(scene.walks)
-    renderer = Renderer([each.model for each in loaded], [each.label for each in loaded], count)
+    renderer = Renderer([each.model for each in loaded], [each.label for each in loaded])
     sources = scene.sources(len(loaded) - 1, cast.mapping, cast.noise)
     print(f"mapping from {sources.mapping}, noise from {sources.noise}")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float
 
-from interp.schedules import Schedule, constant, inverted, smooth
+from interp.schedules import Schedule, constant, exact, inverted, smooth
 from stylegan_jax.errors import InputError
 
 EASINGS: dict[str, Callable[[float], float]] = {
@@ -54,7 +54,7 @@ def handover(resolution: float) -> Schedule:
     At 4, 8, … it is `schedules.swap`; at 2 nothing comes from transfer.
     """
     top = math.log2(resolution)
-    return Schedule(f"handover={resolution:g}", lambda layer: min(max(top - layer.octave + 1, 0.0), 1.0))
+    return Schedule(f"handover={exact(resolution)}", lambda layer: min(max(top - layer.octave + 1, 0.0), 1.0))
 
 
 def moving_smooth(resolution: Span, width: Span) -> Callable[[float], Schedule]:

@@ -26,17 +26,19 @@ class Renderer:
     """Models on the device, and images of any blend of them.
 
     Args:
-      count: images that will be asked for, about; many are worth the plan that compiles longer.
+      batch, plan: by default those that `sampler.sample` chooses for such a model.
 
     Raises InputError where the models cannot be blended.
     """
 
-    def __init__(self, models: Sequence[Model], labels: Sequence[str], count: int = 1):
+    def __init__(
+        self, models: Sequence[Model], labels: Sequence[str], *, batch: int | None = None, plan: plans.Choice = "auto"
+    ):
         configs = [model.config for model in models]
         check_blendable(configs, labels, ("G_ema",))
         self.models, self.names = models, model_names(len(models) - 1)
         self.config = merged_config(configs, ("G_ema",), mapping=0, w_avg=0).generator
-        self._how = batching.choose(self.config, count, devices=1)
+        self._how = batching.choose(self.config, batch=batch, devices=1, plan=plan)
         lay_out = jax.jit(plans.lay_out) if self._how.plan == "prepared" else plans.synthesis_of
         layouts = [jax.device_put(lay_out(model.networks["G_ema"])) for model in models]
         self._trained = [{n: a for n, a in tree.items() if not is_buffer(n)} for tree in layouts]
@@ -52,7 +54,7 @@ class Renderer:
         self, schedules: Sequence[Schedule], sources: Sources, ws: Float[np.ndarray, "n l d"]
     ) -> UInt8[np.ndarray, "n h w c"]:
         """The images of one blend, one for each row of `ws`; neither α nor the source of noise compiles anew."""
-        weights, batch = self.weights(schedules, sources), batching.choose(self.config, len(ws), devices=1).batch
+        weights, batch = self.weights(schedules, sources), self._how.batch
         _, run = self.programs
         images = []
         for start in range(0, len(ws), batch):
@@ -115,6 +117,7 @@ def _synthesis_program(config: GeneratorConfig, plan: plans.Plan, form: plans.Fo
     @functools.partial(jax.jit, compiler_options=plans.compiler_options(plan, form))
     def run(weights: Tree, ws: Array) -> Array:
         leaves = weights if plan == "prepared" else {f"synthesis.{name}": leaf for name, leaf in weights.items()}
-        return to_uint8(plans.synthesise(plan, config, leaves, ws, form=form))
+        with jax.default_matmul_precision("highest"):  # as `sample`
+            return to_uint8(plans.synthesise(plan, config, leaves, ws, form=form))
 
     return run

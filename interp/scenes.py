@@ -12,8 +12,11 @@ from interp.motion import EASINGS, positions, through, walk
 from interp.rendering import Renderer
 from interp.schedules import Schedule
 from interp.sheets import View
+from stylegan_jax.images import on_white
 
 Frame = UInt8[np.ndarray, "h w 3"]
+LEAST = 512
+"""Pixels from which on a picture is large enough to watch."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -26,7 +29,7 @@ class Scene:
       count: frames.
       loop: there and back, so that the end joins the beginning.
       ease: a key of `motion.EASINGS`.
-      size: the largest side of a picture, in pixels.
+      size: the largest side of a picture, in pixels; None: as it is, or `LEAST` where that is more.
     """
 
     at: Callable[[float], Schedule]
@@ -60,9 +63,10 @@ class Scene:
 
 
 def fitted(image: UInt8[np.ndarray, "h w c"], size: int | None) -> UInt8[np.ndarray, "h2 w2 3"]:
-    """RGB pixels whose larger side is at most `size`."""
-    picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).convert("RGB")
-    if size is not None and max(picture.size) > size:
-        scale = size / max(picture.size)
-        picture = picture.resize([round(side * scale) for side in picture.size], Image.Resampling.LANCZOS)
+    """RGB pixels, RGBA on white, whose larger side is `size`, or at least `LEAST`."""
+    picture = on_white(image)
+    largest = max(picture.size)
+    side = max(largest, LEAST) if size is None else size
+    if side != largest:
+        picture = picture.resize([round(each * side / largest) for each in picture.size], Image.Resampling.LANCZOS)
     return np.asarray(picture)

@@ -87,7 +87,7 @@ def smooth(resolution: float, width: float) -> Schedule:
     def alpha(layer: Layer) -> float:
         return _sigmoid(math.log2(resolution) + 0.5 - layer.octave, width)
 
-    return Schedule(f"smooth={resolution:g}:width={width:g}", alpha, (resolution,))
+    return Schedule(f"smooth={exact(resolution)}:width={exact(width)}", alpha, (resolution,))
 
 
 def linear(first: int, last: int) -> Schedule:
@@ -120,7 +120,7 @@ def only(*resolutions: int) -> Schedule:
 def constant(alpha: float) -> Schedule:
     """The same α everywhere."""
     _check_finite("alpha", [alpha])
-    return Schedule(f"alpha={alpha:.9g}", lambda layer: alpha)
+    return Schedule(f"alpha={exact(alpha)}", lambda layer: alpha)
 
 
 def points(alphas: Mapping[int, float]) -> Schedule:
@@ -129,14 +129,14 @@ def points(alphas: Mapping[int, float]) -> Schedule:
         raise InputError("--alpha: no values", 'write --alpha 0.5, or --alpha "4=1 16=0.6 32=0"')
     _check_finite("alpha", alphas.values())
     known = sorted(alphas.items())
-    text = " ".join(f"{r}={alpha:.9g}" for r, alpha in known)
+    text = " ".join(f"{r}={exact(alpha)}" for r, alpha in known)
     return Schedule(f"alpha={text}", lambda layer: _between(known, layer.resolution), tuple(r for r, _ in known))
 
 
 def layers(*alphas: float) -> Schedule:
     """One α for each w: const goes with the first, a ToRGB with its own w (that of the next block's conv0)."""
     _check_finite("alpha-layers", alphas)
-    text = ",".join(f"{alpha:.9g}" for alpha in alphas)
+    text = ",".join(exact(alpha) for alpha in alphas)
     return Schedule(f"alpha-layers={text}", lambda layer: alphas[layer.w_index], length=len(alphas))
 
 
@@ -192,8 +192,13 @@ def _sigmoid(x: float, width: float) -> float:
     return 1 / (1 + math.exp(-x / width))
 
 
+def exact(value: float) -> str:
+    """The shortest text that reads back as the same number: `16`, `0.333333`, `0.1`."""
+    return repr(float(value)).removesuffix(".0")
+
+
 def _option(name: str, value: float | None, default: float | None) -> str:
-    return "" if value == default else f":{name}={value:g}"
+    return "" if value is None or value == default else f":{name}={exact(value)}"
 
 
 def _spoken(resolutions: Sequence[int]) -> str:

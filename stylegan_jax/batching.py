@@ -17,6 +17,9 @@ NoiseMode = Literal["const", "random", "none"]
 Parallel = Literal["shard_map", "pmap"]
 Precision = Literal["float32", "tf32", "bfloat16", "float16"]
 
+_CPU_STEP, _STEP = 1e9, 1e12
+"""Multiplications that one step of a CPU, of another device may hold: some 50 ms."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Batching:
@@ -57,7 +60,6 @@ class Batching:
 
 def choose(
     config: GeneratorConfig,
-    n: int,
     *,
     batch: int | None = None,
     devices: int | Sequence[Device] | None = None,
@@ -66,30 +68,35 @@ def choose(
     dtype: Precision = "float32",
     plan: plans.Choice = "auto",
 ) -> Batching:
-    """How to run `n` images: all local devices and a batch that fits, unless said otherwise.
+    """How to run a model: all local devices and a batch that suits one, unless said otherwise.
 
-    On CPUs the default batch depends on the resolution and on `n` alone, never on their number, so that the images do
-    not either; on GPUs and TPUs also on the memory of one. The plan that `auto` chooses follows `n` too, so let it
-    count the whole job. Raises InputError for more devices than there are, and for a batch below 1.
+    Batch and plan follow the model and the kind of device, never how many images are wanted or by how many devices:
+    the image of a seed is the same in every job. Raises InputError for more devices than there are, and for a batch
+    below 1.
     """
     chosen = _devices(devices)
     if batch is None:
-        batch = min(_fitting(config, chosen[0]), 1 << max(0, n - 1).bit_length())
+        batch = _fitting(config, chosen[0])
     if batch < 1:
         raise InputError(f"batch {batch} is not positive", "use 1 or more")
     return Batching(
-        batch=batch, devices=chosen, parallel=parallel, noise=noise, dtype=dtype, plan=plans.choose(plan, config, n)
+        batch=batch, devices=chosen, parallel=parallel, noise=noise, dtype=dtype, plan=plans.choose(plan, config)
     )
 
 
 def _fitting(config: GeneratorConfig, device: Device) -> int:
-    """A power of two: on a CPU up to 16, elsewhere up to 64 where a quarter of the memory holds them."""
-    usual = max(1, min(16, 2**22 // config.img_resolution**2))
+    """A power of two that keeps a device busy, and no more: a job of one image pays for a whole step.
+
+    A CPU is busy with one image but for small models, whose single operations cost more than their numbers. A GPU or
+    TPU takes up to 64 where a quarter of its memory holds them.
+    """
+    work, most = (_CPU_STEP, 4) if device.platform == "cpu" else (_STEP, 64)
+    fits = min(most, work / plans.multiplications(config))
     limit = None if device.platform == "cpu" else (device.memory_stats() or {}).get("bytes_limit")
-    if limit is None:
-        return usual
-    largest = max(r * r * config.channels(r) for r in config.resolutions)  # numbers in one layer of one image
-    return 1 << min(6, max(1, limit // 4 // (largest * 4 * 4)).bit_length() - 1)  # float32, four such layers alive
+    if limit is not None:
+        largest = max(r * r * config.channels(r) for r in config.resolutions)  # numbers in one layer of one image
+        fits = min(fits, limit // 4 // (largest * 4 * 4))  # float32, four such layers alive
+    return 1 << max(1, int(fits)).bit_length() - 1
 
 
 def _devices(wanted: int | Sequence[Device] | None) -> tuple[Device, ...]:

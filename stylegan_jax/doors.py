@@ -83,8 +83,8 @@ def _verdict(error: BaseException) -> tuple[int, str]:
 
 
 def set_up_jax() -> None:
-    """True float32 products on every backend, and compiled programs kept between runs."""
-    settings: dict[str, str | float] = {"jax_default_matmul_precision": "highest"}
+    """Compiled programs are kept between runs."""
+    settings: dict[str, str | float] = {}
     if cache := compilation_cache():
         settings["jax_compilation_cache_dir"] = str(cache)
         settings["jax_persistent_cache_min_compile_time_secs"] = 0.1  # 1 by default: the mapping network takes less
@@ -151,16 +151,6 @@ def natural(text: str, flag: str, *, low: int = 0, high: int = sys.maxsize) -> i
         limits = f"from {low} to {high}" if high < sys.maxsize else f"of {low} or more"
         raise InputError("out of range", f"write a whole number {limits}", file=_named(flag, text))
     return int(text)
-
-
-def resolutions(text: str, flag: str, available: Sequence[int]) -> list[int]:
-    """`8,16` → [8, 16]; InputError unless each is a resolution of the model."""
-    parts = [part.strip() for part in text.split(",")]
-    for part in parts:
-        if not part.isdecimal() or int(part) not in available:
-            choice = ", ".join(map(str, available))
-            raise InputError("not a resolution of this model", f"use {choice}", file=_named(flag, part))
-    return [int(part) for part in parts]
 
 
 def _named(flag: str, text: str) -> str:

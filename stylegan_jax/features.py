@@ -11,6 +11,8 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, UInt8
 
+from stylegan_jax.metrics import in_rgb
+
 NAME = "scattering-1"
 """Says which features a score was measured with; it changes whenever the numbers do."""
 
@@ -24,7 +26,7 @@ _YCC = np.array([[0.299, 0.587, 0.114], [0.5, -0.419, -0.081], [-0.169, -0.331, 
 
 
 def proxy_features(images: UInt8[np.ndarray, "n r r c"], *, batch: int = 64) -> Float[np.ndarray, "n f"]:
-    """Describes grey or RGB images of one size, from 16 pixels on: 324 numbers at 64 pixels, 400 at 128.
+    """Describes grey, RGB or RGBA (on white) images of one size, from 16 pixels on: 324 numbers at 64, 400 at 128.
 
     Raises ValueError for smaller images.
     """
@@ -41,7 +43,7 @@ def proxy_features(images: UInt8[np.ndarray, "n r r c"], *, batch: int = 64) -> 
 
 @jax.jit
 def _describe(pixels: UInt8[Array, "n r r c"] | UInt8[np.ndarray, "n r r c"]) -> Float[Array, "n f"]:
-    rgb = jnp.broadcast_to(pixels.astype(jnp.float32) / 127.5 - 1, (*pixels.shape[:3], 3))
+    rgb = in_rgb(jnp.asarray(pixels).astype(jnp.float32)) / 127.5 - 1
     ycc = jnp.einsum("nhwc,dc->nhwd", rgb, _YCC, precision="highest")
     luma, chroma = ycc[..., :1], ycc[..., 1:]
     first = _octaves(luma)

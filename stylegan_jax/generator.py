@@ -91,7 +91,8 @@ class ToRGB(nnx.Module):
         weight = self.weight[..., 0, 0]
         styles = self.affine(w) / math.sqrt(weight.shape[1])
         # The modulated matrix is tiny: one for each sample costs less than scaling the features.
-        rgb = jnp.einsum("nhwi,noi->nhwo", x, (styles[:, None, :] * weight).astype(x.dtype))
+        matrices = (styles[:, None, :] * weight).astype(x.dtype)
+        rgb = jnp.einsum("nhwi,noi->nhwo", x, matrices, precision=ops.precision())
         return ops.bias_act(rgb, self.bias[...], clamp=self.conv_clamp)
 
 

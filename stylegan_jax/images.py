@@ -94,11 +94,16 @@ def sheet(
 
 
 def _fit(image: UInt8[np.ndarray, "h w c"], cell: int) -> Image.Image:
-    picture = _without_alpha(_picture(image)).convert("RGB")
+    picture = on_white(image)
     largest = max(picture.size)
     if largest > cell:
         return picture.resize([round(side * cell / largest) for side in picture.size], Image.Resampling.BOX)
-    return ImageOps.scale(picture, max(1, cell // 2 // largest), Image.Resampling.NEAREST)
+    return ImageOps.scale(picture, max(1, cell // 2 // largest), Image.Resampling.LANCZOS)
+
+
+def on_white(image: UInt8[np.ndarray, "h w c"]) -> Image.Image:
+    """Grey, RGB or RGBA pixels as an RGB picture."""
+    return _without_alpha(_picture(image)).convert("RGB")
 
 
 def _picture(image: UInt8[np.ndarray, "h w c"]) -> Image.Image:

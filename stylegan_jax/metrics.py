@@ -12,6 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from stylegan_jax.errors import InputError
+
 Features = Float[np.ndarray, "_ f"]
 
 
@@ -43,8 +45,15 @@ def _square_root(covariance: Float[np.ndarray, "f f"]) -> Float[np.ndarray, "f f
     return (vectors * np.sqrt(values.clip(0))) @ vectors.T
 
 
+def _check_count(score: str, n: int, least: int) -> None:
+    """Raises InputError where too few images would make a score that is no number."""
+    if n < least:
+        raise InputError(f"{score} of {n} images", f"give {least} or more on either side")
+
+
 def fid(real: Features, generated: Features) -> float:
-    """Fréchet distance of two sets of features; lower is better."""
+    """Fréchet distance of two sets of features; lower is better. Raises InputError for a set without images."""
+    _check_count("FID", min(len(real), len(generated)), 1)
     return frechet_distance(moments(real), moments(generated))
 
 
@@ -58,8 +67,10 @@ def kid(
 ) -> float:
     """Squared maximum mean discrepancy under (x·y/f + 1)³, unbiased, averaged over random subsets.
 
-    Unlike FID it has no bias for small sets; it may be slightly negative.
+    Unlike FID it has no bias for small sets; it may be slightly negative. Raises InputError unless both sets hold two
+    images or more: the unbiased estimate looks at pairs.
     """
+    _check_count("KID", min(len(real), len(generated), subset_size), 2)
     m = min(len(real), len(generated), subset_size)
     total = 0.0
     for _ in range(subsets):
@@ -75,7 +86,11 @@ def _kernel(x: Float[np.ndarray, "n f"], y: Float[np.ndarray, "m f"]) -> Float[n
 
 
 def inception_score(probabilities: Float[np.ndarray, "n classes"], *, splits: int = 10) -> tuple[float, float]:
-    """Mean and standard deviation over `splits` of exp(mean KL divergence from the average prediction)."""
+    """Mean and standard deviation over `splits` of exp(mean KL divergence from the average prediction).
+
+    Raises InputError where a split would be empty.
+    """
+    _check_count(f"inception score in {splits} splits", len(probabilities), max(splits, 1))
     p = probabilities.astype(np.float64)
     edges = [i * len(p) // splits for i in range(splits + 1)]
     scores = [_exp_divergence(p[start:stop]) for start, stop in itertools.pairwise(edges)]
@@ -96,8 +111,10 @@ class Coverage(NamedTuple):
 def precision_recall(real: Features, generated: Features, *, neighbors: int = 3) -> Coverage:
     """How much of each set lies within reach of the other, by nearest neighbours (Kynkäänniemi et al.).
 
-    Features and radii are rounded to float16, as in the official program.
+    Features, distances and radii are rounded to float16, as in the official program. Raises InputError where an image
+    has fewer neighbours.
     """
+    _check_count(f"precision and recall by {neighbors} neighbours", min(len(real), len(generated)), neighbors + 1)
     real, generated = real.astype(np.float16), generated.astype(np.float16)
     return Coverage(_covered(generated, real, neighbors), _covered(real, generated, neighbors))
 
@@ -105,16 +122,18 @@ def precision_recall(real: Features, generated: Features, *, neighbors: int = 3)
 def _covered(probes: Features, manifold: Features, neighbors: int) -> float:
     """Share of `probes` inside a ball around a point of `manifold` that reaches to its k-th neighbour."""
     parts = [np.partition(rows, neighbors)[:, neighbors] for rows in _distance_rows(manifold, manifold)]
-    radii = np.concatenate(parts).astype(np.float16)
+    radii = np.concatenate(parts)
     return float(np.concatenate([(rows <= radii).any(1) for rows in _distance_rows(probes, manifold)]).mean())
 
 
 def _distance_rows(x: Features, y: Features, rows: int = 1024) -> Iterator[Float[np.ndarray, "rows m"]]:
-    """Distances of each x to all y, some rows at a time: all of them at once would fill the memory."""
+    """Distances in float16 of each x to all y, some rows at a time: all of them at once would fill the memory."""
     x, y = x.astype(np.float64), y.astype(np.float64)
     for start in range(0, len(x), rows):
         part = x[start : start + rows]
-        yield np.sqrt((np.square(part).sum(1)[:, None] + np.square(y).sum(1) - 2 * part @ y.T).clip(0))
+        distances = np.sqrt((np.square(part).sum(1)[:, None] + np.square(y).sum(1) - 2 * part @ y.T).clip(0))
+        with np.errstate(over="ignore"):  # infinite, as there
+            yield distances.astype(np.float16)
 
 
 class PathEnds(NamedTuple):
@@ -177,12 +196,20 @@ def _for_perception(images: Float[Array, "n h w c"], crop: bool) -> Float[Array,
         box = resolution // 256
         n, height, width, channels = images.shape
         images = images.reshape(n, height // box, box, width // box, box, channels).mean((2, 4))
-    images = (images + 1) * 127.5
-    return images.repeat(3, -1) if images.shape[-1] == 1 else images
+    return in_rgb((images + 1) * 127.5)
+
+
+def in_rgb(images: Float[Array, "n h w c"]) -> Float[Array, "n h w rgb"]:
+    """What describes colours takes three channels in [0, 255]: grey is repeated, RGBA lies on white."""
+    if images.shape[-1] != 4:
+        return images.repeat(3, -1) if images.shape[-1] == 1 else images
+    opacity = (images[..., 3:] / 255).clip(0, 1)
+    return images[..., :3] * opacity + 255 * (1 - opacity)
 
 
 def path_length(distances: Float[np.ndarray, " n"]) -> float:
-    """Mean of the path distances between their 1st and 99th percentile."""
+    """Mean of the path distances between their 1st and 99th percentile. Raises InputError without distances."""
+    _check_count("path length", len(distances), 1)
     low = np.percentile(distances, 1, method="lower")
     high = np.percentile(distances, 99, method="higher")
     return float(distances[(distances >= low) & (distances <= high)].astype(np.float64).mean())

@@ -101,7 +101,7 @@ class Machine:
     """Who does it."""
 
     batch: Annotated[str | None, typed("N")] = None
-    """images per device and step; images do not depend on the number of devices and parts at one batch"""
+    """images per device and step (default: by model and kind of device); an image depends on nothing else of its job"""
     devices: Annotated[str | None, typed("N")] = None
     """how many local devices take part; all by default"""
     parallel: Literal["shard_map", "pmap"] = "shard_map"
@@ -109,7 +109,7 @@ class Machine:
     dtype: Literal["float32", "tf32", "bfloat16", "float16"] = "float32"
     """of the convolutions"""
     plan: Literal["auto", "plain", "prepared"] = "auto"
-    """prepared takes longer to compile and less for each image; auto: where that pays for the whole job"""
+    """prepared takes longer to compile and less for each image; auto: for all but small models"""
     part: Annotated[str | None, typed("I/N")] = None
     """do part I of N, counted from 0 (0/8 … 7/8); parts need not know of each other, nor run at the same time"""
     distributed: bool = False

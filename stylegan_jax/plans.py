@@ -27,8 +27,8 @@ Choice = Literal["auto", "plain", "prepared"]
 Form = Literal["strips", "shared"]
 Tree = dict[str, Any]  # arrays
 
-WORTH = 200e9
-"""Multiplications of a whole job from which the prepared form repays its compilation."""
+WORTH = 1e9
+"""Multiplications of one image from which the prepared form is faster by enough to repay its compilation."""
 _PREFIX = "synthesis."
 _SMALL = 32  # resolution to which up-sampling by nine taps pays
 _ALONE = 128  # resolution from which a CPU takes one image after the other: the cache holds no more
@@ -41,8 +41,9 @@ Noise = Literal["const", "none"] | Mapping[str, Float[Array, "..."]]
 _NHWC = ("NHWC", "HWIO", "NHWC")
 
 
-def choose(choice: Choice, config: GeneratorConfig, n: int) -> Plan:
-    """The plan for a job of `n` images; `auto` follows the work alone: neither what is left of a job nor the machine.
+def choose(choice: Choice, config: GeneratorConfig) -> Plan:
+    """The plan for a model; `auto` follows the work of one image alone, never how many are wanted: both forms agree but
+    for single levels, and an image is the same in every job.
 
     Raises InputError where the prepared plan is asked for by name and does not cover the model.
     """
@@ -50,7 +51,7 @@ def choose(choice: Choice, config: GeneratorConfig, n: int) -> Plan:
         raise InputError("this model has no prepared plan: only skip, lrelu and [1, 3, 3, 1] have", "use --plan plain")
     if choice != "auto":
         return choice
-    return "prepared" if covers(config) and n * multiplications(config) >= WORTH else "plain"
+    return "prepared" if covers(config) and multiplications(config) >= WORTH else "plain"
 
 
 def covers(config: GeneratorConfig) -> bool:
@@ -262,7 +263,8 @@ class _Finish(NamedTuple):
         if self.rgb is None:
             return y, None
         matrices = _some(self.rgb, first, n).astype(y.dtype)
-        colours = jnp.einsum("nhwi,nio->nhwo", y, matrices, preferred_element_type=jnp.float32)
+        options: dict[str, Any] = {"preferred_element_type": jnp.float32, "precision": ops.precision()}
+        colours = jnp.einsum("nhwi,nio->nhwo", y, matrices, **options)
         return None if self.only_rgb else y, colours
 
 
@@ -275,5 +277,6 @@ def _convolved(x: Features, weight: Float[Array, "k l i o"], up: bool) -> Float[
     """3×3 correlation, or the filtered transposed convolution (stride 2), as one convolution and shifted sums."""
     side, dilation = (2, 2) if up else (1, 1), (2, 2) if up else (1, 1)
     weight = jnp.flip(weight, (0, 1)) if up else weight
-    y = lax.conv_general_dilated(x, weight, (1, 1), (side, side), lhs_dilation=dilation, dimension_numbers=_NHWC)
-    return ops.upfirdn2d(y, ops.setup_filter(DEFAULT_FILTER), padding=1, gain=4) if up else y
+    options: dict[str, Any] = {"dimension_numbers": _NHWC, "precision": ops.precision()}
+    y = lax.conv_general_dilated(x, weight, (1, 1), (side, side), lhs_dilation=dilation, **options)
+    return ops.filter2d(y, ops.setup_filter(DEFAULT_FILTER), padding=(-1, 0, -1, 0), gain=4) if up else y

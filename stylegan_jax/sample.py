@@ -137,10 +137,10 @@ def _run(
 
 
 def _settled(job: "Job", model: "Model", options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The options with the batch and the plan that the whole job leads to, and what the manifest says of them."""
+    """The options with the batch and the plan that the model leads to, and what the manifest says of them."""
     from stylegan_jax import batching, checkpoint
 
-    how = batching.choose(model.config.generator, job.pictures.count, **options)
+    how = batching.choose(model.config.generator, **options)
     chosen = {"batch": how.batch, "plan": how.plan}
     settings = {**chosen, "noise": how.noise, "dtype": how.dtype}
     source = {"model": str(model.lineage.get("source")), "model_sha256": checkpoint.fingerprint(model)}

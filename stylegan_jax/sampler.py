@@ -20,10 +20,12 @@ from stylegan_jax.errors import InputError
 from stylegan_jax.generator import mapping as mapping_network
 from stylegan_jax.layers import Weights
 
+Seeds = Iterable[int | np.integer]
+
 
 def sample(
     model: Model,
-    seeds: Iterable[int],
+    seeds: Seeds,
     *,
     truncation_psi: float = 1.0,
     truncation_cutoff: int | None = None,
@@ -34,14 +36,14 @@ def sample(
     """Yields the images of `seeds`, in order, in batches of uint8; the last batch may be smaller.
 
     Args:
-      seeds: drawn as they are needed if `batch` is given.
+      seeds: drawn as they are needed.
       model: its G_ema is sampled.
       truncation_psi, truncation_cutoff: see `latents.truncate`.
       class_idx: the class of a conditional model; "random" draws one for each seed, see `latents.random_classes`.
       mapping: the model that makes the ws, with its w_avg; `model` itself by default.
       **options: batch, devices, parallel, noise, dtype, plan; see `batching.choose`.
     """
-    place, seeds = _placed(model, seeds, options)
+    place = _Placement(batching.choose(model.config.generator, **options))
     weights = place.replicate(_g_ema(model))
     source = model if mapping is None else same_ws(mapping, model)
     mapping_weights = weights if mapping is None else place.replicate(_g_ema(mapping))
@@ -49,13 +51,6 @@ def sample(
         source, place, mapping_weights, seeds, psi=truncation_psi, cutoff=truncation_cutoff, class_idx=class_idx
     )
     return _images(model.config.generator, place, place.prepare(weights), batches)
-
-
-def _placed(model: Model, seeds: Iterable[int], options: dict[str, Any]) -> tuple["_Placement", Iterable[int]]:
-    """The number of seeds matters only where the batch is not given, and to the plan that `auto` chooses."""
-    seeds = seeds if options.get("batch") else list(seeds)
-    n = len(seeds) if isinstance(seeds, Sequence) else 0
-    return _Placement(batching.choose(model.config.generator, n, **options)), seeds
 
 
 def same_ws(mapping: Model, model: Model) -> Model:
@@ -68,13 +63,13 @@ def same_ws(mapping: Model, model: Model) -> Model:
 
 
 def sample_ws(
-    model: Model, ws: Float[np.ndarray, "n l d"], *, seeds: Iterable[int] | None = None, **options: Any
+    model: Model, ws: Float[np.ndarray, "n l d"], *, seeds: Seeds | None = None, **options: Any
 ) -> Iterator[UInt8[np.ndarray, "n h w c"]]:
     """Yields the images of given ws (one w per layer), untruncated; `seeds` (default 0, 1, …) feed random noise."""
     config = model.config.generator
     if ws.shape[1:] != (config.num_ws, config.w_dim):
         raise InputError(f"ws have shape {ws.shape}, this model takes [n, {config.num_ws}, {config.w_dim}]")
-    place = _Placement(batching.choose(config, len(ws), **options))
+    place = _Placement(batching.choose(config, **options))
     pieces = (ws[start : start + place.how.step] for start in range(0, len(ws), place.how.step))
     numbers = _chunks(range(len(ws)) if seeds is None else list(seeds), place.how.step)
     return _images(config, place, place.prepare(place.replicate(_g_ema(model))), zip(numbers, pieces, strict=True))
@@ -82,7 +77,7 @@ def sample_ws(
 
 def map_seeds(
     model: Model,
-    seeds: Iterable[int],
+    seeds: Seeds,
     *,
     truncation_psi: float = 1.0,
     truncation_cutoff: int | None = None,
@@ -90,7 +85,7 @@ def map_seeds(
     **options: Any,
 ) -> Float[np.ndarray, "n l d"]:
     """The ws of seeds, truncated; arguments as in `sample`."""
-    place, seeds = _placed(model, seeds, options)
+    place = _Placement(batching.choose(model.config.generator, **options))
     weights = place.replicate(_g_ema(model))
     chunks = _map(model, place, weights, seeds, psi=truncation_psi, cutoff=truncation_cutoff, class_idx=class_idx)
     return np.concatenate([np.asarray(ws).reshape(-1, *ws.shape[-2:])[: len(chunk)] for chunk, ws in chunks])
@@ -108,7 +103,7 @@ def _map(
     model: Model,
     place: "_Placement",
     weights: Weights,
-    seeds: Iterable[int],
+    seeds: Seeds,
     *,
     psi: float,
     cutoff: int | None,
@@ -151,8 +146,8 @@ def _fetch(n: int, images: Array) -> UInt8[np.ndarray, "n h w c"]:
     return np.asarray(images).reshape(-1, *images.shape[-3:])[:n]
 
 
-def _chunks(items: Iterable[int], size: int) -> Iterator[list[int]]:
-    rest = iter(items)
+def _chunks(items: Seeds, size: int) -> Iterator[list[int]]:
+    rest = map(int, items)
     while chunk := list(islice(rest, size)):
         yield chunk
 
@@ -161,8 +156,7 @@ def _chunks(items: Iterable[int], size: int) -> Iterator[list[int]]:
 def _mapping_program(config: GeneratorConfig, how: Batching, cutoff: int | None) -> Callable[..., Array]:
     def run(weights: Weights, z: Array, c: Array, psi: Array) -> Array:
         network = mapping_network(config, weights)
-        with jax.default_matmul_precision("highest"):
-            ws = latents.broadcast(network(z, c), config.num_ws)
+        ws = latents.broadcast(network(z, c), config.num_ws)
         return ws if config.w_avg_beta is None else latents.truncate(ws, network.w_avg[...], psi, cutoff)
 
     return _parallel(run, how, split=(False, True, True, False))

@@ -137,11 +137,11 @@ class _Strips:
 
 
 def _dot(a: Array, b: Array) -> Array:
-    return lax.dot_general(a, b, (((a.ndim - 1,), (0,)), ((), ())))
+    return lax.dot_general(a, b, (((a.ndim - 1,), (0,)), ((), ())), precision=ops.precision())
 
 
 def _batched(a: Float[Array, "b m k"], b: Float[Array, "b k n"]) -> Float[Array, "b m n"]:
-    return lax.dot_general(a, b, (((2,), (1,)), ((0,), (0,))))
+    return lax.dot_general(a, b, (((2,), (1,)), ((0,), (0,))), precision=ops.precision())
 
 
 def _sum(terms: list[tuple[np.ndarray, Array]], shape: tuple[int, ...]) -> Array:
@@ -229,7 +229,7 @@ def upsample_small(x: Features, weight: Float[Array, "i o9"], styles: Styles, fi
     n, h, w, c = x.shape
     taps = _dot((x * styles[:, None, None]).reshape(-1, c), weight).reshape(n, h, w, 3, 3, -1)
     y = _transposed(_transposed(taps, 1), 2)
-    return finish(ops.upfirdn2d(y, ops.setup_filter(DEFAULT_FILTER), padding=1, gain=4), 0, 0)
+    return finish(ops.filter2d(y, ops.setup_filter(DEFAULT_FILTER), padding=(-1, 0, -1, 0), gain=4), 0, 0)
 
 
 def _transposed(taps: Array, axis: int) -> Array:

@@ -1,4 +1,7 @@
-"""Eight CPU devices, true float32 products, a cache of our own, and strict dtypes where the array code is tested."""
+"""Eight CPU devices, a cache of our own, and strict dtypes where the array code is tested.
+
+JAX's own precision of products stays as users of the library have it: tests see what the programs ask for.
+"""
 
 import os
 from collections import Counter
@@ -11,8 +14,6 @@ os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {DEVICES}".strip()
 os.environ["XDG_CACHE_HOME"] = os.path.join(os.path.dirname(os.path.dirname(__file__)), ".pytest_cache")
 
 import jax  # noqa: E402
-
-jax.config.update("jax_default_matmul_precision", "highest")
 
 STRICT_DTYPES = {
     "test_ops",

@@ -181,7 +181,11 @@ def test_the_margin_of_a_batch_split_over_devices_is_that_of_the_whole_batch(sto
     np.testing.assert_allclose(per_device(images, inverse), jax.jit(warp.warp)(images, inverse), atol=1e-6)
 
 
-def test_colour_augmentation_of_four_channels_is_refused():
+def test_colour_augmentation_leaves_the_opacity_of_rgba_images_alone():
     transforms = drawn(Pipe(contrast=1), keys_of(0, 1), 1.0)
-    with pytest.raises(ValueError, match="4 channels"):
-        augment.apply(transforms, jnp.ones((2, 8, 8, 4)))
+    images = jnp.asarray(np.random.RandomState(0).standard_normal((2, 8, 8, 4)), jnp.float32)
+    found = augment.apply(transforms, images)
+    np.testing.assert_array_equal(found[..., :3], augment.apply(transforms, images[..., :3]))
+    np.testing.assert_array_equal(found[..., 3], images[..., 3])
+    with pytest.raises(ValueError, match="5 channels"):
+        augment.apply(transforms, jnp.ones((2, 8, 8, 5)))

@@ -180,6 +180,19 @@ def test_all_networks_are_blended_on_request(folder):
     assert set(sj.load("one.safetensors").networks) == {"G_ema"}
 
 
+def test_a_replayed_recipe_blends_the_networks_that_are_asked_for(folder, capsys):
+    for seed, name in enumerate(("g.safetensors", "h.safetensors")):
+        sj.save(tiny_model(10 * seed, discriminator=True), name)
+    pair = ("--base", "g.safetensors", "--transfer", "h.safetensors", "--swap", "8", "--no-sheet")
+    assert run(*pair, "--out", "mixed.yaml") == 0
+    assert run("--recipe", "mixed.yaml", "--networks", "all", "--no-sheet", "--out", "all.safetensors") == 0
+    assert set(sj.load("all.safetensors").networks) == {"G", "D", "G_ema"}
+    assert run("--recipe", "all.safetensors", "--no-sheet", "--out", "again.safetensors") == 0
+    assert set(sj.load("again.safetensors").networks) == {"G", "D", "G_ema"}
+    assert run("--recipe", "mixed.yaml", "--networks", "H", "--out", "none.safetensors") == 2
+    assert "--networks H: no network H" in capsys.readouterr().err
+
+
 def test_without_a_sheet_only_the_model_is_written(folder):
     assert run(*PAIR, "--swap", "8", "--no-sheet", "--out", "mixed.safetensors") == 0
     assert names_in(folder) == {"mixed.safetensors"}

@@ -81,15 +81,15 @@ def test_a_closed_pipe_ends_quietly():
 
 
 def test_jax_is_set_up_but_not_imported():
-    names = "('JAX_DEFAULT_MATMUL_PRECISION', 'JAX_COMPILATION_CACHE_DIR')"
-    done = run(f"lambda: print([__import__('os').environ[n] for n in {names}], 'jax' in sys.modules)")
-    assert done.stderr == "" and "'highest'" in done.stdout and "stylegan-jax" in done.stdout
+    name = "JAX_COMPILATION_CACHE_DIR"
+    done = run(f"lambda: print(__import__('os').environ['{name}'], 'jax' in sys.modules)")
+    assert done.stderr == "" and "stylegan-jax" in done.stdout
     assert done.stdout.endswith("False\n")
 
 
 def test_jax_takes_the_settings_that_were_made():
-    done = run("lambda: print(__import__('jax').config.jax_default_matmul_precision)")
-    assert (done.stdout, done.stderr) == ("highest\n", "")
+    done = run("lambda: print(__import__('jax').config.jax_compilation_cache_dir)")
+    assert done.stdout.endswith("/stylegan-jax/compiled\n") and done.stderr == ""
 
 
 def test_no_home_is_no_error(tmp_path):
@@ -126,10 +126,3 @@ def test_what_is_no_natural_number_in_range_is_an_input_error(text):
     assert doors.natural("9", "--class", high=9) == 9
     with pytest.raises(InputError, match=r"--class .+: out of range — write a whole number from 0 to 9"):
         doors.natural(text, "--class", high=9)
-
-
-@pytest.mark.parametrize("text", ["24", "3", "0", "-1", "2048", "abc", "", "8,24"])
-def test_what_is_no_resolution_of_the_model_lists_those_it_has(text):
-    assert doors.resolutions("8, 64", "--swap", (4, 8, 16, 32, 64)) == [8, 64]
-    with pytest.raises(InputError, match=r"^--swap .+: not a resolution of this model — use 4, 8, 16, 32, 64$"):
-        doors.resolutions(text, "--swap", (4, 8, 16, 32, 64))

@@ -6,6 +6,7 @@ from PIL import Image, ImageFilter
 
 from stylegan_jax import metrics
 from stylegan_jax.features import proxy_features
+from stylegan_jax.train.score import Score
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "images"
 
@@ -69,3 +70,34 @@ def test_grey_images_are_described_as_rgb_ones_of_equal_channels():
 def test_images_too_small_for_two_octaves_are_refused():
     with pytest.raises(ValueError, match="16 pixels or more, not 8"):
         proxy_features(np.zeros((1, 8, 8, 3), np.uint8))
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+def test_grey_and_rgba_images_are_described_as_what_they_look_like(channels):
+    rgb = np.random.RandomState(0).randint(0, 256, (2, 16, 16, 3)).astype(np.uint8)
+    rgb = rgb[..., :1].repeat(3, -1) if channels == 1 else rgb
+    images = rgb[..., :1] if channels == 1 else np.concatenate([rgb, np.full_like(rgb[..., :1], 255)], -1)
+    np.testing.assert_allclose(proxy_features(images), proxy_features(rgb), atol=1e-5)
+
+
+class Pictures:
+    def __init__(self, n, channels):
+        self.pixels = np.random.RandomState(n).randint(0, 256, (n, 16, 16, channels)).astype(np.uint8)
+
+    def __len__(self):
+        return len(self.pixels)
+
+    def image(self, index):
+        return self.pixels[index]
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_a_run_is_scored_whatever_its_channels(channels):
+    score = Score(Pictures(5, channels), 4, 16)
+    found = score(lambda seeds: Pictures(len(seeds), channels).pixels)
+    assert all(np.isfinite(found[name]) for name in ("proxy-FID", "proxy-KID"))
+
+
+def test_a_data_set_of_one_image_has_a_fid_and_no_kid():
+    found = Score(Pictures(1, 3), 4, 16)(lambda seeds: Pictures(len(seeds), 3).pixels)
+    assert np.isfinite(found["proxy-FID"]) and "proxy-KID" not in found

@@ -42,24 +42,41 @@ def frames(path):
 def test_a_swap_moves_through_as_many_frames_as_were_asked_for(folder, capsys):
     assert run(*PAIR, "--seeds", "1,5", "--swap", "2..8", *SHORT, "--out", "film.webp") == 0
     pictures = frames("film.webp")
-    assert len(pictures) == 4 and pictures[0].shape == (8, 16, 3)
+    assert len(pictures) == 4 and pictures[0].shape == (512, 1024, 3)
     assert not np.array_equal(pictures[0], pictures[-1])
     assert capsys.readouterr().out.splitlines()[-1] == "wrote film.webp: 4 frames, 0.5 s"
 
 
 def test_a_gif_moves_through_seeds_and_further_models_and_notes_what_made_it(folder):
-    way = (*PAIR, "--transfer", MODELS[2], "--alpha", "0..1", "--seeds", "0..3", "--loop")
+    way = (*PAIR, "--transfer", MODELS[2], "--alpha", "0..1", "--seeds", "0..3", "--loop", "--size", "16")
     assert run(*way, *SHORT, "--out", "film.gif") == 0
     pictures = frames("film.gif")
-    assert len(pictures) == 4 and pictures[0].shape == (8, 8, 3)
+    assert len(pictures) == 4 and pictures[0].shape == (16, 16, 3)
     with Image.open("film.gif") as picture:
         assert b"models" in picture.info["comment"]
 
 
-@pytest.mark.parametrize(("size", "expected"), [(4, (4, 4, 3)), (8, (8, 8, 3)), (None, (8, 8, 3))])
+@pytest.mark.parametrize(("size", "side"), [(4, 4), (8, 8), (20, 20), (None, 512)])
 @pytest.mark.parametrize("channels", [1, 3, 4])
-def test_pictures_are_scaled_down_only_and_become_rgb(size, expected, channels):
-    assert fitted(np.zeros((8, 8, channels), np.uint8), size).shape == expected
+def test_pictures_are_scaled_to_the_size_asked_for_or_enough_to_watch_and_become_rgb(size, side, channels):
+    assert fitted(np.zeros((8, 8, channels), np.uint8), size).shape == (side, side, 3)
+
+
+def test_large_pictures_stay_as_they_are_and_small_ones_are_enlarged_smoothly():
+    large = np.random.RandomState(0).randint(0, 256, (600, 600, 3)).astype(np.uint8)
+    np.testing.assert_array_equal(fitted(large, None), large)
+    edge = np.zeros((8, 8, 3), np.uint8)
+    edge[:, 4:] = 255
+    assert len(np.unique(fitted(edge, None))) > 50  # a repeated pixel would leave two levels
+
+
+def test_transparent_pictures_lie_on_white():
+    np.testing.assert_array_equal(fitted(np.zeros((8, 8, 4), np.uint8), 8), 255)
+
+
+def test_a_film_shows_three_seeds_unless_told_otherwise(folder):
+    assert run(*PAIR, "--swap", "2..8", *SHORT, "--size", "16", "--out", "film.webp") == 0
+    assert frames("film.webp")[0].shape == (16, 48, 3)
 
 
 @pytest.mark.skipif(not importlib.util.find_spec("av"), reason="needs PyAV (the extra video)")

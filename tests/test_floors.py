@@ -1,8 +1,11 @@
 """Imports point downward only; what must stay light stays light."""
 
 import ast
+import itertools
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -23,6 +26,22 @@ MEMBERS = {
     "uses": {"projection", "train"},
     "commands": {"doors", "options"},
 }
+
+
+DISTRIBUTIONS = {"PIL": "pillow", "yaml": "pyyaml", "orbax": "orbax-checkpoint", "absl": "absl-py"}
+
+
+def test_every_package_that_is_imported_is_declared():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared = [*project["dependencies"], *itertools.chain(*project["optional-dependencies"].values())]
+    declared = {re.split(r"[<>=\[]", requirement)[0] for requirement in declared}
+    known = {*sys.stdlib_module_names, *PACKAGES}
+    for name, tree in modules().items():
+        for node in ast.walk(tree):
+            found = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            found += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+            for top in {each.partition(".")[0] for each in found} - known:
+                assert DISTRIBUTIONS.get(top, top) in declared, f"{name} imports {top}"
 
 
 def modules():

@@ -50,6 +50,13 @@ def test_a_sheet_shrinks_large_images_and_enlarges_small_ones(size, shown):
     assert np.all(made[40 : 40 + shown // 2, 10 : shown // 2] == 77)
 
 
+def test_a_sheet_enlarges_small_images_smoothly():
+    edge = np.zeros((1, 16, 16, 3), np.uint8)
+    edge[:, :, 8:] = 255
+    cell = images.sheet([edge])[20, 4:-4, 0]
+    assert len(np.unique(cell)) > 10  # repeated pixels would leave two levels
+
+
 def test_a_sheet_shows_title_and_labels_in_its_margins():
     row = np.zeros((2, 128, 128, 1), np.uint8)
     rows, columns = ["base ffhq.pkl", "α = 0.5 × é"], ["seed 0", "seed 1"]

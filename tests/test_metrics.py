@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from stylegan_jax import metrics
+from stylegan_jax.errors import InputError
 from stylegan_jax.generator import generator
 from tests import golden_data, networks
 
@@ -61,6 +62,37 @@ def test_precision_and_recall_are_the_official_ones(stored, results):
     assert found.recall == pytest.approx(results["pr_recall_k3"], rel=1e-6)
 
 
+def test_precision_and_recall_compare_distances_in_float16_with_radii_in_float16():
+    rng = np.random.RandomState(1)
+    real, generated = (rng.randn(n, 64).astype(np.float16) for n in (400, 500))
+
+    def distances(x, y):
+        return np.sqrt(np.square(x[:, None].astype(np.float64) - y).sum(-1)).astype(np.float16)
+
+    def covered(probes, manifold):
+        radii = np.sort(distances(manifold, manifold), 1)[:, 3]
+        return (distances(probes, manifold) <= radii).any(1).mean()
+
+    found = metrics.precision_recall(real.astype(np.float32), generated.astype(np.float32))
+    assert (found.precision, found.recall) == (covered(generated, real), covered(real, generated))
+
+
+@pytest.mark.parametrize(
+    "score",
+    [
+        lambda x: metrics.kid(x, x, random=np.random.RandomState(0)),
+        lambda x: metrics.kid(x.repeat(9, 0), x, random=np.random.RandomState(0)),
+        lambda x: metrics.precision_recall(x, x),
+        lambda x: metrics.inception_score(x),
+        lambda x: metrics.fid(x[:0], x),
+        lambda x: metrics.path_length(x[:0, 0]),
+    ],
+)
+def test_a_score_of_too_few_images_is_refused(score):
+    with pytest.raises(InputError, match=r"of \d images — give \d+ or more"):
+        score(np.ones((1, 4), np.float32))
+
+
 def test_slerp_is_the_official_one(stored):
     found = metrics.slerp(*(jnp.asarray(stored[f"slerp_{name}"]) for name in "abt"))
     np.testing.assert_allclose(found, stored["slerp_y"], atol=1e-6)
@@ -98,6 +130,11 @@ def test_path_distances_are_the_official_ones_up_to_float32(case, stored, result
     found = program(metrics.PathEnds(first, second, t))
     official_error = results[f"{case}.fp32_vs_fp64"]["max_abs"]
     np.testing.assert_allclose(found, stored[f"{case}.dist64"], atol=3 * official_error, rtol=0)
+
+
+def test_rgba_images_are_described_on_white():
+    images = jnp.array([[[[10.0, 20, 30, 255], [10, 20, 30, 0]]]])
+    np.testing.assert_allclose(metrics.in_rgb(images), [[[[10, 20, 30], [255, 255, 255]]]], rtol=1e-6)
 
 
 def test_images_above_256_pixels_are_averaged_down_and_grey_ones_get_three_channels():

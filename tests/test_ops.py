@@ -208,7 +208,7 @@ def penalty_on_gradients(loss):
 
 
 @pytest.mark.parametrize("kernel, size", [(3, 5), (4, 3)])
-def test_transposed_conv2d_has_the_gradients_of_the_convolution_it_stands_for(kernel, size):
+def test_transposed_conv2d_has_the_derivatives_of_the_convolution_it_stands_for(kernel, size):
     def plain(x, weight):
         weight, sides = jnp.flip(weight, (2, 3)).transpose(2, 3, 1, 0), ((kernel - 1, kernel - 1),) * 2
         layout = ("NHWC", "HWIO", "NHWC")
@@ -220,7 +220,10 @@ def test_transposed_conv2d_has_the_gradients_of_the_convolution_it_stands_for(ke
             return jnp.sum(jnp.sin(y) * jax.random.normal(jax.random.key(0), y.shape))
 
         first = jax.value_and_grad(loss, (0, 1))(x, weight)
-        return first, jax.grad(penalty_on_gradients(loss), (0, 1))(x, weight)
+        pushed = [jax.jvp(lambda *a: convolve(*a), (x, weight), (x, weight))[1]]
+        pushed += [jax.jvp(lambda a: convolve(a, weight), (x,), (x,))[1]]
+        pushed += [jax.jacfwd(lambda scale: convolve(x, scale * weight))(jnp.ones(()))]
+        return first, jax.grad(penalty_on_gradients(loss), (0, 1))(x, weight), pushed
 
     draw = np.random.RandomState(3)
     x, weight = draw.randn(2, size, size + 1, 3).astype(np.float32), draw.randn(4, 3, kernel, kernel).astype(np.float32)

@@ -1,14 +1,22 @@
+import re
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from interp.alphas import resolve_sources
+from interp.rendering import Renderer
+from interp.schedules import constant
+from stylegan_jax import plans
 from stylegan_jax.config import GeneratorConfig
 from stylegan_jax.discriminator import discriminator
 from stylegan_jax.generator import generator
 from stylegan_jax.names import generator_layout
 from tests.golden_data import load_npz, manifest_entry
 from tests.networks import compiled, model, nhwc
+from tests.tiny_models import tiny_model
 
 MODELS = ("s02_auto64", "s09_base64", "s14_nhwc64")
 """The golden models with stored float16 outputs."""
@@ -69,3 +77,60 @@ def test_only_the_named_blocks_compute_in_16_bits(architecture):
     traced = jax.eval_shape(blocks, weights, ws)
     assert [x.dtype.name for x, _ in traced] == ["float32"] * 3 + ["bfloat16"] * 2
     assert {img.dtype.name for _, img in traced if img is not None} == {"float32"}
+
+
+# Products of float32, as each program asks for them of the backend
+
+
+SMALL: dict[str, Any] = {"img_resolution": 32, "channel_max": 8}
+
+
+def precisions(program, *arguments):
+    """Those of all products in a program, as it is handed to the backend: DEFAULT is JAX's own, short on GPUs."""
+    text = program.lower(*arguments).as_text()
+    products = [
+        line for line in text.splitlines() if "stablehlo.convolution" in line or "stablehlo.dot_general" in line
+    ]
+    assert products
+    return {found for line in products for found in re.findall("HIGHEST|HIGH|DEFAULT", line) or ["DEFAULT"]}
+
+
+def test_the_networks_compute_float32_in_full_from_python_too():
+    tiny = tiny_model(discriminator=True, architecture="resnet", **SMALL)
+    config, d_config = tiny.config.generator, tiny.config.discriminator
+    assert d_config
+    z, img = np.zeros((1, 16), np.float32), np.zeros((1, 32, 32, 3), np.float32)
+    g = jax.jit(lambda w, z: generator(config, w)(jnp.asarray(z)))
+    assert precisions(g, tiny.networks["G_ema"], z) == {"HIGHEST"}
+    weights = {n: a for n, a in tiny.networks["D"].items() if not n.endswith("resample_filter")}
+    filters = {n: a for n, a in tiny.networks["D"].items() if n.endswith("resample_filter")}
+    d = jax.jit(jax.grad(lambda w, img: discriminator(d_config, {**w, **filters})(jnp.asarray(img)).sum()))
+    assert precisions(d, weights, img) == {"HIGHEST"}
+
+
+@pytest.mark.parametrize("form", ["strips", "shared"])
+def test_the_prepared_plan_computes_float32_in_full(form):
+    tiny = tiny_model(**SMALL)
+    config, weights = tiny.config.generator, tiny.networks["G_ema"]
+    ws = np.zeros((2, config.num_ws, 16), np.float32)
+    leaves = plans.prepared(weights, form)
+    program = jax.jit(lambda leaves, ws: plans.synthesise("prepared", config, leaves, ws, form=form))
+    assert precisions(program, leaves, ws) == {"HIGHEST"}
+
+
+@pytest.mark.parametrize("plan", ["plain", "prepared"])
+def test_films_and_figures_compute_float32_in_full(plan):
+    models = [tiny_model(seed, **SMALL) for seed in (0, 1)]
+    renderer = Renderer(models, ["a", "b"], plan=plan)
+    weights = renderer.weights([constant(0.5)], resolve_sources([constant(0.5)], None, None, None))
+    ws = np.zeros((4, models[0].config.generator.num_ws, 16), np.float32)
+    with jax.default_matmul_precision("bfloat16"):
+        assert precisions(renderer.programs[1], weights, ws) == {"HIGHEST"}
+
+
+def test_another_precision_is_asked_for_by_name():
+    tiny = tiny_model(**SMALL)
+    program = jax.jit(lambda w, ws: generator(tiny.config.generator, w).synthesis(jnp.asarray(ws)))
+    with jax.default_matmul_precision("tensorfloat32"):
+        found = precisions(program, tiny.networks["G_ema"], np.zeros((1, 8, 16), np.float32))
+    assert found == {"HIGH", "HIGHEST"}  # styles stay exact

@@ -20,7 +20,7 @@ def models():
 
 @pytest.fixture(scope="module", params=["plain", "prepared"])
 def renderer(models, request):
-    found = Renderer(models, ["base", "transfer"], 1 if request.param == "plain" else 10**9)
+    found = Renderer(models, ["base", "transfer"], plan=request.param)
     assert found._how.plan == request.param
     return found
 

@@ -267,6 +267,6 @@ def test_a_run_compiles_each_program_once(tmp_path):
     wide = tiny_model(w_dim=24)  # a shape that no other test has compiled
     path = checkpoint.save(wide, tmp_path / "wide.safetensors")
     assert sample(path, "--seeds", "0-6", "--batch", "2", "--devices", "2", "--out", tmp_path / "x") == 0
-    how = batching.choose(wide.config.generator, 7, batch=2, devices=2)
+    how = batching.choose(wide.config.generator, batch=2, devices=2)
     assert sampler._synthesis_program(wide.config.generator, how)._cache_size() == 1
     assert sampler._mapping_program(wide.config.generator, how, None)._cache_size() == 1

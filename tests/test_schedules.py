@@ -41,6 +41,12 @@ EVERY_FORM = [
     pinkney(16, level=1, width=0.5),
     pinkney(32),
     inverted(smooth(8, 1)),
+    smooth(16, 0.333333),
+    smooth(16, 1 / 3),
+    constant(0.1 + 0.2),
+    points({4: 1 / 7, 16: 2e-17}),
+    layers(*(i / 7 for i in range(10))),
+    pinkney(16, width=math.pi),
 ]
 
 

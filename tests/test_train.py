@@ -19,6 +19,7 @@ from stylegan_jax.train.loop import Plan, Run, mesh_of
 from stylegan_jax.train.phases import Phases
 from stylegan_jax.train.saved import Checkpoints, to_leaves
 from stylegan_jax.train.state import initial_state
+from tests.test_precision import precisions
 
 GENERATOR = GeneratorConfig(img_resolution=8, z_dim=8, w_dim=8, mapping_layers=1, channel_base=64, channel_max=8)
 DISCRIMINATOR = DiscriminatorConfig(img_resolution=8, channel_base=64, channel_max=8, mbstd_group_size=2)
@@ -51,6 +52,25 @@ class Noise:
 
     def batch(self, counter, n):
         return self.images[np.arange(counter, counter + n) % 5], np.zeros((n, 0), np.float32)
+
+
+@pytest.mark.parametrize(("dtype", "expected"), [("float32", {"HIGHEST"}), ("bfloat16", {"HIGHEST", "DEFAULT"})])
+def test_phases_compute_float32_in_full_unless_bfloat16_was_asked_for(dtype, expected):
+    config = dataclasses.replace(CONFIG, dtype=dtype)
+    ours, state = Phases(config, mesh_of(config, 1)), initial_state(config)
+    drawn = {
+        phase: jax.eval_shape(lambda p=phase: ours._draw(jnp.int32(0), p, NO_LABELS)) for phase in ("Gmain", "Greg")
+    }
+    real = jax.ShapeDtypeStruct((16, 8, 8, 3), jnp.uint8), jax.ShapeDtypeStruct((16, 0), jnp.float32)
+    programs = [
+        (ours.g_main, drawn["Gmain"]),
+        (ours.g_reg, drawn["Greg"]),
+        (ours.d_main, drawn["Gmain"], *real),
+        (ours.d_reg, drawn["Gmain"].augment, *real),
+    ]
+    for program, *arguments in programs:
+        found = precisions(program, state, *arguments)
+        assert found == expected
 
 
 @functools.cache

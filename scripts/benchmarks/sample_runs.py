@@ -92,7 +92,7 @@ def prepared_program(model: Any, case: Case) -> tuple[Callable, tuple, float]:
     from stylegan_jax import batching, sampler
 
     options: Row = {"batch": case.batch, "devices": 1, "dtype": case.dtype, "plan": case.plan}
-    how = batching.choose(case.config, 1, **options)
+    how = batching.choose(case.config, **options)
     start, place = time.perf_counter(), sampler._Placement(how)
     weights = place.prepare(place.replicate(model.networks["G_ema"]))
     ws = np.random.RandomState(0).standard_normal((case.batch, case.config.num_ws, 512)).astype(np.float32)
@@ -185,7 +185,7 @@ def alpha_case(case: Case, runs: int) -> Row:
     from interp.schedules import constant
 
     models = [random_model(case.config, seed) for seed in (0, 1)]
-    renderer = Renderer(models, ["base", "transfer"], 1 if case.plan == "plain" else 10**6)
+    renderer = Renderer(models, ["base", "transfer"], batch=case.batch, plan=case.plan)  # type: ignore[arg-type]
     ws = np.random.RandomState(0).standard_normal((case.batch, case.config.num_ws, 512)).astype(np.float32)
     sources = resolve_sources([constant(0.5)], None, None, None)
     times: dict[str, list[float]] = {"moving": [], "still": []}

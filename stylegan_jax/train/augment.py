@@ -217,7 +217,10 @@ def apply(transforms: Transforms, images: Images, *, axis_name: str | None = Non
 
 
 def _recolor(images: Images, color: Float[Array, "n 4 4"]) -> Images:
-    """RGB by the matrix, grey by the mean of its rows. Raises ValueError for other numbers of channels."""
+    """RGB by the matrix, grey by the mean of its rows, RGBA as RGB: opacity is no colour.
+
+    Raises ValueError for other numbers of channels.
+    """
     channels = images.shape[-1]
     if channels == 3:
         recolored = jnp.einsum("nij,nhwj->nhwi", color[:, :3, :3], images, precision="highest")
@@ -225,7 +228,9 @@ def _recolor(images: Images, color: Float[Array, "n 4 4"]) -> Images:
     if channels == 1:
         row = color[:, :3].mean(1)[:, None, None, :]
         return images * row[..., :3].sum(-1, keepdims=True) + row[..., 3:]
-    raise ValueError(f"colour augmentation needs RGB or grey images, not {channels} channels")
+    if channels == 4:
+        return jnp.concatenate([_recolor(images[..., :3], color), images[..., 3:]], -1)
+    raise ValueError(f"colour augmentation needs grey, RGB or RGBA images, not {channels} channels")
 
 
 def _filter(images: Images, bands: Float[Array, "n 4"]) -> Images:

@@ -1,9 +1,10 @@
 """The training state and the arithmetic that moves it: Adam, gradient hygiene, moving averages."""
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
+import optax
 from jaxtyping import Array, Float, Int
 
 from stylegan_jax import names
@@ -88,11 +89,18 @@ def clean(gradient: Array) -> Array:
 def adam(
     leaves: Leaves, gradients: Leaves, second: Leaves, steps: Array, *, lr: float, beta2: float, eps: float
 ) -> tuple[Leaves, Leaves]:
-    """One step of Adam with β₁ = 0 → (moved leaves, second moments); `steps` counts this step too."""
-    correction = 1 - jnp.float32(beta2) ** steps.astype(jnp.float32)
-    second = {k: beta2 * v + (1 - beta2) * jnp.square(gradients[k]) for k, v in second.items()}
-    moved = {k: leaves[k] - lr * gradients[k] / (jnp.sqrt(v / correction) + eps) for k, v in second.items()}
-    return {**leaves, **moved}, second
+    """One step of Adam with β₁ = 0 → (moved leaves, second moments); `steps` counts this step too.
+
+    It is optax's RMSProp with Adam's correction: optax's Adam would carry a first moment, which is the gradient.
+    """
+    rule = optax.scale_by_rms(beta2, eps, eps_in_sqrt=False, bias_correction=True)
+    before: Any = rule.init(second)
+    after: Any
+    with jax.numpy_dtype_promotion("standard"):
+        moved = {name: gradients[name] for name in second}
+        updates, after = rule.update(moved, before._replace(count=steps - 1, nu=second))
+        moved = optax.apply_updates({name: leaves[name] for name in moved}, jax.tree.map(lambda u: -lr * u, updates))
+    return {**leaves, **cast(Leaves, moved)}, after.nu
 
 
 def ema_beta(config: TrainConfig, iteration: Array) -> Array:
