@@ -19,6 +19,7 @@ from stylegan_jax.errors import InputError
 
 FORMAT_VERSION = 1
 MANIFEST = "model.json"
+_WEIGHTS = "weights"
 _KEY = "stylegan_jax"
 _DAMAGED = "convert or download it again"
 _OS_ERROR = re.compile(r"os_error_code='(\d+)'")
@@ -54,8 +55,8 @@ def save(model: Model, path: str | Path, *, overwrite: bool = False) -> Path:
         with outputs.new_file(path, overwrite=overwrite) as file:
             safetensors.write(file, leaves, {_KEY: _manifest(model, leaves)})
     else:
-        with outputs.new_folder(path, marker=MANIFEST, overwrite=overwrite) as folder:
-            _write_orbax(folder / "weights", leaves)
+        with outputs.new_folder(path, marker=MANIFEST, beside=[_WEIGHTS], overwrite=overwrite) as folder:
+            _write_orbax(folder / _WEIGHTS, leaves)
             (folder / MANIFEST).write_text(_manifest(model, leaves, _file_sums(folder)))
     return place
 
@@ -156,7 +157,7 @@ def _read_orbax(path: Path, sums: Mapping[str, int], wanted: Collection[str]) ->
     culprits = [name for name, crc32 in sums.items() if found.get(name) != crc32]
     if culprits:
         raise InputError(f"parts are missing or damaged: {', '.join(culprits)}", _DAMAGED, file=path)
-    ocp, weights = _orbax(), path.absolute() / "weights"
+    ocp, weights = _orbax(), path.absolute() / _WEIGHTS
     try:
         stored = ocp.metadata(weights).metadata
         tree = {

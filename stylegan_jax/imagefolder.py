@@ -61,7 +61,7 @@ class ImageFolder:
         path.mkdir(parents=True, exist_ok=True)
         with places.unfinished(path / f"part{self._part.suffix}", keep=False) as folder:
             self._files = places.LocalFolder(path, folder)
-            with outputs.turn(path, wait=True):
+            with outputs.turn(path / ".manifest.lock", wait=True):
                 self._claim()
             try:
                 yield self

@@ -1,6 +1,7 @@
 """Training images cropped and resized once, kept as raw bytes that are mapped into memory."""
 
 import atexit
+import contextlib
 import hashlib
 import json
 import os
@@ -65,11 +66,27 @@ def cropped(source: Images, resolution: int, channels: int, *, folder: Path | No
     place = (folder or cache_folder()) / _key(source, resolution, channels)
     if (found := _open(place, resolution, channels)) is not None:
         return found
-    with outputs.new_folder(place, marker=_INDEX, overwrite=True) as partial:
-        _build(source, resolution, channels, partial)
-    found = _open(place, resolution, channels)
+    with _turn(place):
+        if (found := _open(place, resolution, channels)) is not None:  # another process has made it meanwhile
+            return found
+        with outputs.new_folder(place, marker=_INDEX, beside=[_PIXELS], overwrite=True) as partial:
+            _build(source, resolution, channels, partial)
+        found = _open(place, resolution, channels)
     assert found is not None
     return found
+
+
+@contextlib.contextmanager
+def _turn(place: Path) -> Iterator[None]:
+    """One process at a time crops a set; the others say that they wait, and then find it done."""
+    lock = place.with_name(f".{place.name}.lock")
+    with outputs.turn(lock, wait=False) as free:
+        if free:
+            yield
+            return
+    print("waiting for another process, which reads the same images …", file=sys.stderr)
+    with outputs.turn(lock, wait=True):
+        yield
 
 
 def _open(place: Path, resolution: int, channels: int) -> Cropped | None:
