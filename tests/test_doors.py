@@ -21,6 +21,12 @@ def door(*, fail: str = "") -> int:
         raise {
             "input": InputError("is empty", "download it again", file="toon.pkl"),
             "disk": OSError(28, "No space left on device", "out.png"),
+            "reset": ConnectionResetError(104, "Connection reset by peer"),
+            "closed": PermissionError(13, "Permission denied", "out.png"),
+            "gone": FileNotFoundError(2, "No such file or directory", "toon.pkl"),
+            "broken": OSError(5, "Input/output error", "out.png"),
+            "memory": MemoryError(),
+            "accelerator": RuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 9 bytes."),
             "stop": KeyboardInterrupt(),
             "bug": ZeroDivisionError("division\nby zero"),
         }[fail]
@@ -30,6 +36,15 @@ def door(*, fail: str = "") -> int:
 ENDINGS = {
     "input": (2, "error: toon.pkl: is empty — download it again\n"),
     "disk": (74, "error: out.png: No space left on device — free some space or choose another place\n"),
+    "reset": (74, "error: Connection reset by peer — check the network and run the same command again\n"),
+    "closed": (74, "error: out.png: Permission denied — change its permissions or choose another place\n"),
+    "gone": (2, "error: toon.pkl: No such file or directory — check the path: it may have gone meanwhile\n"),
+    "broken": (
+        74,
+        "error: out.png: Input/output error — the disk or its connection fails: check it, or choose another place\n",
+    ),
+    "memory": (74, "error: Cannot allocate memory — work on less at once, or use a machine with more memory\n"),
+    "accelerator": (74, "error: Cannot allocate memory — work on less at once, or use a machine with more memory\n"),
     "stop": (130, "interrupted\n"),
     "bug": (1, "error: ZeroDivisionError: division by zero — this is a bug: run again with --debug and report it\n"),
 }
