@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from stylegan_jax.jobs import Job
     from stylegan_jax.parts import Part
 
+_SHEET = "grid.png"
 _PIECE = 4096  # ws that are held at a time
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -61,7 +62,7 @@ def main(
         _run(job, each, options, output, place, part, sheet=sheet)
     if output.save_w:
         _save_w(made[0], models[0], options, output, part)
-    print(f"{output.out}/grid.png" if sheet and len(made) == 1 else output.out)
+    print(f"{output.out}/{_SHEET}" if sheet and len(made) == 1 else output.out)
 
 
 def _maker(what: What, look: Look, machine: Machine) -> "Callable[[list[Model]], list[Job]]":
@@ -126,9 +127,16 @@ def _run(
     options, made_by = _settled(job, model, options)
     recipe = {"recipe": model.lineage["recipe"]} if "recipe" in model.lineage else {}  # of a blend
     pictures = dataclasses.replace(job.pictures, form=output.format, note=recipe)
-    share, kind = part.share(pictures.count), Archive if is_archive(place) else ImageFolder
+    share, how = part.share(pictures.count), {"part": part, "overwrite": output.overwrite}
+    others = [*([_SHEET] if sheet else []), *([_ws_name(part)] if output.save_w else [])]
     if share:
-        with kind(place, pictures, made_by, part=part, overwrite=output.overwrite).opened() as target:
+        archive = is_archive(place)
+        target = (
+            Archive(place, pictures, made_by, **how)
+            if archive
+            else ImageFolder(place, pictures, made_by, **how, others=others)
+        )
+        with target.opened() as target:
             _fill(target, share, job, options)
             if sheet and isinstance(target, ImageFolder):
                 _write_sheet(job, target, config.img_channels, made_by)
@@ -187,13 +195,17 @@ def _made(job: "Job", missing: Iterable[int], options: dict[str, Any]) -> Iterat
                 yield index, image
 
 
+def _ws_name(part: "Part") -> str:
+    return f"w{part.suffix}.npz"
+
+
 def _save_w(job: "Job", model: "Model", options: dict[str, Any], output: Output, part: "Part") -> None:
     """The mapping network alone runs again: a thousandth of the work, and no ws wait for the images' end."""
     from stylegan_jax import archives, wfile
 
     share, config = part.share(job.pictures.count), model.config.generator
     archive = archives.is_archive(output.out)
-    place = f"{archives.place_of(output.out, part)}.w.npz" if archive else f"{output.out}/w{part.suffix}.npz"
+    place = f"{archives.place_of(output.out, part)}.w.npz" if archive else f"{output.out}/{_ws_name(part)}"
     options, made_by = _settled(job, model, options)
     made_by |= {"images_sha256": job.pictures.sha256, "part": str(part)}
     if not share or wfile.is_written(place, made_by, overwrite=output.overwrite):
@@ -231,7 +243,7 @@ def _write_sheet(job: "Job", folder: "ImageFolder", channels: int, made_by: dict
     pictures = np.stack([folder.read(index, channels) for index in job.cells])
     pictures = np.concatenate([np.zeros((job.blanks, *pictures.shape[1:]), np.uint8), pictures])
     data = images.encode_png(images.grid(pictures, _shape(job)[1]), made_by)
-    with places.new_file(f"{folder.path}/grid.png") as file:
+    with places.new_file(f"{folder.path}/{_SHEET}") as file:
         file.write(data)
 
 

@@ -111,7 +111,7 @@ def test_a_folder_with_something_else_in_it_is_not_replaced(tmp_path):
         (tmp_path / "model" / name).touch()
     new = {"marker": "m", "beside": ["weights"], "overwrite": True}
     with (
-        pytest.raises(InputError, match="'my notes.txt', which is no part"),
+        pytest.raises(InputError, match=r"'my notes\.txt', which is no part"),
         outputs.new_folder(tmp_path / "model", **new),
     ):
         pass
