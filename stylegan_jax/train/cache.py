@@ -20,7 +20,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from stylegan_jax import images, outputs
-from stylegan_jax.errors import InputError
+from stylegan_jax.errors import InputError, system_fault
 from stylegan_jax.train.sources import Images
 
 _FORMAT = 1
@@ -161,9 +161,11 @@ def _square(source: Images, name: str, resolution: int, channels: int) -> Square
     """The largest centre square, resized by Lanczos as the official tool does."""
     try:
         pixels = images.read(source.open(name), channels)
-    except InputError as error:
-        return Square(None, error.what)
     except Exception as error:  # zips raise as many kinds as decoders
+        if (fault := system_fault(error)) is not None and not isinstance(fault, PermissionError):
+            raise OSError(fault.errno, fault.strerror, name) from error  # or the cache would keep that
+        if isinstance(error, InputError):
+            return Square(None, error.what)
         return Square(None, " ".join(str(error).split())[:150] or type(error).__name__)
     height, width, _ = pixels.shape
     side = min(height, width)
