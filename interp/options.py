@@ -156,8 +156,8 @@ class Request:
     """a further model with its own schedule: (1 − Σ α)·base + Σ α·model"""
     origins: Annotated[Origins, Flat] = dataclasses.field(default_factory=Origins)
     kinds: Annotated[Kinds, Flat] = dataclasses.field(default_factory=Kinds)
-    networks: Annotated[str, tyro.conf.arg(metavar="G_ema|all")] = "G_ema"
-    """all blends G and D too, so that training can go on from the blend"""
+    networks: Annotated[str | None, typed("G_ema|all")] = None
+    """all blends G and D too; G_ema leaves both out (default: G_ema, and D is the base's)"""
     pictures: Annotated[Pictures, Flat] = dataclasses.field(default_factory=Pictures)
     recipe: Annotated[str | None, typed("FILE")] = None
     """replay a recipe: a YAML file, or a picture or model that this command wrote"""
@@ -188,7 +188,7 @@ class Request:
             base, transfer = _pair(self.base, self.transfer, shipped)
             models = [Ingredient(path=base), Ingredient(path=transfer, schedule=schedule), *added]
         origins = dataclasses.asdict(self.origins)
-        recipe = Recipe(models=tuple(models), kinds=self.kinds.texts(), networks=self.networks, **origins)
+        recipe = Recipe(models=tuple(models), kinds=self.kinds.texts(), networks=self.networks or "G_ema", **origins)
         _ = recipe.schedules, recipe.options  # are they all readable?
         return recipe
 
