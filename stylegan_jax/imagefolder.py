@@ -12,8 +12,8 @@ from jaxtyping import UInt8
 from stylegan_jax import encoding, outputs, places, pool
 from stylegan_jax.errors import InputError
 from stylegan_jax.listing import Listing, from_json
-from stylegan_jax.parts import Part
-from stylegan_jax.pictures import Pictures, difference
+from stylegan_jax.parts import Part, array_to_json
+from stylegan_jax.pictures import ARRAY, Pictures, difference
 
 MANIFEST = "manifest.json"
 _FILES = "files"
@@ -85,7 +85,9 @@ class ImageFolder:
         for name in names if told else ():
             if name in listed:
                 self._files.remove(name)
-        manifest = {**self._manifest, _FILES: (self._wanted if told else self._wanted | listed).to_json()}
+        array = array_to_json(self._part.array) or (None if told else found.get(ARRAY))
+        known = {ARRAY: array} if array is not None else {}
+        manifest = {**self._manifest, **known, _FILES: (self._wanted if told else self._wanted | listed).to_json()}
         if manifest != {**found, _FILES: listed.to_json()}:
             self._files.write(MANIFEST, json.dumps(manifest, indent=1).encode())
 
@@ -93,7 +95,7 @@ class ImageFolder:
         """What the folder's manifest says, and which files it lists; nothing where there is none."""
         if not self._files.exists(MANIFEST):
             return {}, Listing()
-        found = _parsed(self._files.read(MANIFEST))
+        found = parsed(self._files.read(MANIFEST))
         listed = from_json(found.pop(_FILES, None))
         if listed is None:
             raise InputError("is none that sample wrote", "choose another folder", file=f"{self.path}/{MANIFEST}")
@@ -127,7 +129,8 @@ class ImageFolder:
         return encoding.decode(self._files.read(self._pictures.name(index)), self._pictures.form, channels)
 
 
-def _parsed(text: bytes) -> dict[str, Any]:
+def parsed(text: bytes) -> dict[str, Any]:
+    """A manifest; empty for what is none."""
     try:
         found = json.loads(text)
     except ValueError:

@@ -10,6 +10,7 @@ from jaxtyping import UInt8
 from stylegan_jax import encoding, pool
 from stylegan_jax.listing import Listing
 
+ARRAY = "array"  # of a manifest: how the tasks of the job array that began the set were numbered
 _WAITING = 1 << 26  # bytes of pixels that may wait to be encoded
 
 
@@ -60,7 +61,7 @@ class Pictures:
 
 def difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
     """The first difference between what made images and what is to make them, in words; empty if there is none."""
-    for key in sorted({*found, *wanted}):
+    for key in sorted({*found, *wanted} - {ARRAY}):
         if found.get(key) != wanted.get(key):
             return f"made with {key} {found.get(key)}, not {wanted.get(key)}"
     return ""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from stylegan_jax.checkpoint import Model
     from stylegan_jax.imagefolder import ImageFolder
     from stylegan_jax.jobs import Job
-    from stylegan_jax.parts import Part
+    from stylegan_jax.parts import Array, Part
 
 _SHEET = "grid.png"
 _PIECE = 4096  # ws that are held at a time
@@ -54,7 +54,7 @@ def main(
     """
     what.check()
     make, options = _maker(what, look, machine), {**machine.options, "noise": look.noise}
-    part, sheet = machine.find_part(), output.grid or what.styles is not None
+    part, sheet = machine.find_part(lambda: _submitted(output.out)), output.grid or what.styles is not None
     _check_output(output, what, part)
     models = [_load(path) for path in (model, *what.paired)]
     made = make(models)
@@ -91,6 +91,19 @@ def _load(path: str) -> "Model":
 
     with places.fetched(path) as file:
         return stylegan_jax.load(file, networks=["G_ema"])
+
+
+def _submitted(out: str) -> "Array | None":
+    """The job array that began what lies at the output."""
+    from stylegan_jax import archives, imagefolder, parts, places
+    from stylegan_jax.pictures import ARRAY
+
+    if archives.is_archive(out):
+        found = list(archives.manifests(out))
+    else:
+        files = [f"{out}/{imagefolder.MANIFEST}", f"{out}/trainA/{imagefolder.MANIFEST}"]
+        found = [imagefolder.parsed(places.read(file)) for file in files if places.exists(file)]
+    return next((array for each in found if (array := parts.array_from_json(each.get(ARRAY)))), None)
 
 
 def _check_output(output: Output, what: What, part: "Part") -> None:

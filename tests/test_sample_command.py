@@ -318,3 +318,19 @@ def test_a_run_compiles_each_program_once(tmp_path):
     how = batching.choose(wide.config.generator, 7, batch=2, devices=2)
     assert sampler._synthesis_program(wide.config.generator, how)._cache_size() == 1
     assert sampler._mapping_program(wide.config.generator, how, None)._cache_size() == 1
+
+
+@pytest.mark.parametrize("out", ["x", "x.zip"])
+def test_a_task_of_a_job_array_that_is_submitted_again_makes_its_own_part(file, tmp_path, monkeypatch, capsys, out):
+    def submit(task, last, count, first=0):
+        numbers = {"ID": task, "MIN": first, "MAX": last, "STEP": 1, "COUNT": count}
+        for key, value in numbers.items():
+            monkeypatch.setenv(f"SLURM_ARRAY_TASK_{key}", str(value))
+        return sample(file, "--seeds", "0-5", "--batch", "2", "--distributed", "--out", tmp_path / out)
+
+    assert submit(0, 2, 3) == submit(2, 2, 3) == 0
+    capsys.readouterr()
+    assert submit(1, 1, 1, first=1) == 0
+    assert "2 images of 16×16 (part 1/3 of 6)" in capsys.readouterr().out
+    made = {path.name for path in tmp_path.glob("x/*.png")} | {path.name for path in tmp_path.glob("x*.zip")}
+    assert made == ({f"seed{i:04d}.png" for i in range(6)} if out == "x" else {f"x-{i}-of-3.zip" for i in range(3)})
