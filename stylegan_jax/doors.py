@@ -14,9 +14,10 @@ from pathlib import Path
 
 import tyro
 
+from stylegan_jax import compiling, interrupts
 from stylegan_jax.errors import InputError, remedy_of, system_fault
 
-DONE, OUR_BUG, BAD_INPUT, NO_SPACE, RESUME, INTERRUPTED = 0, 1, 2, 74, 75, 130
+DONE, OUR_BUG, BAD_INPUT, NO_SPACE, RESUME, INTERRUPTED = 0, 1, 2, 74, 75, interrupts.INTERRUPTED
 MOST_SEEDS = 10_000_000
 _SPAN = re.compile(r"(\d{1,19})(?:-(\d{1,19}))?")
 
@@ -37,9 +38,10 @@ def run(main: Callable[..., int | None], prog: str, argv: Sequence[str] | None =
     set_up_jax()
     _collect_seldom()
     try:
-        code = tyro.cli(
-            main, prog=prog, args=arguments, description=_help(main), config=(tyro.conf.FlagCreatePairsOff,)
-        )
+        with interrupts.second_ends(), compiling.told():
+            code = tyro.cli(
+                main, prog=prog, args=arguments, description=_help(main), config=(tyro.conf.FlagCreatePairsOff,)
+            )
         sys.stdout.flush()
         return code or DONE
     except SystemExit as exit:

@@ -15,7 +15,7 @@ _SLICES = ("MEGASCALE_NUM_SLICES", "MEGASCALE_SLICE_ID")
 
 @dataclass(frozen=True)
 class Array:
-    """The task numbers of a SLURM job array when it was first submitted: `first`, `first` + `step`, … `count` of them."""
+    """The task numbers of a job array when it was first submitted: `first`, `first` + `step`, … `count` of them."""
 
     first: int = 0
     step: int = 1

@@ -61,15 +61,10 @@ def sayers(path):
 def texts(path):
     """Every string of a file that is no docstring, with its line."""
     tree = ast.parse(path.read_text())
-    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
-    docs = {id(node.body[0].value) for node in ast.walk(tree) if isinstance(node, documented) and _documented(node)}
+    docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}  # and of attributes
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs:
             yield node.lineno, node.value
-
-
-def _documented(node):
-    return node.body and isinstance(node.body[0], ast.Expr) and isinstance(node.body[0].value, ast.Constant)
 
 
 SOURCES = [path for package in ("stylegan_jax", "convert", "interp") for path in sorted((ROOT / package).rglob("*.py"))]
