@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import convert
+from interp import known
 from interp.mix import Plan, blend_all, blend_up, plan_blend
 from interp.recipes import Ingredient, Recipe
 from stylegan_jax import checkpoint
@@ -48,15 +49,33 @@ def read_models(
     """
     loaded = []
     for ingredient in recipe.models:
-        place = find(ingredient.path, beside, shipped)
+        place = _located(ingredient, beside, shipped)
         wanted = recipe.options["networks"]
         model = (_read_whole if discriminator and not loaded else convert.read)(place, networks=wanted)
         weights = checkpoint.fingerprint(model)
-        name = ingredient.path if ingredient.path in shipped else str(place.absolute())
+        name = ingredient.path if ingredient.path in shipped or _is_relative(ingredient.path) else place.name
         loaded.append(Loaded(place, name, model, _file_sha256(place) or weights, weights))
         _check_hash(ingredient, loaded[-1])
+        known.remember(loaded[-1].sha256, place)
     _check_distinct(loaded)
     return loaded
+
+
+def _located(ingredient: Ingredient, beside: Path | None, shipped: Shipped) -> Path:
+    """Where a model lies now: as `find`, or, for a recipe, where one of its hash was seen last."""
+    place = find(ingredient.path, beside, shipped)
+    if beside is None or place.exists():
+        return place
+    seen = known.recall(ingredient.sha256)
+    if seen is None:
+        remedy = "put it beside the recipe, or say where it is: --base MODEL, --transfer MODEL"
+        raise InputError("no such file here, nor beside the recipe", remedy, file=ingredient.path)
+    return seen
+
+
+def _is_relative(path: str) -> bool:
+    """Whether a path says nothing of the machine: what is absolute is noted by its name, and found by its hash."""
+    return not (Path(path).is_absolute() or path.startswith("~") or ".." in Path(path).parts)
 
 
 def _read_whole(place: Path, *, networks: Sequence[str]) -> Model:
@@ -69,7 +88,7 @@ def _read_whole(place: Path, *, networks: Sequence[str]) -> Model:
 
 def plan_recipe(recipe: Recipe, beside: Path | None = None, shipped: Shipped = NONE) -> tuple[Plan, list[str]]:
     """All decisions of a recipe and its models' names; only descriptions are read, no weights."""
-    places = [find(ingredient.path, beside, shipped) for ingredient in recipe.models]
+    places = [_located(ingredient, beside, shipped) for ingredient in recipe.models]
     labels = [Path(ingredient.path).name for ingredient in recipe.models]
     configs = [convert.read_config(place, networks=recipe.options["networks"]) for place in places]
     return plan_blend(configs, labels, recipe.schedules, **recipe.options), labels

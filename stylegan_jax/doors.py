@@ -103,14 +103,15 @@ def set_up_jax() -> None:
 def compilation_cache() -> Path | None:
     """A folder of the user's for compiled programs; None where there is no such place."""
     try:
-        folder = _cache_folder() / "stylegan-jax" / "compiled"
+        folder = cache_folder() / "stylegan-jax" / "compiled"
         folder.mkdir(parents=True, exist_ok=True)
     except (OSError, RuntimeError):  # RuntimeError: a user without a home
         return None
     return folder if os.access(folder, os.W_OK) else None
 
 
-def _cache_folder() -> Path:
+def cache_folder() -> Path:
+    """Where the user's caches lie; RuntimeError for a user without a home."""
     if named := os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA"):
         return Path(named)
     return Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")

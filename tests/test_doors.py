@@ -156,8 +156,8 @@ def test_what_is_no_resolution_of_the_model_lists_those_it_has(text):
 BUSY = """
 def main():
     import hashlib, time
-    print("begun", flush=True)
     try:
+        print("begun", flush=True)
         time.sleep(60)
     finally:
         print("clearing", flush=True)

@@ -30,7 +30,7 @@ COMMANDS = {
     "sample": stylegan_jax.sample.main,
     "train": stylegan_jax.train.__main__.main,
 }
-OTHERS = {"--force-fp16"}  # of other programs
+OTHERS = {"--force-fp16", "--array"}  # of other programs
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
 
 
