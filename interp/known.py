@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from stylegan_jax import doors, outputs
+from stylegan_jax import outputs, usercache
 
 _MOST = 500
 
@@ -32,7 +32,7 @@ def recall(sha256: str | None) -> Path | None:
 
 
 def _file() -> Path:
-    return doors.cache_folder() / "stylegan-jax" / "models-seen.json"
+    return usercache.folder() / "stylegan-jax" / "models-seen.json"
 
 
 def _read() -> dict[str, str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import tyro
 
-from stylegan_jax import compiling, interrupts
+from stylegan_jax import compiling, interrupts, usercache
 from stylegan_jax.errors import InputError, remedy_of, system_fault
 
 DONE, OUR_BUG, BAD_INPUT, NO_SPACE, RESUME, INTERRUPTED = 0, 1, 2, 74, 75, interrupts.INTERRUPTED
@@ -103,18 +103,11 @@ def set_up_jax() -> None:
 def compilation_cache() -> Path | None:
     """A folder of the user's for compiled programs; None where there is no such place."""
     try:
-        folder = cache_folder() / "stylegan-jax" / "compiled"
+        folder = usercache.folder() / "stylegan-jax" / "compiled"
         folder.mkdir(parents=True, exist_ok=True)
     except (OSError, RuntimeError):  # RuntimeError: a user without a home
         return None
     return folder if os.access(folder, os.W_OK) else None
-
-
-def cache_folder() -> Path:
-    """Where the user's caches lie; RuntimeError for a user without a home."""
-    if named := os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA"):
-        return Path(named)
-    return Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
 
 
 def seeds(text: str, flag: str = "--seeds") -> list[int]:

@@ -19,7 +19,7 @@ from jaxtyping import UInt8
 from PIL import Image
 from tqdm import tqdm
 
-from stylegan_jax import images, outputs
+from stylegan_jax import images, outputs, usercache
 from stylegan_jax.errors import InputError, system_fault
 from stylegan_jax.train.sources import Images
 
@@ -102,9 +102,7 @@ def _open(place: Path, resolution: int, channels: int) -> Cropped | None:
 def cache_folder() -> Path:
     """A folder of the user's that may be deleted at any time; where there is none, one that goes with the process."""
     try:
-        named = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
-        usual = Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
-        folder = Path(named or usual) / "stylegan-jax" / "images"
+        folder = usercache.folder() / "stylegan-jax" / "images"
         folder.mkdir(parents=True, exist_ok=True)
         if os.access(folder, os.W_OK):
             return folder
