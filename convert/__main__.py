@@ -4,7 +4,7 @@ import hashlib
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from tyro.conf import Positional, arg
 
@@ -15,6 +15,7 @@ from convert.precision import halved, is_half
 from convert.reading import read_with_origins
 from convert.report import as_json, as_table
 from convert.report import rows as tensor_rows
+from convert.writing import made_up
 from stylegan_jax import checkpoint, doors, outputs
 from stylegan_jax.checkpoint import Model
 from stylegan_jax.errors import InputError
@@ -63,12 +64,14 @@ def main(
         print(f"{model}: {convert.sniff(model)}\n{description(convert.read(model, networks=chosen))}")
         return
     place = Path(out) if out else _beside(model, to)
+    if verify:
+        _check_picture(_picture_of(place), place, overwrite=overwrite)
     if not overwrite and not report and _is_up_to_date(model, place, chosen, half=half):
         print(f"{place}: up to date")
     else:
         _convert(model, place, chosen, report=report, half=half, sg3=to == "sg3", overwrite=overwrite)
     if verify:
-        _verify(place)
+        _verify(place, overwrite=overwrite)
 
 
 def _networks(text: str) -> list[str] | None:
@@ -118,7 +121,7 @@ def _convert(
     resolution = model.config.generator.img_resolution
     print(f"{source}: {model.lineage.get('format', 'model')}, {', '.join(model.networks)}, {resolution}×{resolution}")
     left_out = rosinality.left_out(model) if place.suffix in (".pt", ".pth") else []
-    for note in [*model.lineage.get("notes", ()), *left_out]:
+    for note in [*model.lineage.get("notes", ()), *left_out, *made_up(model, place)]:
         print(f"note: {note}")
     if report:
         text = json.dumps(as_json(rows), indent=1) if report.endswith(".json") else as_table(rows)
@@ -128,19 +131,44 @@ def _convert(
     print(f"wrote {place}")
 
 
-def _verify(place: Path) -> None:
+def _picture_of(place: Path) -> Path:
+    """Where --verify shows what it made."""
+    return place.with_name(f"{place.name}.seed0.png")
+
+
+def _told(place: Path) -> dict[str, Any]:
+    return {"model": place.name, "seed": 0, "psi": 1}
+
+
+def _check_picture(picture: Path, place: Path, *, overwrite: bool) -> None:
+    """Refuses to replace what is there, unless it is the picture that was made for this very output before."""
+    from stylegan_jax import images
+
+    if not picture.exists() or overwrite:
+        return
+    try:
+        found = images.made_by(picture)
+    except InputError:
+        found = {}
+    if {key: found.get(key) for key in _told(place)} != _told(place):
+        outputs.check_place(picture)
+
+
+def _verify(place: Path, *, overwrite: bool) -> None:
     """Makes the image of seed 0 (of class 0) from the file that was written, and looks at its values."""
     import numpy as np
 
     from stylegan_jax import images
 
-    image = _image_of_seed_0(convert.read(place, networks=["G_ema"]))
+    model = convert.read(place, networks=["G_ema"])
+    image = _image_of_seed_0(model)
     if not np.isfinite(image).all():
         raise InputError("its image of seed 0 holds NaN or infinity", "the weights are no trained model", file=place)
     if np.median(np.abs(image)) > 1 or image.std() < 1e-3:
         raise InputError("its image of seed 0 is out of range", "the weights are no trained model", file=place)
-    picture = place.with_name(f"{place.name}.seed0.png")
-    images.write_png(picture, images.to_uint8(image), {"model": str(place), "seed": 0, "psi": 1}, overwrite=True)
+    picture, note = _picture_of(place), {**_told(place), "model_sha256": checkpoint.fingerprint(model)}
+    if overwrite or not picture.exists() or images.made_by(picture) != note:
+        images.write_png(picture, images.to_uint8(image), note, overwrite=overwrite)
     print(f"verified: seed 0 is finite, from {image.min():.2f} to {image.max():.2f}: {picture}")
 
 

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from convert.modules import Builder, Module, Tensors, channel_arguments, mapping_arguments, unlike
+from convert.modules import Builder, Module, Tensors, channel_arguments, is_channels_last, mapping_arguments, unlike
 from stylegan_jax import names
 from stylegan_jax.config import DEFAULT_FILTER, DiscriminatorConfig
 
 _BLOCK_DEFAULTS = {"activation": "lrelu", "resample_filter": list(DEFAULT_FILTER), "freeze_layers": 0}
+_BLOCK_DEFAULTS |= {"fp16_channels_last": False}
 
 
 def discriminator_module(config: DiscriminatorConfig, tensors: Tensors, *, sg3: bool) -> Module:
@@ -35,7 +36,7 @@ def discriminator_module(config: DiscriminatorConfig, tensors: Tensors, *, sg3: 
 
 
 def absent_discriminator() -> Module:
-    """A Discriminator without layers: the official loader insists on one, and copies nothing from this."""
+    """A Discriminator without layers, for 4×4 models: there is none so small, and their loader wants one."""
     return Module("Discriminator")
 
 
@@ -58,7 +59,7 @@ def _taps(config: DiscriminatorConfig) -> list[Any]:
 
 def _block_arguments(config: DiscriminatorConfig) -> dict[str, Any]:
     values = {"activation": config.activation, "resample_filter": _taps(config), "freeze_layers": config.freeze_layers}
-    return unlike(_BLOCK_DEFAULTS, **values)
+    return unlike(_BLOCK_DEFAULTS, **values, fp16_channels_last=config.fp16_channels_last)
 
 
 def _epilogue_arguments(config: DiscriminatorConfig) -> dict[str, Any]:
@@ -88,7 +89,7 @@ def _block(build: Builder, config: DiscriminatorConfig, resolution: int, first: 
         "first_layer_idx": first,
         "architecture": config.architecture,
         "use_fp16": resolution >= config.fp16_resolution,
-        "channels_last": False,
+        "channels_last": is_channels_last(config, resolution),
         "num_layers": len(children),
     }
     shared = {name: attributes[name] for name in ("resolution", "first_layer_idx", "use_fp16")}
@@ -106,7 +107,7 @@ def _layers(build: Builder, config: DiscriminatorConfig, resolution: int) -> dic
     def add(name: str, inputs: int, width: int, **kwargs: Any) -> None:
         path = f"b{resolution}.{name}"
         filtered = {"resample_filter": _taps(config)} if "down" in kwargs else {}
-        last = {**filtered, **({} if name == "skip" else clamp), "channels_last": False}
+        last = {**filtered, **({} if name == "skip" else clamp), "channels_last": is_channels_last(config, resolution)}
         children[name] = build.conv(path, inputs, width, **kwargs, trainable=path not in frozen, **last)
 
     activation = {"activation": config.activation}

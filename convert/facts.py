@@ -206,10 +206,10 @@ def with_filters(kind: type[Config], stored: Facts, tensors: Tensors) -> dict[st
     facts = _generator(tensors) if kind is GeneratorConfig else _discriminator(tensors)
     config = _config(kind, {**facts, **stored}, prefer_table=False)
     missing = [name for name in _layout(config) if name.endswith("resample_filter") and name not in tensors]
-    return {**tensors, **{name: filter_buffer(_configured_taps(config, name)) for name in missing}}
+    return {**tensors, **{name: filter_buffer(configured_taps(config, name)) for name in missing}}
 
 
-def _configured_taps(config: GeneratorConfig | DiscriminatorConfig, name: str) -> Filter:
+def configured_taps(config: GeneratorConfig | DiscriminatorConfig, name: str) -> Filter:
     """The taps of a `resample_filter`: layers that do not resample keep the default."""
     own = name.split(".")[-2]
     resamples = own in ("conv0" if isinstance(config, GeneratorConfig) else "conv1", "skip") or own.startswith("b")
@@ -220,7 +220,7 @@ def _wrong_filters(config: GeneratorConfig | DiscriminatorConfig, tensors: Tenso
     """One line for every `resample_filter` whose values are not those of the configured taps."""
     lines = []
     for name in tensors:
-        taps = _configured_taps(config, name) if name.endswith(".resample_filter") else None
+        taps = configured_taps(config, name) if name.endswith(".resample_filter") else None
         if taps is not None and not np.allclose(tensors[name], filter_buffer(taps), rtol=1e-3, atol=1e-6):
             lines.append(f"{name}: its values are not those of {taps}")
     return lines

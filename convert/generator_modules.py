@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from convert.modules import Builder, Module, Tensors, channel_arguments, mapping_arguments, unlike
+from convert.modules import Builder, Module, Tensors, channel_arguments, is_channels_last, mapping_arguments, unlike
 from stylegan_jax.config import DEFAULT_FILTER, GeneratorConfig
 
 _DEFAULTS = {"architecture": "skip", "use_noise": True, "activation": "lrelu", "resample_filter": list(DEFAULT_FILTER)}
+_DEFAULTS |= {"fp16_channels_last": False}
 
 
 def generator_module(config: GeneratorConfig, tensors: Tensors, *, sg3: bool) -> Module:
@@ -43,6 +44,7 @@ def _block_arguments(config: GeneratorConfig, defaults: dict[str, Any]) -> dict[
         conv_clamp=config.conv_clamp,
         use_noise=config.use_noise,
         activation=config.activation,
+        fp16_channels_last=config.fp16_channels_last,
     )
 
 
@@ -80,7 +82,7 @@ def _block(build: Builder, config: GeneratorConfig, resolution: int, options: di
         "is_last": is_last,
         "architecture": config.architecture,
         "use_fp16": use_fp16,
-        "channels_last": False,
+        "channels_last": is_channels_last(config, resolution),
         **build.only_sg3(fused_modconv_default="inference_only"),
         "num_conv": 1 if resolution == 4 else 2,
         "num_torgb": int("torgb" in children),
@@ -92,7 +94,8 @@ def _block(build: Builder, config: GeneratorConfig, resolution: int, options: di
 
 def _layers(build: Builder, config: GeneratorConfig, resolution: int, inputs: int) -> dict[str, Module]:
     path, outputs = f"synthesis.b{resolution}", config.channels(resolution)
-    common = {"conv_clamp": config.conv_clamp, "channels_last": False}
+    channels_last = is_channels_last(config, resolution)
+    common = {"conv_clamp": config.conv_clamp, "channels_last": channels_last}
     common |= unlike(_DEFAULTS, use_noise=config.use_noise, activation=config.activation)
     resampled = {"up": 2, "resample_filter": _taps(config)}
     place = (config.w_dim, resolution)
@@ -101,8 +104,8 @@ def _layers(build: Builder, config: GeneratorConfig, resolution: int, inputs: in
         children["conv0"] = build.modulated(f"{path}.conv0", inputs, outputs, *place, **resampled, **common)
     children["conv1"] = build.modulated(f"{path}.conv1", outputs, outputs, *place, **common)
     if config.architecture == "skip" or resolution == config.img_resolution:
-        children["torgb"] = build.torgb(f"{path}.torgb", outputs, config)
+        children["torgb"] = build.torgb(f"{path}.torgb", outputs, config, channels_last=channels_last)
     if config.architecture == "resnet" and resolution > 4:
-        plain = {"kernel_size": 1, "bias": False, **resampled, "channels_last": False}
+        plain = {"kernel_size": 1, "bias": False, **resampled, "channels_last": channels_last}
         children["skip"] = build.conv(f"{path}.skip", inputs, outputs, **plain)
     return children

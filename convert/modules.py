@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from convert.pickler import ChannelsLast
 from stylegan_jax.config import ConvConfig, DiscriminatorConfig, GeneratorConfig, embed_width
 
 Tensors = Mapping[str, np.ndarray]
@@ -22,8 +23,8 @@ class Module:
     args: tuple[Any, ...] = ()
     kwargs: dict[str, Any] = field(default_factory=dict)
     attributes: dict[str, Any] = field(default_factory=dict)
-    parameters: dict[str, np.ndarray] = field(default_factory=dict)
-    buffers: dict[str, np.ndarray] = field(default_factory=dict)
+    parameters: dict[str, Any] = field(default_factory=dict)
+    buffers: dict[str, Any] = field(default_factory=dict)
     children: dict[str, "Module"] = field(default_factory=dict)
 
 
@@ -37,6 +38,11 @@ class Builder:
         """The tensors `wanted` that lie directly under `path`."""
         found = {leaf: self.tensors.get(f"{path}.{leaf}") for leaf in wanted}
         return {leaf: np.asarray(tensor) for leaf, tensor in found.items() if tensor is not None}
+
+    def conv_leaves(self, path: str, *wanted: str, channels_last: bool) -> dict[str, Any]:
+        """As `leaves`, with the weight in the memory order of its block."""
+        found: dict[str, Any] = self.leaves(path, *wanted)
+        return {**found, "weight": ChannelsLast(found["weight"])} if channels_last and "weight" in found else found
 
     def only_sg3(self, **attributes: Any) -> dict[str, Any]:
         """Attributes that the stylegan3 repository has and stylegan2-ada-pytorch has not."""
@@ -68,7 +74,8 @@ class Builder:
             "act_gain": _gain(activation),
             **({} if kwargs.get("bias", True) else {"bias": None}),
         }
-        weights, buffers = self.leaves(path, "weight", "bias"), self.leaves(path, "resample_filter")
+        weights = self.conv_leaves(path, "weight", "bias", channels_last=kwargs.get("channels_last", False))
+        buffers = self.leaves(path, "resample_filter")
         if not kwargs.get("trainable", True):
             weights, buffers = {}, buffers | weights
         return Module("Conv2dLayer", (inputs, outputs), kwargs, attributes, weights, buffers)
@@ -101,24 +108,24 @@ class Builder:
             "act_gain": _gain(activation),
         }
         kwargs = {"w_dim": w_dim, "resolution": resolution, **kwargs}
-        parameters = self.leaves(path, "weight", "noise_strength", "bias")
+        leaves = ("weight", "noise_strength", "bias")
+        parameters = self.conv_leaves(path, *leaves, channels_last=kwargs["channels_last"])
         buffers = self.leaves(path, "resample_filter", "noise_const")
         affine = {"affine": self.linear(f"{path}.affine", w_dim, inputs, bias_init=1)}
         return Module("SynthesisLayer", (inputs, outputs), kwargs, attributes, parameters, buffers, affine)
 
-    def torgb(self, path: str, inputs: int, config: GeneratorConfig) -> Module:
+    def torgb(self, path: str, inputs: int, config: GeneratorConfig, *, channels_last: bool) -> Module:
         """A ToRGBLayer."""
         outputs, w_dim = config.img_channels, config.w_dim
-        kwargs = {"w_dim": w_dim, "conv_clamp": config.conv_clamp, "channels_last": False}
+        kwargs = {"w_dim": w_dim, "conv_clamp": config.conv_clamp, "channels_last": channels_last}
         attributes = {
             **self.only_sg3(in_channels=inputs, out_channels=outputs, w_dim=w_dim),
             "conv_clamp": config.conv_clamp,
             "weight_gain": 1 / math.sqrt(inputs),
         }
         affine = {"affine": self.linear(f"{path}.affine", w_dim, inputs, bias_init=1)}
-        return Module(
-            "ToRGBLayer", (inputs, outputs), kwargs, attributes, self.leaves(path, "weight", "bias"), children=affine
-        )
+        parameters = self.conv_leaves(path, "weight", "bias", channels_last=channels_last)
+        return Module("ToRGBLayer", (inputs, outputs), kwargs, attributes, parameters, children=affine)
 
 
 def _gain(activation: str) -> float:
@@ -136,6 +143,11 @@ def mapping_arguments(config: GeneratorConfig | DiscriminatorConfig) -> dict[str
     others = {"activation": config.mapping_activation, "lr_multiplier": config.mapping_lr_multiplier}
     defaults = {"embed_features": None, "layer_features": None, "activation": "lrelu", "lr_multiplier": 0.01}
     return {"num_layers": config.mapping_layers, **unlike(defaults, **widths, **others)}
+
+
+def is_channels_last(config: ConvConfig, resolution: int) -> bool:
+    """Whether the official programs keep a block's channels innermost."""
+    return config.fp16_channels_last and resolution >= config.fp16_resolution
 
 
 def channel_arguments(config: ConvConfig) -> dict[str, Any]:

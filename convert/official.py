@@ -8,6 +8,7 @@ import numpy as np
 
 from convert.assembly import Found, Part
 from convert.discriminator_modules import absent_discriminator, discriminator_module
+from convert.fresh import with_discriminator
 from convert.generator_modules import generator_module
 from convert.inert import AGAIN, Instance, refuse, shown
 from convert.modules import Module, Tensors
@@ -122,13 +123,13 @@ def _part(network: str, modules: dict[str, Instance]) -> Part:
 def write(model: Model, path: str | Path, *, overwrite: bool = False, sg3: bool = False) -> Path:
     """Writes a pickle for stylegan2-ada-pytorch, or (`sg3`) for the stylegan3 repository; returns its path.
 
-    Their loaders insist on G, D and G_ema: a generator that the model lacks is the other one, a discriminator an
-    object without layers. Raises InputError if `path` exists (unless `overwrite`), OSError if it cannot be written,
+    Their loaders insist on G, D and G_ema: a generator that the model lacks is the other one, a discriminator is
+    freshly drawn. Raises InputError if `path` exists (unless `overwrite`), OSError if it cannot be written,
     ValueError if a network does not fit its configuration.
     """
     place = outputs.check_place(path, overwrite=overwrite)
     with outputs.new_file(path, overwrite=overwrite) as file:
-        Pickler(file).dump(_tree(model, sg3=sg3))
+        Pickler(file).dump(_tree(with_discriminator(model), sg3=sg3))
     return place
 
 

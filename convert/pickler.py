@@ -42,6 +42,13 @@ class PersistentId:
     parts: tuple[Any, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class ChannelsLast:
+    """A tensor [o i h w] whose numbers lie in the order [o h w i], as torch.channels_last has them."""
+
+    array: np.ndarray
+
+
 _ORDERED_DICT = Global("collections", "OrderedDict")
 _TENSOR = Global("torch._utils", "_rebuild_tensor_v2")
 _FROM_BYTES = Global("torch.storage", "_load_from_bytes")
@@ -180,10 +187,20 @@ def _save_call(pickler: Pickler, value: Call) -> None:
 def _save_tensor(pickler: Pickler, value: np.ndarray) -> None:
     array = np.asarray(value, order="C")
     steps = tuple(math.prod(array.shape[axis + 1 :]) for axis in range(array.ndim))
+    _save_view(pickler, array, array.shape, steps)
+
+
+def _save_channels_last(pickler: Pickler, value: ChannelsLast) -> None:
+    _, inner, height, width = value.array.shape
+    array = np.ascontiguousarray(value.array.transpose(0, 2, 3, 1))
+    _save_view(pickler, array, value.array.shape, (height * width * inner, 1, width * inner, inner))
+
+
+def _save_view(pickler: Pickler, array: np.ndarray, shape: tuple[int, ...], steps: tuple[int, ...]) -> None:
     pickler.save(_TENSOR)
     pickler.file.write(b"(")
     pickler.save_storage(array)
-    for part in (0, array.shape, steps, False, Ordered({})):
+    for part in (0, shape, steps, False, Ordered({})):
         pickler.save(part)
     pickler.file.write(b"tR")
 
@@ -203,6 +220,7 @@ _WRITERS: dict[Any, Callable[[Pickler, Any], object]] = {
     list: _save_list,
     dict: _save_dict,
     np.ndarray: _save_tensor,
+    ChannelsLast: _save_channels_last,
     Global: _save_global,
     Ordered: _save_ordered,
     Call: _save_call,

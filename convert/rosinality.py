@@ -128,7 +128,8 @@ def write(model: Model, path: str | Path, *, overwrite: bool = False) -> Path:
     if lines:
         listed = "\n  ".join(["rosinality's programs have no such network", *lines])
         only_d = all(line.startswith("D: ") for line in lines)
-        remedy = "write a .pkl or .safetensors" + (", or leave D out: --networks G,G_ema" if only_d else "")
+        others = ",".join(network for network in model.networks if network != "D")
+        remedy = "write a .pkl or .safetensors" + (f", or leave D out: --networks {others}" if only_d else "")
         raise InputError(f"{listed}\nThe model cannot be written in this form", remedy, file=path)
     with outputs.new_file(path, overwrite=overwrite) as file:
         torch_file.save_zip(file, _tree(model))

@@ -18,7 +18,8 @@ _MAPPING = {
     "layer_features": "layer_features",
 }
 _ROOT = ("z_dim", "c_dim", "w_dim", "img_resolution", "img_channels")
-_SHARED = ("architecture", "channel_base", "channel_max", "num_fp16_res", "conv_clamp")
+_SHARED = ("architecture", "channel_base", "channel_max", "num_fp16_res", "conv_clamp", "fp16_channels_last")
+_BLOCK = ("activation", "resample_filter", "freeze_layers", "fp16_channels_last")
 _ATTRIBUTES = (
     *((name, "", name) for name in _ROOT),
     ("mapping_layers", "mapping", "num_layers"),
@@ -74,7 +75,10 @@ def discriminator_facts(modules: Modules, frozen: int) -> Facts:
     arguments = _arguments(modules[""], positional)
     stated = _pick(arguments, _same((*positional, *_SHARED, "cmap_dim")))
     stated |= _pick(_dict(arguments, "mapping_kwargs"), _MAPPING)
-    stated |= _pick(_dict(arguments, "block_kwargs"), _same(("activation", "resample_filter", "freeze_layers")))
+    stated |= _pick(
+        _dict(arguments, "block_kwargs"),
+        _same(_BLOCK),
+    )
     stated |= _pick(_dict(arguments, "epilogue_kwargs"), _same(("mbstd_group_size", "mbstd_num_channels")))
     if stated.get("c_dim", 0) == 0:
         stated.pop("cmap_dim", None)
@@ -117,6 +121,7 @@ def _reconcile(stated: Facts, modules: Modules, table: Iterable[tuple[str, str, 
         listed = "\n  ".join(["what it says of itself disagrees", *lines])
         raise InputError(f"{listed}\nThe file was edited or damaged", AGAIN)
     facts.setdefault("num_fp16_res", sum(block.state.get("use_fp16") is True for block in blocks))
+    facts.setdefault("fp16_channels_last", any(block.state.get("channels_last") is True for block in blocks))
     return facts
 
 
@@ -130,7 +135,7 @@ def checked(field: str, value: Any) -> Any:
         return float(value)
     if field in _WORDS and type(value) is str and value in _WORDS[field]:
         return value
-    if field == "use_noise" and type(value) is bool:
+    if field in ("use_noise", "fp16_channels_last") and type(value) is bool:
         return value
     taps = _taps(value) if field == "resample_filter" else ()
     if taps:

@@ -2,9 +2,16 @@
 
 from pathlib import Path
 
-from convert import official, rosinality
+from convert import fresh, official, rosinality
 from stylegan_jax import checkpoint
 from stylegan_jax.checkpoint import Model
+
+
+def made_up(model: Model, path: str | Path) -> list[str]:
+    """What `write` adds to a model because the form wants it, a line each."""
+    if Path(path).suffix != ".pkl" or not fresh.lacks_discriminator(model):
+        return []
+    return [f"D: the model has none, so a fresh one of the same shape is written (seed {fresh.SEED})"]
 
 
 def write(model: Model, path: str | Path, *, overwrite: bool = False, sg3: bool = False) -> Path:

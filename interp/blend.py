@@ -51,13 +51,16 @@ def blend(
 
     from interp.replay import read_models
 
-    loaded = read_models(recipe, beside, shipped)
+    loaded = read_models(recipe, beside, shipped, discriminator=places.model is not None and request.networks is None)
     places.check_no_input([each.path for each in loaded])
     print(" × ".join(_provenance(each, i) for i, each in enumerate(loaded)))
     _say_decisions(recipe, loaded)
     view = _view(recipe, loaded) if places.sheet is not None else None
     _warn_of_strangers(loaded)
+    base = loaded[0].label
     mixed, picture = _make(recipe, loaded, view)
+    if "D" in mixed.networks and "D" not in recipe.options["networks"]:
+        print(f"D: that of {base}, so that training can go on from the blend")
     places.write(mixed, picture)
 
 
@@ -92,10 +95,13 @@ class _Places:
 
     def write(self, mixed: "Model", picture: Any) -> None:
         """Writes model, sheet and recipe, each whole or not at all, and says where."""
+        from convert.writing import made_up
         from interp.recipes import from_json, to_yaml
         from stylegan_jax import images, outputs
 
         if self.model is not None:
+            for note in made_up(mixed, self.model):
+                print(note)
             stylegan_jax.save(mixed, self.model, overwrite=self.overwrite)
         if self.sheet is not None:
             images.write_png(self.sheet, picture, mixed.lineage, overwrite=self.overwrite)
@@ -134,17 +140,19 @@ def _make(recipe: "Recipe", loaded: "list[Loaded]", view: "View | None") -> "tup
 
     if view is None:
         return blend_recipe(recipe, loaded, consume=True), None
-    models = [each.model for each in loaded]
-    view = view.with_ws_of(models[0]) if recipe.same_w else view
-    with tqdm(total=len(models) + 1, desc="rows of the sheet", disable=None, delay=2, leave=False) as bar:
-        rows = []
-        for model in models:
-            rows.append(view.row(model))
-            bar.update()
+    view = view.with_ws_of(loaded[0].model) if recipe.same_w else view
+    labels = [each.label for each in loaded]
+    with tqdm(total=len(loaded) + 1, desc="rows of the sheet", disable=None, delay=2, leave=False) as bar:
+        rows = [_row(view, each, bar) for each in loaded]
         mixed = blend_recipe(recipe, loaded, consume=True)
         rows.insert(1, view.row(mixed))
-    labels = [each.label for each in loaded]
     return mixed, blend_sheet(rows, view, labels, [schedule.text for schedule in recipe.schedules])
+
+
+def _row(view: "View", loaded: "Loaded", bar: Any) -> Any:
+    row = view.row(loaded.model)
+    bar.update()
+    return row
 
 
 def _provenance(loaded: "Loaded", index: int) -> str:

@@ -1,5 +1,6 @@
 """The blend: p = (1 − Σ α_k)·base + Σ α_k·p_k for every tensor, as a pure jitted function, and the same on models."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -153,37 +154,71 @@ def blend_all(
     additions: Sequence[tuple[Model, Schedule]],
     *,
     labels: Sequence[str] | None = None,
-    consume: bool = False,
     **options: Any,
 ) -> Model:
     """Mixes any number of models into `base`: (1 − Σ α_k)·base + Σ α_k·p_k.
 
-    Tensors that come whole from one model are that model's own arrays, untouched.
+    Tensors that come whole from one model are that model's own arrays, untouched. A discriminator of the base that is
+    not blended is kept, so that training can go on from the blend.
 
     Args:
       base: the model at α = 0.
       additions: (model, schedule) for each transfer model.
       labels: how messages name the models; by default after the files they come from.
-      consume: take the arrays out of the models as they are used, so that memory stays below that of three.
       **options: of `plan_blend`: mapping, noise, w_avg, kinds, networks.
 
     Raises:
       InputError: the models cannot be blended, or an option does not fit them.
     """
     models, schedules = [base, *(model for model, _ in additions)], [schedule for _, schedule in additions]
+    return _blended(models, schedules, labels, options, consume=False)
+
+
+def blend_up(models: list[Model], schedules: Sequence[Schedule], *, labels: Sequence[str], **options: Any) -> Model:
+    """As `blend_all`, but takes the models out of the list, so that memory stays below that of three.
+
+    Every array is let go as it has been used, if nobody else holds the models.
+    """
+    return _blended(models, schedules, labels, options, consume=True)
+
+
+def _blended(
+    models: list[Model],
+    schedules: Sequence[Schedule],
+    labels: Sequence[str] | None,
+    options: Mapping[str, Any],
+    *,
+    consume: bool,
+) -> Model:
     labels = labels or [_label(model, i) for i, model in enumerate(models)]
     networks = options.get("networks", ("G_ema",))
     _check_networks(models, labels, networks)
     plan = plan_blend([model.config for model in models], labels, schedules, **options)
     lineage = _lineage(models, labels, schedules, plan, options)
-    mixed = {n: apply_shares([m.networks[n] for m in models], plan.shares[n], consume=consume) for n in networks}
-    return Model(plan.config, mixed, lineage)
+    config, kept = _with_discriminator(plan.config, models[0])
+    trees = {network: [dict(model.networks[network]) for model in models] for network in networks}
+    if consume:
+        models.clear()
+    mixed = {n: apply_shares(trees.pop(n), plan.shares[n], consume=consume) for n in networks}
+    return Model(config, {**mixed, **kept}, lineage)
+
+
+def _with_discriminator(config: ModelConfig, base: Model) -> tuple[ModelConfig, dict[str, dict[str, np.ndarray]]]:
+    """The configuration with the base's discriminator, and that, if it is not blended but fits the blend."""
+    discriminator = base.config.discriminator
+    if config.discriminator is not None or discriminator is None or "D" not in base.networks:
+        return config, {}
+    if discriminator.c_dim != config.generator.c_dim:
+        return config, {}
+    return dataclasses.replace(config, discriminator=discriminator), {"D": base.networks["D"]}
 
 
 def apply_shares(
     trees: Sequence[dict[str, np.ndarray]], shares: Mapping[str, Shares], *, consume: bool = False
 ) -> dict[str, np.ndarray]:
     """One network's tensors by their shares; `trees` are the base's tensors, then each transfer model's.
+
+    `consume` takes them out of the trees as they are used.
 
     What is whole passes through untouched. If anything is mixed, every trained tensor of the synthesis goes through
     the compiled mixer, so that another schedule meets no new shape.

@@ -157,7 +157,7 @@ class Request:
     origins: Annotated[Origins, Flat] = dataclasses.field(default_factory=Origins)
     kinds: Annotated[Kinds, Flat] = dataclasses.field(default_factory=Kinds)
     networks: Annotated[str | None, typed("G_ema|all")] = None
-    """all blends G and D too, so that training can go on from the blend (default: G_ema, or the recipe's)"""
+    """all blends G and D too; G_ema leaves both out (default: the recipe's, or G_ema, and D is the base's)"""
     pictures: Annotated[Pictures, Flat] = dataclasses.field(default_factory=Pictures)
     recipe: Annotated[str | None, typed("FILE")] = None
     """replay a recipe: a YAML file, or a picture or model that this command wrote"""

@@ -117,7 +117,7 @@ def _fate(field: str, base: str) -> str:
         return "as the model that --mapping names"
     if field == "conv_clamp":
         return "the looser one"
-    return f"as {base}" if field == "num_fp16_res" else "in the way of a blend"
+    return f"as {base}" if field in ("num_fp16_res", "fp16_channels_last") else "in the way of a blend"
 
 
 _WORDS = {"mapping_layers": "mapping layers", "c_dim": "classes", "num_fp16_res": "resolutions in 16 bits"}

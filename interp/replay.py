@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import convert
-from interp.mix import Plan, blend_all, plan_blend
+from interp import known
+from interp.mix import Plan, blend_all, blend_up, plan_blend
 from interp.recipes import Ingredient, Recipe
 from stylegan_jax import checkpoint
 from stylegan_jax.checkpoint import Model
@@ -32,32 +33,62 @@ class Loaded:
         return Path(self.name).name
 
 
-def read_models(recipe: Recipe, beside: Path | None = None, shipped: Shipped = NONE) -> list[Loaded]:
+def read_models(
+    recipe: Recipe, beside: Path | None = None, shipped: Shipped = NONE, *, discriminator: bool = False
+) -> list[Loaded]:
     """The models of a recipe, base first, with only the networks it blends.
 
     Args:
       recipe: each path is tried as it is, then beside the recipe, then by its name beside the recipe and here.
       beside: the folder of the recipe.
       shipped: models that are called by a bare name.
+      discriminator: read that of the base too, if it has one.
 
     Raises:
       InputError: a file is missing, is no model, or is not the one the recipe was made with; two are the same model.
     """
     loaded = []
     for ingredient in recipe.models:
-        place = find(ingredient.path, beside, shipped)
-        model = convert.read(place, networks=recipe.options["networks"])
+        place = _located(ingredient, beside, shipped)
+        wanted = recipe.options["networks"]
+        model = (_read_whole if discriminator and not loaded else convert.read)(place, networks=wanted)
         weights = checkpoint.fingerprint(model)
-        name = ingredient.path if ingredient.path in shipped else str(place.absolute())
+        name = ingredient.path if ingredient.path in shipped or _is_relative(ingredient.path) else place.name
         loaded.append(Loaded(place, name, model, _file_sha256(place) or weights, weights))
         _check_hash(ingredient, loaded[-1])
+        known.remember(loaded[-1].sha256, place)
     _check_distinct(loaded)
     return loaded
 
 
+def _located(ingredient: Ingredient, beside: Path | None, shipped: Shipped) -> Path:
+    """Where a model lies now: as `find`, or, for a recipe, where one of its hash was seen last."""
+    place = find(ingredient.path, beside, shipped)
+    if beside is None or place.exists():
+        return place
+    seen = known.recall(ingredient.sha256)
+    if seen is None:
+        remedy = "put it beside the recipe, or say where it is: --base MODEL, --transfer MODEL"
+        raise InputError("no such file here, nor beside the recipe", remedy, file=ingredient.path)
+    return seen
+
+
+def _is_relative(path: str) -> bool:
+    """Whether a path says nothing of the machine: what is absolute is noted by its name, and found by its hash."""
+    return not (Path(path).is_absolute() or path.startswith("~") or ".." in Path(path).parts)
+
+
+def _read_whole(place: Path, *, networks: Sequence[str]) -> Model:
+    """The networks of a model, and its discriminator if there is one that can be read."""
+    try:
+        return convert.read(place, networks=[*networks, *(["D"] if "D" not in networks else [])])
+    except InputError:
+        return convert.read(place, networks=networks)
+
+
 def plan_recipe(recipe: Recipe, beside: Path | None = None, shipped: Shipped = NONE) -> tuple[Plan, list[str]]:
     """All decisions of a recipe and its models' names; only descriptions are read, no weights."""
-    places = [find(ingredient.path, beside, shipped) for ingredient in recipe.models]
+    places = [_located(ingredient, beside, shipped) for ingredient in recipe.models]
     labels = [Path(ingredient.path).name for ingredient in recipe.models]
     configs = [convert.read_config(place, networks=recipe.options["networks"]) for place in places]
     return plan_blend(configs, labels, recipe.schedules, **recipe.options), labels
@@ -102,22 +133,26 @@ def _check_distinct(loaded: Sequence[Loaded]) -> None:
             raise InputError(f"holds the same weights as {twin.path}", "pass different models", file=each.path)
 
 
-def blend_recipe(recipe: Recipe, loaded: Sequence[Loaded], *, consume: bool = False) -> Model:
+def blend_recipe(recipe: Recipe, loaded: list[Loaded], *, consume: bool = False) -> Model:
     """The blend of a recipe, with the complete recipe in its lineage: paths, hashes, and sources as decided.
 
     Args:
       recipe: what to blend.
       loaded: its models, from `read_models`.
-      consume: give the models' arrays up as they are used, so that memory stays below that of three models.
+      consume: take the models out of `loaded`, so that memory stays below that of three; see `mix.blend_up`.
     """
-    base, *others = loaded
-    additions = [(each.model, schedule) for each, schedule in zip(others, recipe.schedules, strict=True)]
-    labels = [each.label for each in loaded]
-    mixed = blend_all(base.model, additions, labels=labels, consume=consume, **recipe.options)
-    decided = {key: mixed.lineage["recipe"][key] for key in ("mapping", "noise", "w_avg")}
-    models = tuple(
+    labels, models = [each.label for each in loaded], [each.model for each in loaded]
+    ingredients = tuple(
         dataclasses.replace(ingredient, path=each.name, sha256=each.sha256)
         for ingredient, each in zip(recipe.models, loaded, strict=True)
     )
-    whole = dataclasses.replace(recipe, models=models, **decided)
+    if consume:
+        loaded.clear()
+        mixed = blend_up(models, recipe.schedules, labels=labels, **recipe.options)
+    else:
+        mixed = blend_all(
+            models[0], list(zip(models[1:], recipe.schedules, strict=True)), labels=labels, **recipe.options
+        )
+    decided = {key: mixed.lineage["recipe"][key] for key in ("mapping", "noise", "w_avg")}
+    whole = dataclasses.replace(recipe, models=ingredients, **decided)
     return dataclasses.replace(mixed, lineage={**mixed.lineage, "recipe": whole.to_json()})

@@ -14,8 +14,8 @@ import numpy as np
 from stylegan_jax import outputs, places, pool
 from stylegan_jax.containers import CONTAINERS, Container, Member
 from stylegan_jax.errors import InputError
-from stylegan_jax.parts import Part
-from stylegan_jax.pictures import Pictures, difference
+from stylegan_jax.parts import Part, array_to_json
+from stylegan_jax.pictures import ARRAY, Pictures, difference
 
 MANIFEST = "manifest.json"
 _EVERY = 2.0  # seconds between two moments from which a killed run can go on
@@ -30,6 +30,19 @@ def place_of(path: str | Path, part: Part) -> str:
     """Where a part's archive lies: `faces.zip` → `faces-0-of-4.zip`."""
     stem, dot, suffix = str(path).rpartition(".")
     return f"{stem}{part.suffix}{dot}{suffix}"
+
+
+def manifests(path: str | Path) -> Iterator[dict[str, Any]]:
+    """Those of the parts of an archive that are finished or begun."""
+    folder, name = str(path).rpartition("/")[::2] if places.is_remote(path) else os.path.split(path)
+    stem, _, suffix = name.rpartition(".")
+    form = re.compile(rf"\.?{re.escape(stem)}(?:-\d+-of-\d+)?\.{re.escape(suffix)}(\.json|\.unfinished)")
+    for name in sorted(places.siblings(path)):
+        if found := form.fullmatch(name):
+            file = f"{folder}/{name}" if folder else name
+            file = file if found[1] == ".json" else f"{file}/{MANIFEST}"
+            if places.exists(file):
+                yield _manifest_in(places.read(file), file)
 
 
 class Archive:
@@ -62,6 +75,8 @@ class Archive:
         self.path, self._pictures, self._share = place_of(path, part), pictures, part.share(pictures.count)
         own = {"format": pictures.form, "images": pictures.count, "images_sha256": pictures.sha256, "part": str(part)}
         self._manifest = json.loads(json.dumps({**manifest, **own}))
+        array = array_to_json(part.array)
+        self._whole_manifest = {**self._manifest, **({ARRAY: array} if array is not None else {})}
         self._kind: Container = CONTAINERS[PurePosixPath(self.path).suffix.lower()]
         _check_siblings(path, part)
         if not places.is_remote(path):
@@ -150,14 +165,14 @@ class Archive:
             for leftover in folder.iterdir() if found else ():
                 leftover.unlink()
         with outputs.new_file(description, overwrite=True) as file:
-            file.write(json.dumps(self._manifest).encode())
+            file.write(json.dumps(self._whole_manifest).encode())
 
     def _finish(self, folder: Path) -> None:
         """Writes the ending and the index."""
         for piece in self._kind.ending(_members(self._journal), self._file.tell()):
             self._file.write(piece)
         with open(folder / "index", "w") as file:
-            file.write(json.dumps({"made_by": self._manifest})[:-1] + ', "files": {')
+            file.write(json.dumps({"made_by": self._whole_manifest})[:-1] + ', "files": {')
             for i, member in enumerate(_members(self._journal)):
                 file.write(f'{"," if i else ""}\n"{member.name}": [{member.start}, {member.size}]')
             file.write("\n}}\n")

@@ -3,8 +3,6 @@
 import contextlib
 import hashlib
 import json
-import os
-import re
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,13 +13,13 @@ import numpy as np
 
 from stylegan_jax import names, outputs, safetensors
 from stylegan_jax.config import ModelConfig
-from stylegan_jax.errors import InputError
+from stylegan_jax.errors import InputError, remedy_of, system_fault
 
 FORMAT_VERSION = 1
 MANIFEST = "model.json"
+_WEIGHTS = "weights"
 _KEY = "stylegan_jax"
 _DAMAGED = "convert or download it again"
-_OS_ERROR = re.compile(r"os_error_code='(\d+)'")
 _Reader = Callable[[Collection[str]], dict[str, np.ndarray]]
 
 
@@ -54,8 +52,8 @@ def save(model: Model, path: str | Path, *, overwrite: bool = False) -> Path:
         with outputs.new_file(path, overwrite=overwrite) as file:
             safetensors.write(file, leaves, {_KEY: _manifest(model, leaves)})
     else:
-        with outputs.new_folder(path, marker=MANIFEST, overwrite=overwrite) as folder:
-            _write_orbax(folder / "weights", leaves)
+        with outputs.new_folder(path, marker=MANIFEST, beside=[_WEIGHTS], overwrite=overwrite) as folder:
+            _write_orbax(folder / _WEIGHTS, leaves)
             (folder / MANIFEST).write_text(_manifest(model, leaves, _file_sums(folder)))
     return place
 
@@ -97,13 +95,13 @@ def _manifest(model: Model, leaves: Mapping[str, np.ndarray], files: Mapping[str
         "format_version": FORMAT_VERSION,
         "config": model.config.to_json(),
         "lineage": model.lineage,
-        "tensors": {key: _crc32(leaf) for key, leaf in leaves.items()},
+        "tensors": {key: crc32(leaf) for key, leaf in leaves.items()},
         "files": files or {},
     }
     return json.dumps({**manifest, "crc32": _own_crc32(manifest)}, indent=1)
 
 
-def _crc32(leaf: np.ndarray) -> int:
+def crc32(leaf: np.ndarray) -> int:
     """Checksum of an array's values, dtype and shape."""
     start = zlib.crc32(f"{leaf.dtype} {leaf.shape}".encode())
     return zlib.crc32(np.ascontiguousarray(leaf).reshape(-1).view(np.uint8).data, start)
@@ -156,7 +154,7 @@ def _read_orbax(path: Path, sums: Mapping[str, int], wanted: Collection[str]) ->
     culprits = [name for name, crc32 in sums.items() if found.get(name) != crc32]
     if culprits:
         raise InputError(f"parts are missing or damaged: {', '.join(culprits)}", _DAMAGED, file=path)
-    ocp, weights = _orbax(), path.absolute() / "weights"
+    ocp, weights = _orbax(), path.absolute() / _WEIGHTS
     try:
         stored = ocp.metadata(weights).metadata
         tree = {
@@ -164,6 +162,8 @@ def _read_orbax(path: Path, sums: Mapping[str, int], wanted: Collection[str]) ->
         }
         loaded = ocp.load(weights, tree)
     except Exception as error:  # Orbax and TensorStore raise all kinds
+        if (fault := system_fault(error)) is not None:
+            raise InputError(f"cannot be read ({fault.strerror})", remedy_of(fault), file=path) from error
         raise InputError(f"a part is missing or damaged ({_first_line(error)})", _DAMAGED, file=path) from error
     return {key: loaded[key] for key in wanted if key in loaded}
 
@@ -183,8 +183,8 @@ def disk_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        if code := _OS_ERROR.search(str(error)):
-            raise OSError(int(code[1]), os.strerror(int(code[1])), str(path)) from error
+        if (fault := system_fault(error)) is not None:
+            raise OSError(fault.errno, fault.strerror, str(path)) from error
         raise
 
 
@@ -236,7 +236,7 @@ def _select(sums: dict[str, int], networks: Sequence[str] | None, path: Path) ->
 
 
 def _check_sums(leaves: Mapping[str, np.ndarray], sums: Mapping[str, int], path: Path) -> None:
-    culprits = [key for key, leaf in leaves.items() if key in sums and _crc32(leaf) != sums[key]]
+    culprits = [key for key, leaf in leaves.items() if key in sums and crc32(leaf) != sums[key]]
     absent = [f"{key} (missing)" for key in sums if key not in leaves]
     if culprits or absent:
         raise InputError(f"checksums differ: {', '.join(culprits + absent)}", _DAMAGED, file=path)

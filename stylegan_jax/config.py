@@ -28,6 +28,8 @@ class ConvConfig:
     channel_table: tuple[int, ...] | None = None
     """Feature maps at 4, 8, … where `min(channel_base // r, channel_max)` does not describe them."""
     num_fp16_res: int = 0
+    fp16_channels_last: bool = False
+    """Whether the official programs keep the 16-bit blocks' channels innermost; nothing here depends on it."""
     conv_clamp: float | None = None
     activation: str = "lrelu"
     resample_filter: Filter = DEFAULT_FILTER

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import tyro
 
-from stylegan_jax.errors import InputError
+from stylegan_jax import compiling, interrupts, usercache
+from stylegan_jax.errors import InputError, remedy_of, system_fault
 
-DONE, OUR_BUG, BAD_INPUT, NO_SPACE, RESUME, INTERRUPTED = 0, 1, 2, 74, 75, 130
+DONE, OUR_BUG, BAD_INPUT, NO_SPACE, RESUME, INTERRUPTED = 0, 1, 2, 74, 75, interrupts.INTERRUPTED
 MOST_SEEDS = 10_000_000
 _SPAN = re.compile(r"(\d{1,19})(?:-(\d{1,19}))?")
 
@@ -24,8 +25,9 @@ _SPAN = re.compile(r"(\d{1,19})(?:-(\d{1,19}))?")
 def run(main: Callable[..., int | None], prog: str, argv: Sequence[str] | None = None) -> int:
     """Runs a command, a typed function whose docstring is its help, and returns the exit code.
 
-    0, or what `main` returns; 2 bad input; 74 disk full or unwritable; 130 Ctrl-C; 1 a bug of ours. Errors are one
-    line on stderr; `--debug` shows the traceback. Settings of JAX are made here, so modules import it no earlier.
+    0, or what `main` returns; 2 bad input; 74 the machine fails: disk full or unwritable, network, memory; 130 Ctrl-C;
+    1 a bug of ours. Errors are one line on stderr; `--debug` shows the traceback. Settings of JAX are made here, so
+    modules import it no earlier.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
@@ -36,9 +38,10 @@ def run(main: Callable[..., int | None], prog: str, argv: Sequence[str] | None =
     set_up_jax()
     _collect_seldom()
     try:
-        code = tyro.cli(
-            main, prog=prog, args=arguments, description=_help(main), config=(tyro.conf.FlagCreatePairsOff,)
-        )
+        with interrupts.second_ends(), compiling.told():
+            code = tyro.cli(
+                main, prog=prog, args=arguments, description=_help(main), config=(tyro.conf.FlagCreatePairsOff,)
+            )
         sys.stdout.flush()
         return code or DONE
     except SystemExit as exit:
@@ -75,9 +78,11 @@ def _verdict(error: BaseException) -> tuple[int, str]:
         return INTERRUPTED, "interrupted"
     if isinstance(error, InputError):
         return BAD_INPUT, f"error: {error}"
-    if isinstance(error, OSError):
-        place = f"{error.filename}: " if error.filename else ""
-        return NO_SPACE, f"error: {place}{error.strerror or error} — free some space or choose another place"
+    fault = error if isinstance(error, OSError) else system_fault(error)
+    if fault is not None:
+        place = f"{fault.filename}: " if fault.filename else ""
+        code = BAD_INPUT if isinstance(fault, FileNotFoundError | NotADirectoryError) else NO_SPACE
+        return code, f"error: {place}{fault.strerror or fault} — {remedy_of(fault)}"
     what = " ".join(f"{type(error).__name__}: {error}".split())
     return OUR_BUG, f"error: {what[:500]} — this is a bug: run again with --debug and report it"
 
@@ -98,17 +103,11 @@ def set_up_jax() -> None:
 def compilation_cache() -> Path | None:
     """A folder of the user's for compiled programs; None where there is no such place."""
     try:
-        folder = _cache_folder() / "stylegan-jax" / "compiled"
+        folder = usercache.folder() / "stylegan-jax" / "compiled"
         folder.mkdir(parents=True, exist_ok=True)
     except (OSError, RuntimeError):  # RuntimeError: a user without a home
         return None
     return folder if os.access(folder, os.W_OK) else None
-
-
-def _cache_folder() -> Path:
-    if named := os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA"):
-        return Path(named)
-    return Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
 
 
 def seeds(text: str, flag: str = "--seeds") -> list[int]:

@@ -1,4 +1,9 @@
-"""The one exception that means: the user's input is at fault, and this is what to do about it."""
+"""The one exception that means: the user's input is at fault; and how the system's own errors are told from it."""
+
+import errno
+import os
+import re
+from collections.abc import Iterator
 
 
 class InputError(Exception):
@@ -17,3 +22,56 @@ class InputError(Exception):
     def __str__(self) -> str:
         place = f"{self.file}: " if self.file is not None else ""
         return f"{place}{self.what} — {self.remedy}" if self.remedy else f"{place}{self.what}"
+
+
+_CODE = re.compile(r"os_error_code='(\d+)'")  # TensorStore's
+_NOT_THERE = {errno.ENOENT, errno.ENOTDIR}
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_CLOSED = {errno.EACCES, errno.EPERM, errno.EROFS}
+_CROWDED = {errno.EMFILE, errno.ENFILE}
+_OUT_OF_MEMORY = ("RESOURCE_EXHAUSTED", "Out of memory", "std::bad_alloc")
+
+
+def system_fault(error: BaseException) -> OSError | None:
+    """What the operating system said, if it and not the data is at fault; None otherwise.
+
+    Libraries wrap it: the error's causes are looked at, and what TensorStore and XLA write into their messages. That a
+    file is not there is a fault of the data.
+    """
+    for each in _causes(error):
+        if isinstance(each, OSError) and each.errno is not None and each.errno not in _NOT_THERE:
+            return each
+        if code := _CODE.search(str(each)):
+            if int(code[1]) not in _NOT_THERE:
+                return OSError(int(code[1]), os.strerror(int(code[1])))
+        elif isinstance(each, MemoryError) or any(words in str(each) for words in _OUT_OF_MEMORY):
+            return OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+    return None
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        yield error
+        seen.add(id(error))
+        error = error.__cause__
+
+
+def remedy_of(error: OSError) -> str:
+    """What to do about what the operating system said."""
+    code = error.errno
+    if code in _FULL:
+        return "free some space or choose another place"
+    if code in _CLOSED:
+        return "change its permissions or choose another place"
+    if code in _NOT_THERE:
+        return "check the path: it may have gone meanwhile"
+    if code in _CROWDED:
+        return "close other programs, or raise the limit: ulimit -n 4096"
+    if code == errno.ENOMEM:
+        return "work on less at once, or use a machine with more memory"
+    if isinstance(error, ConnectionError | TimeoutError) or code in (errno.ENETUNREACH, errno.EHOSTUNREACH):
+        return "check the network and run the same command again"
+    if code == errno.EIO:
+        return "the disk or its connection fails: check it, or choose another place"
+    return "run the same command again; if that does not help, choose another place"

@@ -2,8 +2,7 @@
 
 import contextlib
 import json
-import re
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -12,25 +11,30 @@ from jaxtyping import UInt8
 
 from stylegan_jax import encoding, outputs, places, pool
 from stylegan_jax.errors import InputError
-from stylegan_jax.parts import Part
-from stylegan_jax.pictures import Pictures, difference
+from stylegan_jax.listing import Listing, from_json
+from stylegan_jax.parts import Part, array_to_json
+from stylegan_jax.pictures import ARRAY, Pictures, difference
 
 MANIFEST = "manifest.json"
-_FORMS = "|".join(get_args(encoding.Form))
-_OURS = re.compile(rf"(seed\d{{4,}}|proj\d{{2,}}|\d+-\d+)\.({_FORMS})")
+_FILES = "files"
+_SUFFIXES = tuple(f".{form}" for form in get_args(encoding.Form))
 
 
 class ImageFolder:
     """One file for each image, each whole or not there; the manifest says what made them, whichever part did.
+
+    The manifest lists the files that were made, or are to be: no other is ever read, replaced or deleted.
 
     Args:
       path: made if it is missing; a URL or a local path.
       pictures: names and form of the images.
       manifest: JSON data that says how the images are made. The folder is continued if its own is identical.
       part: the images of this process.
-      overwrite: over another manifest, delete its images and start anew.
+      overwrite: over another manifest, delete the files it lists and start anew.
+      others: names of further files that the caller makes there.
 
-    Raises InputError if the folder holds images of another manifest, naming the first difference.
+    Raises InputError if the folder holds images of another manifest, naming the first difference, or images that no
+    manifest of ours lists.
     """
 
     def __init__(
@@ -41,8 +45,10 @@ class ImageFolder:
         *,
         part: Part = Part(),  # noqa: B008
         overwrite: bool = False,
+        others: Sequence[str] = (),
     ):
         self.path, self._pictures, self._part, self._overwrite = path, pictures, part, overwrite
+        self._wanted = pictures.listing | Listing.of(others)
         self._manifest = json.loads(json.dumps(manifest))
         self._files: places.Folder
         self._saving: list[Generator[int, None, None]] = []
@@ -61,7 +67,7 @@ class ImageFolder:
         path.mkdir(parents=True, exist_ok=True)
         with places.unfinished(path / f"part{self._part.suffix}", keep=False) as folder:
             self._files = places.LocalFolder(path, folder)
-            with outputs.turn(path, wait=True):
+            with outputs.turn(path / ".manifest.lock", wait=True):
                 self._claim()
             try:
                 yield self
@@ -70,20 +76,39 @@ class ImageFolder:
                     saving.close()
 
     def _claim(self) -> None:
-        if self._files.exists(MANIFEST):
-            found = difference(_parsed(self._files.read(MANIFEST), self.path), self._manifest)
-            if not found:
-                return
-            if not self._overwrite:
-                what = f"holds images {found}"
-                raise InputError(what, "choose another folder, or pass --overwrite", file=self.path)
-        elif not self._overwrite and any(name.endswith(tuple(get_args(encoding.Form))) for name in self._files.names()):
-            raise InputError(
-                "holds images of unknown origin", "choose another folder, or pass --overwrite", file=self.path
-            )
-        for name in [name for name in self._files.names() if _OURS.fullmatch(name)]:
-            self._files.remove(name)
-        self._files.write(MANIFEST, json.dumps(self._manifest, indent=1).encode())
+        found, listed = self._stored()
+        told = difference(found, self._manifest) if listed else ""
+        if told and not self._overwrite:
+            raise InputError(f"holds images {told}", "choose another folder, or pass --overwrite", file=self.path)
+        names = list(self._files.names())
+        self._refuse_strangers(names, listed)
+        for name in names if told else ():
+            if name in listed:
+                self._files.remove(name)
+        array = array_to_json(self._part.array) or (None if told else found.get(ARRAY))
+        known = {ARRAY: array} if array is not None else {}
+        manifest = {**self._manifest, **known, _FILES: (self._wanted if told else self._wanted | listed).to_json()}
+        if manifest != {**found, _FILES: listed.to_json()}:
+            self._files.write(MANIFEST, json.dumps(manifest, indent=1).encode())
+
+    def _stored(self) -> tuple[dict[str, Any], Listing]:
+        """What the folder's manifest says, and which files it lists; nothing where there is none."""
+        if not self._files.exists(MANIFEST):
+            return {}, Listing()
+        found = parsed(self._files.read(MANIFEST))
+        listed = from_json(found.pop(_FILES, None))
+        if listed is None:
+            raise InputError("is none that sample wrote", "choose another folder", file=f"{self.path}/{MANIFEST}")
+        return found, listed
+
+    def _refuse_strangers(self, names: list[str], listed: Listing) -> None:
+        """Whatever lies in the way, or beside, without being on our list is the user's."""
+        strangers = [name for name in names if name not in listed]
+        if not listed and any(name.endswith(_SUFFIXES) for name in strangers):
+            raise InputError("holds images of unknown origin", "choose another folder", file=self.path)
+        if in_the_way := sorted(name for name in strangers if name in self._wanted):
+            what = f"holds {in_the_way[0]}, which was not made by this command"
+            raise InputError(what, "move it away, or choose another folder", file=self.path)
 
     def missing(self, share: range) -> Iterator[int]:
         """Those of the images that are not there yet."""
@@ -104,9 +129,10 @@ class ImageFolder:
         return encoding.decode(self._files.read(self._pictures.name(index)), self._pictures.form, channels)
 
 
-def _parsed(text: bytes, path: object) -> dict[str, Any]:
+def parsed(text: bytes) -> dict[str, Any]:
+    """A manifest; empty for what is none."""
     try:
         found = json.loads(text)
-    except ValueError as error:
-        raise InputError("is damaged", "remove the folder, or pass --overwrite", file=f"{path}/{MANIFEST}") from error
+    except ValueError:
+        return {}
     return found if isinstance(found, dict) else {}

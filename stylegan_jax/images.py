@@ -15,7 +15,7 @@ from jaxtyping import Float, UInt8
 from PIL import Image, ImageDraw, ImageFont, ImageOps, PngImagePlugin
 
 from stylegan_jax import outputs
-from stylegan_jax.errors import InputError
+from stylegan_jax.errors import InputError, remedy_of, system_fault
 
 Source = str | Path | io.BytesIO
 
@@ -231,5 +231,7 @@ def _unreadable(path: Source, error: Exception) -> InputError:
         return InputError("no such file", "check the path", file=path)
     if isinstance(error, Image.DecompressionBombError):
         return InputError("has too many pixels", "scale it down", file=path)
+    if (fault := system_fault(error)) is not None:
+        return InputError(f"cannot be read ({fault.strerror})", remedy_of(fault), file=path)
     reason = " ".join(str(error).split())[:150] or type(error).__name__
     return InputError(f"cannot be read as an image ({reason})", "save it as PNG or JPEG", file=path)

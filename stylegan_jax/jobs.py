@@ -87,7 +87,8 @@ def of_seeds(
         return latents.random_classes([int(unique[index])], c_dim)[0] if drawn else arguments["class_idx"]
 
     digest = hashlib.sha256(unique.astype("<u4").tobytes()).hexdigest()
-    pictures = _pictures(model, len(unique), lambda index: f"seed{unique[index]:04d}", digest, label)
+    runs = [(f"seed{first:04d}", f"seed{last:04d}") for first, last in _runs(unique)]
+    pictures = _pictures(model, len(unique), lambda index: f"seed{unique[index]:04d}", digest, label, runs=runs)
     return Job(pictures, render, arguments, cells, ws=ws)
 
 
@@ -100,9 +101,19 @@ def _unique(seeds: np.ndarray) -> tuple[np.ndarray, Sequence[int]]:
     return found[order], np.argsort(order)[inverse].tolist()
 
 
-def _pictures(model: Model, count: int, stem: Callable[[int], str], sha256: str, *label: Any) -> Pictures:
+def _runs(seeds: np.ndarray) -> list[tuple[int, int]]:
+    """The first and the last seed of every run without a gap."""
+    ordered = np.sort(seeds).astype(np.int64)
+    return [
+        (int(run[0]), int(run[-1])) for run in np.split(ordered, np.flatnonzero(np.diff(ordered) != 1) + 1) if len(run)
+    ]
+
+
+def _pictures(
+    model: Model, count: int, stem: Callable[[int], str], sha256: str, *label: Any, runs: Any = None
+) -> Pictures:
     config: GeneratorConfig = model.config.generator
-    return Pictures(count, stem, config.img_resolution**2 * config.img_channels, sha256, *label)
+    return Pictures(count, stem, config.img_resolution**2 * config.img_channels, sha256, *label, runs=runs)
 
 
 def of_ws(model: Model, path: str | Path, truncation: Truncation) -> Job:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 import tyro
@@ -9,7 +10,7 @@ import tyro
 from stylegan_jax import doors
 from stylegan_jax.encoding import Form
 from stylegan_jax.errors import InputError
-from stylegan_jax.parts import Part, discover, parse
+from stylegan_jax.parts import Array, Part, discover, parse
 
 Flat = tyro.conf.arg(name="")
 
@@ -126,8 +127,18 @@ class Machine:
             "plan": self.plan,
         }
 
-    def find_part(self) -> Part:
-        """The share of this process; InputError for what is none."""
+    def find_part(self, submitted: Callable[[], Array | None]) -> Part:
+        """The share of this process; InputError for what is none.
+
+        Args:
+          submitted: asks the output for the job array that began it.
+        """
         if self.distributed and self.part is not None:
             raise InputError("--distributed finds the part", "leave --part out")
-        return discover() if self.distributed else parse(self.part) if self.part is not None else Part()
+        return (
+            discover(submitted=submitted())
+            if self.distributed
+            else parse(self.part)
+            if self.part is not None
+            else Part()
+        )

@@ -3,20 +3,47 @@
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from stylegan_jax.errors import InputError
 
 _MOST = 1_000_000
+_SPECIAL_STEPS = 0xFFFFFF00  # SLURM's numbers for batch scripts and their like begin above
 _SLICES = ("MEGASCALE_NUM_SLICES", "MEGASCALE_SLICE_ID")
 
 
 @dataclass(frozen=True)
+class Array:
+    """The task numbers of a job array when it was first submitted: `first`, `first` + `step`, … `count` of them."""
+
+    first: int = 0
+    step: int = 1
+    count: int = 1
+
+    def position(self, task: int) -> int:
+        """Which of them a task is, from 0; InputError if it is none."""
+        position, rest = divmod(task - self.first, self.step)
+        if rest or not 0 <= position < self.count:
+            what = f"--distributed: task {task} is none of this set's job array, {self}"
+            raise InputError(what, f"submit with --array={self}, or any of these tasks")
+        return position
+
+    def __str__(self) -> str:
+        step = f":{self.step}" if self.step > 1 else ""
+        return f"{self.first}-{self.first + self.step * (self.count - 1)}{step}"
+
+
+@dataclass(frozen=True)
 class Part:
-    """Part `index` of `count`, counted from 0: a block of neighbouring images, as large as the others to within one."""
+    """Part `index` of `count`, counted from 0: a block of neighbouring images, as large as the others to within one.
+
+    `array` numbers the tasks of the job array that it was found in.
+    """
 
     index: int = 0
     count: int = 1
+    array: Array | None = field(default=None, compare=False)
 
     def share(self, n: int) -> range:
         """Which of `n` images this part makes; nothing if there are more parts than images."""
@@ -45,12 +72,31 @@ def parse(text: str) -> Part:
     return Part(index, count)
 
 
-def discover(environ: Mapping[str, str] = os.environ) -> Part:
+def discover(environ: Mapping[str, str] = os.environ, *, submitted: Array | None = None) -> Part:
     """The part of this process in a TPU pod, a SLURM job or array, or whatever `jax.distributed` knows.
+
+    Args:
+      environ: variables of the environment.
+      submitted: the job array that began the set: a task that is submitted again does what its number had then.
 
     Raises InputError where there is none of them.
     """
-    return _of_tpu(environ) or _of_slurm(environ) or _of_jax(environ)
+    return _of_tpu(environ) or _of_slurm(environ, submitted) or _of_jax(environ)
+
+
+def array_to_json(array: Array | None) -> dict[str, int] | None:
+    """For a manifest."""
+    return None if array is None else asdict(array)
+
+
+def array_from_json(data: Any) -> Array | None:
+    """What `array_to_json` wrote; None for anything else."""
+    try:
+        found = Array(**data)
+    except TypeError:
+        return None
+    whole = all(type(number) is int for number in (found.first, found.step, found.count))
+    return found if whole and found.step > 0 and found.count > 0 else None
 
 
 def _of_tpu(environ: Mapping[str, str]) -> Part | None:
@@ -62,22 +108,51 @@ def _of_tpu(environ: Mapping[str, str]) -> Part | None:
     return _part(host + len(hosts) * (slice_ or 0), len(hosts) * (slices or 1))
 
 
-def _of_slurm(environ: Mapping[str, str]) -> Part | None:
+def _of_slurm(environ: Mapping[str, str], submitted: Array | None) -> Part | None:
     """Tasks of a step, and tasks of a job array."""
-    rank, ranks = _number(environ, "SLURM_PROCID"), _number(environ, "SLURM_NTASKS") or 1
-    task, tasks = _number(environ, "SLURM_ARRAY_TASK_ID"), _number(environ, "SLURM_ARRAY_TASK_COUNT") or 1
+    rank, task = _number(environ, "SLURM_PROCID"), _number(environ, "SLURM_ARRAY_TASK_ID")
     if rank is None and task is None:
         return None
-    first, step = _number(environ, "SLURM_ARRAY_TASK_MIN") or 0, _number(environ, "SLURM_ARRAY_TASK_STEP") or 1
-    position = 0 if task is None else (task - first) // step
-    return _part((rank or 0) + ranks * position, ranks * tasks)
+    ranks = _number(environ, "SLURM_STEP_NUM_TASKS") or _number(environ, "SLURM_NTASKS") or 1
+    if ranks > 1 and not rank and not _in_a_step(environ):
+        what = f"--distributed: SLURM started this process alone, not each of the job's {ranks} tasks"
+        raise InputError(what, "start it with srun, or pass --part I/N instead")
+    if task is None:
+        return _part(rank or 0, ranks)
+    array = submitted or _array(environ, task)
+    found = _part((rank or 0) + ranks * array.position(task), ranks * array.count)
+    return Part(found.index, found.count, array)
+
+
+def _in_a_step(environ: Mapping[str, str]) -> bool:
+    """Whether srun started this process; a batch script has rank 0 too."""
+    step = _number(environ, "SLURM_STEP_ID")
+    return "SLURM_STEP_NUM_TASKS" in environ or (step is not None and step < _SPECIAL_STEPS)
+
+
+def _array(environ: Mapping[str, str], task: int) -> Array:
+    """The job array of this submission; InputError if its numbers have gaps, which nothing in the environment tells."""
+    first, step = _number(environ, "SLURM_ARRAY_TASK_MIN"), _number(environ, "SLURM_ARRAY_TASK_STEP") or 1
+    first, count = first or 0, _number(environ, "SLURM_ARRAY_TASK_COUNT") or 1
+    last = _number(environ, "SLURM_ARRAY_TASK_MAX")
+    array = Array(first, step, count)
+    if (
+        (last is not None and last != first + step * (count - 1))
+        or (task - first) % step
+        or task > first + step * (count - 1)
+    ):
+        what = f"--distributed: the job array's {count} tasks are no range, and no set was begun by one"
+        raise InputError(what, f"submit with --array=0-{count - 1}, or pass --part I/N instead")
+    return array
 
 
 def _of_jax(environ: Mapping[str, str]) -> Part:
-    """Meets the other processes for a moment; afterwards none of them depends on another."""
+    """Index and count as the environment has them, otherwise from a meeting of the processes, which then part."""
     import jax
 
     count, index = _number(environ, "JAX_NUM_PROCESSES"), _number(environ, "JAX_PROCESS_ID")
+    if count is not None and index is not None:
+        return _part(index, count)
     try:
         jax.distributed.initialize(num_processes=count, process_id=index)
     except (ValueError, RuntimeError) as error:

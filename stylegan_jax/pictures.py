@@ -1,6 +1,6 @@
 """The images of a job as files: what they are called, what they are labelled with, how they are encoded."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,7 +8,9 @@ import numpy as np
 from jaxtyping import UInt8
 
 from stylegan_jax import encoding, pool
+from stylegan_jax.listing import Listing
 
+ARRAY = "array"  # of a manifest: how the tasks of the job array that began the set were numbered
 _WAITING = 1 << 26  # bytes of pixels that may wait to be encoded
 
 
@@ -23,6 +25,7 @@ class Pictures:
       label: number → class, or None.
       form: how they are encoded, also their suffix.
       note: JSON data that every file carries, with what the place that holds it says of all.
+      runs: the stems as runs of numbers, the first and the last of each; all of them one by one by default.
     """
 
     count: int
@@ -32,6 +35,13 @@ class Pictures:
     label: Callable[[int], int | None] = lambda index: None
     form: encoding.Form = "png"
     note: Mapping[str, Any] = field(default_factory=dict)
+    runs: Sequence[tuple[str, str]] | None = None
+
+    @property
+    def listing(self) -> Listing:
+        """Of their file names."""
+        runs = self.runs if self.runs is not None else [(self.stem(i), self.stem(i)) for i in range(self.count)]
+        return Listing((f"{first}.{self.form}", f"{last}.{self.form}") for first, last in runs)
 
     @property
     def waiting(self) -> int:
@@ -51,7 +61,7 @@ class Pictures:
 
 def difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
     """The first difference between what made images and what is to make them, in words; empty if there is none."""
-    for key in sorted({*found, *wanted}):
+    for key in sorted({*found, *wanted} - {ARRAY}):
         if found.get(key) != wanted.get(key):
             return f"made with {key} {found.get(key)}, not {wanted.get(key)}"
     return ""

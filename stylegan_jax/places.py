@@ -227,10 +227,10 @@ def unfinished(path: str | Path, *, keep: bool) -> Iterator[Path]:
         return
     path = Path(path)
     folder = path.with_name(f".{path.name}.unfinished")
-    folder.mkdir(exist_ok=True)
-    with outputs.turn(folder, wait=False) as free:
+    with outputs.turn(path.with_name(f".{path.name}.lock"), wait=False) as free:
         if not free:
             raise InputError("another process makes this part", "wait for it, or give each its own --part", file=path)
+        folder.mkdir(exist_ok=True)
         for leftover in () if keep else folder.iterdir():
             leftover.unlink()
         try:

@@ -15,6 +15,7 @@ from stylegan_jax.errors import InputError
 MANIFEST = "run.json"
 METRICS = "metrics.jsonl"
 CHECKPOINTS = "checkpoints"
+_LOCK, _HOLDER = "lock", "holder"  # Windows lets nobody read a file that is locked
 _SNAPSHOT = re.compile(r"network-snapshot-(\d{6,})\.safetensors")
 
 
@@ -43,7 +44,7 @@ def check_place(path: str | Path) -> bool:
         raise InputError("is a file", "name a folder", file=path)
     if is_run(folder):
         return True
-    if folder.is_dir() and any(file.name != "lock" for file in folder.iterdir()):
+    if folder.is_dir() and any(file.name not in (_LOCK, _HOLDER) for file in folder.iterdir()):
         raise InputError("exists and is no training run", "give the run another folder", file=path)
     return False
 
@@ -94,27 +95,22 @@ def lock(path: str | Path) -> Iterator[None]:
     """Keeps other processes out of a run; InputError at once, naming the holder. A killed holder's lock is free."""
     folder = Path(path)
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "lock", "a+") as file:
-        if not _try_lock(file):
-            file.seek(0)
-            holder = file.read().strip() or "another process"
-            raise InputError(f"is in use by {holder}", "wait for it, or give the run another folder", file=path)
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()}")
-        file.flush()
-        yield
+    holder = folder / _HOLDER
+    with outputs.turn(folder / _LOCK, wait=False) as free:
+        if not free:
+            raise InputError(f"is in use by {_named(holder)}", "wait for it, or give the run another folder", file=path)
+        holder.write_text(f"process {os.getpid()} on {socket.gethostname()}")
+        try:
+            yield
+        finally:
+            holder.unlink(missing_ok=True)
 
 
-def _try_lock(file: Any) -> bool:
+def _named(holder: Path) -> str:
     try:
-        import fcntl
-    except ImportError:  # Windows
-        return True
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+        return holder.read_text().strip() or "another process"
+    except OSError:  # it has just begun, or ended
+        return "another process"
 
 
 def append_metrics(path: Path, line: Mapping[str, Any]) -> None:

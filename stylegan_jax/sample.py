@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from stylegan_jax.checkpoint import Model
     from stylegan_jax.imagefolder import ImageFolder
     from stylegan_jax.jobs import Job
-    from stylegan_jax.parts import Part
+    from stylegan_jax.parts import Array, Part
 
+_SHEET = "grid.png"
 _PIECE = 4096  # ws that are held at a time
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -53,7 +54,7 @@ def main(
     """
     what.check()
     make, options = _maker(what, look, machine), {**machine.options, "noise": look.noise}
-    part, sheet = machine.find_part(), output.grid or what.styles is not None
+    part, sheet = machine.find_part(lambda: _submitted(output.out)), output.grid or what.styles is not None
     _check_output(output, what, part)
     models = [_load(path) for path in (model, *what.paired)]
     made = make(models)
@@ -61,7 +62,7 @@ def main(
         _run(job, each, options, output, place, part, sheet=sheet)
     if output.save_w:
         _save_w(made[0], models[0], options, output, part)
-    print(f"{output.out}/grid.png" if sheet and len(made) == 1 else output.out)
+    print(f"{output.out}/{_SHEET}" if sheet and len(made) == 1 else output.out)
 
 
 def _maker(what: What, look: Look, machine: Machine) -> "Callable[[list[Model]], list[Job]]":
@@ -90,6 +91,19 @@ def _load(path: str) -> "Model":
 
     with places.fetched(path) as file:
         return stylegan_jax.load(file, networks=["G_ema"])
+
+
+def _submitted(out: str) -> "Array | None":
+    """The job array that began what lies at the output."""
+    from stylegan_jax import archives, imagefolder, parts, places
+    from stylegan_jax.pictures import ARRAY
+
+    if archives.is_archive(out):
+        found = list(archives.manifests(out))
+    else:
+        files = [f"{out}/{imagefolder.MANIFEST}", f"{out}/trainA/{imagefolder.MANIFEST}"]
+        found = [imagefolder.parsed(places.read(file)) for file in files if places.exists(file)]
+    return next((array for each in found if (array := parts.array_from_json(each.get(ARRAY)))), None)
 
 
 def _check_output(output: Output, what: What, part: "Part") -> None:
@@ -126,9 +140,16 @@ def _run(
     options, made_by = _settled(job, model, options)
     recipe = {"recipe": model.lineage["recipe"]} if "recipe" in model.lineage else {}  # of a blend
     pictures = dataclasses.replace(job.pictures, form=output.format, note=recipe)
-    share, kind = part.share(pictures.count), Archive if is_archive(place) else ImageFolder
+    share, how = part.share(pictures.count), {"part": part, "overwrite": output.overwrite}
+    others = [*([_SHEET] if sheet else []), *([_ws_name(part)] if output.save_w else [])]
     if share:
-        with kind(place, pictures, made_by, part=part, overwrite=output.overwrite).opened() as target:
+        archive = is_archive(place)
+        target = (
+            Archive(place, pictures, made_by, **how)
+            if archive
+            else ImageFolder(place, pictures, made_by, **how, others=others)
+        )
+        with target.opened() as target:
             _fill(target, share, job, options)
             if sheet and isinstance(target, ImageFolder):
                 _write_sheet(job, target, config.img_channels, made_by)
@@ -187,13 +208,17 @@ def _made(job: "Job", missing: Iterable[int], options: dict[str, Any]) -> Iterat
                 yield index, image
 
 
+def _ws_name(part: "Part") -> str:
+    return f"w{part.suffix}.npz"
+
+
 def _save_w(job: "Job", model: "Model", options: dict[str, Any], output: Output, part: "Part") -> None:
     """The mapping network alone runs again: a thousandth of the work, and no ws wait for the images' end."""
     from stylegan_jax import archives, wfile
 
     share, config = part.share(job.pictures.count), model.config.generator
     archive = archives.is_archive(output.out)
-    place = f"{archives.place_of(output.out, part)}.w.npz" if archive else f"{output.out}/w{part.suffix}.npz"
+    place = f"{archives.place_of(output.out, part)}.w.npz" if archive else f"{output.out}/{_ws_name(part)}"
     options, made_by = _settled(job, model, options)
     made_by |= {"images_sha256": job.pictures.sha256, "part": str(part)}
     if not share or wfile.is_written(place, made_by, overwrite=output.overwrite):
@@ -231,7 +256,7 @@ def _write_sheet(job: "Job", folder: "ImageFolder", channels: int, made_by: dict
     pictures = np.stack([folder.read(index, channels) for index in job.cells])
     pictures = np.concatenate([np.zeros((job.blanks, *pictures.shape[1:]), np.uint8), pictures])
     data = images.encode_png(images.grid(pictures, _shape(job)[1]), made_by)
-    with places.new_file(f"{folder.path}/grid.png") as file:
+    with places.new_file(f"{folder.path}/{_SHEET}") as file:
         file.write(data)
 
 

@@ -40,15 +40,15 @@ def is_written(path: str | Path, made_by: Mapping[str, Any], *, overwrite: bool 
     """Whether `write_ws` made this file from the same description; InputError if it exists and is another's.
 
     Args:
-      overwrite: it may be replaced.
+      overwrite: it may be replaced if `write_ws` made it.
     """
     if not places.exists(path):
         return False
     try:
         with places.fetched(path) as file, np.load(file, allow_pickle=False) as stored:
             found = json.loads(str(stored["made_by"]))
-    except (ValueError, KeyError, OSError, zipfile.BadZipFile):
-        found = {"made_by": "something else"}
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError("was not made by this command", "move it away, or choose another place", file=path) from error
     told = difference(found, json.loads(json.dumps(made_by)))
     if told and not overwrite:
         raise InputError(f"holds ws {told}", "choose another place, or pass --overwrite", file=path)

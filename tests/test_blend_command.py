@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 import stylegan_jax as sj
+from convert import official
 from interp.blend import blend as door
 from interp.mix import blend, blend_all
 from interp.schedules import constant, inverted, layers, linear, only, pinkney, points, smooth, swap
@@ -65,7 +66,7 @@ def test_the_command_runs_as_a_user_types_it_without_a_warning(tmp_path):
     assert all(path in lines[0] for path in pair) and "sha256" in lines[0]
     assert lines[1] == "swap=16: mapping from transfer, w_avg from transfer, noise from transfer"
     assert lines[-1] == "wrote mixed.safetensors and mixed.png"
-    base, transfer = (sj.load(path, networks=["G_ema"]) for path in pair)
+    base, transfer = (sj.load(path) for path in pair)
     assert_same_tensors(sj.load(tmp_path / "mixed.safetensors"), blend(base, transfer, swap(16)))
 
 
@@ -177,7 +178,9 @@ def test_all_networks_are_blended_on_request(folder):
     assert run(*pair, "--networks", "all", "--out", "all.safetensors") == 0
     assert set(sj.load("all.safetensors").networks) == {"G", "D", "G_ema"}
     assert run(*pair, "--out", "one.safetensors") == 0
-    assert set(sj.load("one.safetensors").networks) == {"G_ema"}
+    assert set(sj.load("one.safetensors").networks) == {"G_ema", "D"}
+    assert run(*pair, "--networks", "G_ema", "--out", "alone.safetensors") == 0
+    assert set(sj.load("alone.safetensors").networks) == {"G_ema"}
 
 
 def test_a_replayed_recipe_blends_the_networks_that_are_asked_for(folder, capsys):
@@ -316,3 +319,28 @@ def test_with_no_models_named_the_shipped_pair_is_blended(folder, capsys, monkey
     assert run("--swap", "8", "--seeds", "0") == 0
     assert "portraits" in capsys.readouterr().out.splitlines()[0]
     assert names_in(folder) == {"portraits-x-toons-swap-8", "portraits-x-toons-swap-8.png"}
+
+
+def test_a_pickle_of_a_blend_has_the_whole_discriminator_of_its_base_and_says_so(folder, capsys):
+    sj.save(tiny_model(0, discriminator=True), "whole.safetensors")
+    arguments = ("--base", "whole.safetensors", "--transfer", TRANSFER, "--swap", "8", "--seeds", "0")
+    assert run(*arguments, "--out", "mixed.pkl") == 0
+    assert "D: that of whole.safetensors" in capsys.readouterr().out
+    found, base = sj.load("mixed.pkl"), sj.load("whole.safetensors")
+    for name, leaf in base.networks["D"].items():
+        np.testing.assert_array_equal(found.networks["D"][name], leaf, name)
+
+
+def test_a_pickle_of_a_blend_whose_base_has_no_discriminator_gets_a_fresh_one_and_says_so(folder, capsys):
+    assert run(*PAIR, "--swap", "8", "--out", "mixed.pkl") == 0
+    assert "D: the model has none, so a fresh one of the same shape is written (seed 0)" in capsys.readouterr().out
+    assert "b16.conv0.weight" in sj.load("mixed.pkl").networks["D"]
+
+
+def test_a_discriminator_that_cannot_be_read_does_not_keep_the_generators_from_being_blended(folder, capsys):
+    broken = tiny_model(0, discriminator=True)
+    broken.networks["D"]["b16.conv0.weight"][0] = np.nan
+    official.write(broken, "broken.pkl")
+    arguments = ("--base", "broken.pkl", "--transfer", TRANSFER, "--swap", "8", "--seeds", "0")
+    assert run(*arguments, "--out", "mixed.pkl") == 0
+    assert "a fresh one" in capsys.readouterr().out

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from stylegan_jax import checkpoint, names
+from stylegan_jax import checkpoint, names, outputs
 from stylegan_jax.checkpoint import Model, load, save
 from stylegan_jax.config import DiscriminatorConfig, GeneratorConfig, ModelConfig
 from stylegan_jax.errors import InputError
@@ -116,7 +116,7 @@ def test_a_failed_save_leaves_nothing_behind(model, tmp_path, monkeypatch):
 def test_what_a_killed_process_left_goes_at_the_next_save(model, tmp_path):
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    (tmp_path / f".toon.safetensors.{dead.pid}.partial").write_bytes(b"half")
+    (tmp_path / f".toon.safetensors.{outputs._host()}.{dead.pid}.0.partial").write_bytes(b"half")
     save(model, tmp_path / "toon.safetensors")
     assert [path.name for path in tmp_path.iterdir()] == ["toon.safetensors"]
 

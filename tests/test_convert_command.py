@@ -69,6 +69,23 @@ def test_verify_makes_the_picture_of_a_seed(source, tmp_path, capsys):
     assert images.read(picture).shape == (32, 32, 3) and images.made_by(picture)["seed"] == 0
 
 
+def test_verify_replaces_no_picture_of_the_users(source, tmp_path, capsys):
+    (tmp_path / "faces.seed0.png").write_bytes(b"mine")
+    assert run(source, "--verify") == 2
+    assert "faces.seed0.png: exists — pass --overwrite" in capsys.readouterr().err
+    assert (tmp_path / "faces.seed0.png").read_bytes() == b"mine" and not (tmp_path / "faces").exists()
+    assert run(source, "--verify", "--overwrite") == 0
+    assert images.made_by(tmp_path / "faces.seed0.png")["seed"] == 0
+
+
+def test_verifying_again_leaves_the_picture_as_it_is(source, tmp_path, capsys):
+    assert run(source, "--verify") == 0
+    before = (tmp_path / "faces.seed0.png").stat().st_mtime_ns
+    assert run(source, "--verify") == 0
+    assert "up to date" in capsys.readouterr().out
+    assert (tmp_path / "faces.seed0.png").stat().st_mtime_ns == before
+
+
 BAD_FILES = {
     "empty": b"",
     "one byte": b"\x80",

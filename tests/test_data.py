@@ -1,7 +1,9 @@
 import io
 import json
 import os
+import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -264,3 +266,35 @@ def test_names_that_cannot_be_printed_are_spelt_out(tmp_path):
     folder = folder_of(tmp_path, good=picture())
     (folder / "two\nlines.png").write_bytes(b"")
     assert "'two\\nlines.png': " in opened(folder, tmp_path).summary
+
+
+def test_an_image_that_the_system_could_not_read_is_not_left_out_for_good(tmp_path, monkeypatch):
+    folder = folder_of(tmp_path, a=picture(seed=1), b=picture(seed=2))
+    read = cache.images.read
+
+    def crowded(path, *rest):
+        if path.name == "b.png":
+            raise InputError("cannot be read", "wait", file=path) from OSError(24, "Too many open files")
+        return read(path, *rest)
+
+    monkeypatch.setattr(cache.images, "read", crowded)
+    with pytest.raises(OSError, match=r"Too many open files: 'b\.png'"):
+        opened(folder, tmp_path)
+    monkeypatch.undo()
+    assert len(opened(folder, tmp_path)) == 2
+
+
+def test_images_are_cropped_by_one_process_while_the_others_wait(tmp_path, monkeypatch, capsys):
+    folder = folder_of(tmp_path, a=picture(seed=1))
+    build, built = cache._build, []
+
+    def slow(*arguments):
+        built.append(1)
+        time.sleep(0.3)
+        build(*arguments)
+
+    monkeypatch.setattr(cache, "_build", slow)
+    with ThreadPoolExecutor(2) as pool:
+        sets = list(pool.map(lambda _: opened(folder, tmp_path), range(2)))
+    assert len(built) == 1 and len(sets[0]) == len(sets[1]) == 1
+    assert "waiting for another process" in capsys.readouterr().err

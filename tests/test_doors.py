@@ -1,10 +1,13 @@
+import logging
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
-from stylegan_jax import doors
+from stylegan_jax import compiling, doors, interrupts
 from stylegan_jax.errors import InputError
 
 
@@ -21,6 +24,12 @@ def door(*, fail: str = "") -> int:
         raise {
             "input": InputError("is empty", "download it again", file="toon.pkl"),
             "disk": OSError(28, "No space left on device", "out.png"),
+            "reset": ConnectionResetError(104, "Connection reset by peer"),
+            "closed": PermissionError(13, "Permission denied", "out.png"),
+            "gone": FileNotFoundError(2, "No such file or directory", "toon.pkl"),
+            "broken": OSError(5, "Input/output error", "out.png"),
+            "memory": MemoryError(),
+            "accelerator": RuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 9 bytes."),
             "stop": KeyboardInterrupt(),
             "bug": ZeroDivisionError("division\nby zero"),
         }[fail]
@@ -30,6 +39,15 @@ def door(*, fail: str = "") -> int:
 ENDINGS = {
     "input": (2, "error: toon.pkl: is empty — download it again\n"),
     "disk": (74, "error: out.png: No space left on device — free some space or choose another place\n"),
+    "reset": (74, "error: Connection reset by peer — check the network and run the same command again\n"),
+    "closed": (74, "error: out.png: Permission denied — change its permissions or choose another place\n"),
+    "gone": (2, "error: toon.pkl: No such file or directory — check the path: it may have gone meanwhile\n"),
+    "broken": (
+        74,
+        "error: out.png: Input/output error — the disk or its connection fails: check it, or choose another place\n",
+    ),
+    "memory": (74, "error: Cannot allocate memory — work on less at once, or use a machine with more memory\n"),
+    "accelerator": (74, "error: Cannot allocate memory — work on less at once, or use a machine with more memory\n"),
     "stop": (130, "interrupted\n"),
     "bug": (1, "error: ZeroDivisionError: division by zero — this is a bug: run again with --debug and report it\n"),
 }
@@ -126,3 +144,61 @@ def test_what_is_no_natural_number_in_range_is_an_input_error(text):
     assert doors.natural("9", "--class", high=9) == 9
     with pytest.raises(InputError, match=r"--class .+: out of range — write a whole number from 0 to 9"):
         doors.natural(text, "--class", high=9)
+
+
+BUSY = """
+def main():
+    import hashlib, time
+    try:
+        print("begun", flush=True)
+        time.sleep(60)
+    finally:
+        print("clearing", flush=True)
+        hashlib.pbkdf2_hmac("sha256", b"", b"", 10**9)  # compiled code: no handler of Python's is called meanwhile
+"""
+
+
+def test_a_second_ctrl_c_ends_at_once_whatever_the_program_is_busy_with():
+    program = f"import sys\n{BUSY}\nfrom stylegan_jax import doors\nsys.exit(doors.run(main, 'door', []))"
+    own = signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start background jobs deaf to Ctrl-C
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    signal.signal(signal.SIGINT, own)
+    assert process.stdout and process.stdout.readline() == "begun\n"
+    process.send_signal(signal.SIGINT)
+    assert process.stdout.readline() == "clearing\n"
+    time.sleep(0.2)
+    begun = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=20)
+    assert (process.returncode, error) == (130, "interrupted\n") and time.monotonic() - begun < 5
+
+
+def test_a_first_ctrl_c_lets_the_program_clear_up():
+    with pytest.raises(KeyboardInterrupt), interrupts.second_ends():
+        signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(0.2, ""), (0.01, "compiling …\n")])
+def test_a_compilation_that_takes_long_is_announced_once(monkeypatch, capsys, seconds, said):
+    monkeypatch.setattr(compiling, "_PATIENCE", seconds)
+    monkeypatch.setattr(compiling, "_said", -compiling._AGAIN)
+    logger = logging.getLogger("jax._src.interpreters.pxla")
+    with compiling.told():
+        for _ in range(2):
+            logger.debug("Compiling %s with global shapes and types %s.", "f", "x")
+            time.sleep(0.05)
+            logger.debug("Finished XLA compilation of %s", "f")
+    assert capsys.readouterr().out == said
+
+
+def test_jax_still_says_when_it_compiles(monkeypatch):
+    import jax
+
+    heard = []
+    monkeypatch.setattr(compiling._Listener, "emit", lambda self, record: heard.append(str(record.msg)))
+    with compiling.told():
+        jax.jit(lambda x: x * 1.2345 + len(heard))(1.0)
+    assert any(text.startswith(compiling._BEGINS) for text in heard)
+    assert any(text.startswith(compiling._ENDS) for text in heard)

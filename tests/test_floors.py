@@ -21,7 +21,7 @@ FACE = "stylegan_jax"  # a door that doors may use: its `load` knows shipped mod
 COMMAND_PARTS = {"interp.options"}  # options that several commands share
 SERVICES = "services"  # where a module of stylegan_jax stands unless it is named here
 MEMBERS = {
-    "ground": {"config", "errors", "names", "ops"},
+    "ground": {"config", "errors", "names", "ops", "usercache"},
     "networks": {"discriminator", "generator", "layers"},
     "uses": {"projection", "train"},
     "commands": {"doors", "options"},

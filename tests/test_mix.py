@@ -1,5 +1,7 @@
 import dataclasses
+import gc
 import json
+import weakref
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +10,7 @@ import pytest
 
 import convert
 from interp.alphas import Kind, alpha_table, parse_kind, resolve_sources
-from interp.mix import blend, blend_all, mix_leaves, mix_trees, plan_blend
+from interp.mix import blend, blend_all, blend_up, mix_leaves, mix_trees, plan_blend
 from interp.schedules import Layer, constant, inverted, layers, only, pinkney, points, smooth, swap
 from stylegan_jax.checkpoint import Model
 from stylegan_jax.config import ModelConfig
@@ -152,12 +154,38 @@ def test_soft_blends_of_models_meet_no_new_program_whatever_the_schedule(base, t
     assert mix_leaves._cache_size() == before  # pyright: ignore
 
 
-def test_consuming_gives_the_same_blend_and_empties_the_models(base, transfer):
+def test_blending_models_up_gives_the_same_blend_lets_them_go_and_changes_none(base, transfer):
     expected = weights(blend(base, transfer, smooth(8, 1)))
-    consumed = weights(blend(base, transfer, smooth(8, 1), consume=True))
+    models, names = [base, transfer], [set(weights(model)) for model in (base, transfer)]
+    consumed = weights(blend_up(models, [smooth(8, 1)], labels=["base", "transfer"]))
     for name, leaf in expected.items():
         assert_same_bits(consumed[name], leaf)
-    assert not weights(base) and not weights(transfer)
+    assert not models and [set(weights(model)) for model in (base, transfer)] == names
+
+
+def test_arrays_of_models_that_nobody_else_holds_go_as_they_are_used():
+    models = [tiny_model(1), tiny_model(2)]
+    name = "synthesis.b16.conv0.weight"
+    watched = [weakref.ref(weights(model)[name]) for model in models]
+    mixed = blend_up(models, [smooth(8, 1)], labels=["base", "transfer"])
+    gc.collect()
+    assert name in weights(mixed) and [each() for each in watched] == [None, None]
+
+
+def test_a_blend_keeps_the_discriminator_of_its_base_unless_it_is_blended_too():
+    base, transfer = tiny_model(1, discriminator=True), tiny_model(5, discriminator=True)
+    kept = blend(base, transfer, swap(8))
+    assert list(kept.networks) == ["G_ema", "D"] and kept.config.discriminator == base.config.discriminator
+    for name, leaf in base.networks["D"].items():
+        assert_same_bits(kept.networks["D"][name], leaf)
+    mixed = blend(base, transfer, constant(1), networks=("D", "G_ema"))
+    assert_same_bits(mixed.networks["D"]["b16.conv0.weight"], transfer.networks["D"]["b16.conv0.weight"])
+    assert list(blend(tiny_model(1), transfer, swap(8)).networks) == ["G_ema"]
+
+
+def test_a_discriminator_of_other_classes_than_the_blend_is_not_kept():
+    base, transfer = tiny_model(1, discriminator=True), tiny_model(2, c_dim=3)
+    assert list(blend(base, transfer, swap(8), mapping="transfer").networks) == ["G_ema"]
 
 
 def test_alpha_is_differentiable_through_the_generator():

@@ -1,12 +1,17 @@
 """Official pickles are written so that the official programs and torch agree with us on every attribute and bit."""
 
+import mmap
+
 import numpy as np
 import pytest
 
 import convert
-from convert import official
+from convert import fresh, official, unpickle
+from stylegan_jax import checkpoint, names
 from stylegan_jax.checkpoint import Model
+from stylegan_jax.discriminator import Discriminator
 from stylegan_jax.errors import InputError
+from stylegan_jax.layers import initial_weights
 from tests import official_programs
 from tests.golden_data import golden
 from tests.networks import PAIRED, model
@@ -37,7 +42,7 @@ def test_a_written_pickle_is_read_back_exactly(name, tmp_path):
 ARGUMENTS_THAT_SAY_LESS = {"s03_cond32", "s08_sg3_64"}  # theirs leave out num_layers 8, or pass freeze_layers 0
 
 
-@pytest.mark.parametrize("name", [name for name in ALL if name != "s14_nhwc64"])
+@pytest.mark.parametrize("name", ALL)
 def test_written_objects_have_every_attribute_of_the_official_ones(name, tmp_path, monkeypatch):
     pytest.importorskip("torch")
     original = model(name)
@@ -89,12 +94,79 @@ def test_a_generator_alone_is_written_as_the_official_loaders_want_it(tmp_path, 
     torch = pytest.importorskip("torch")
     original = tiny_model()
     path = official.write(original, tmp_path / "x.pkl")
-    assert_same(convert.read(path), original)
+    assert_same(convert.read(path, networks=["G_ema"]), original)
     official_programs.install_networks(monkeypatch, "networks")
     data = official_programs.load(path, monkeypatch, official_programs.as_official_loader)
     assert list(data) == ["training_set_kwargs", "G", "D", "G_ema", "augment_pipe"]
     assert data["G"] is data["G_ema"] and isinstance(data["D"], torch.nn.Module)
-    assert not data["D"].state_dict()
+    assert set(data["D"].state_dict()) == set(names.discriminator_layout(fresh_config(original)))
+
+
+def fresh_config(model):
+    config = fresh.with_discriminator(model).config.discriminator
+    assert config is not None
+    return config
+
+
+@pytest.mark.parametrize("fields", [{}, {"c_dim": 3}, {"img_channels": 1, "channel_table": (6, 8, 4)}])
+def test_a_model_without_a_discriminator_is_written_with_a_fresh_whole_one(fields, tmp_path):
+    original = tiny_model(**fields)
+    found = [convert.read(official.write(original, tmp_path / f"{i}.pkl")) for i in range(2)]
+    assert_same(found[0], found[1])
+    config = fresh_config(original)
+    assert (config.c_dim, config.img_channels) == (
+        original.config.generator.c_dim,
+        original.config.generator.img_channels,
+    )
+    assert [config.channels(r) for r in config.resolutions] == [
+        original.config.generator.channels(r) for r in (4, 8, 16)
+    ]
+    assert not names.differences(found[0].networks["D"], names.discriminator_layout(config))
+    assert 0.9 < found[0].networks["D"]["b16.conv0.weight"].std() < 1.1
+
+
+@pytest.mark.parametrize("fields", [{}, {"c_dim": 3}])
+def test_a_fresh_discriminator_is_drawn_as_our_own_training_draws_one(fields):
+    import jax
+
+    config = fresh_config(tiny_model(**fields))
+    ours, theirs = initial_weights(Discriminator, config, jax.random.key(0)), fresh.drawn(config)
+    for name, leaf in theirs.items():
+        other = np.asarray(ours[name])
+        assert leaf.shape == other.shape and leaf.dtype == other.dtype, name
+        if name.endswith(("bias", "resample_filter")):
+            np.testing.assert_allclose(leaf, other, rtol=1e-6, err_msg=name)
+        elif leaf.size > 64:
+            assert 0.7 < leaf.std() / other.std() < 1.4, name
+
+
+def test_a_4x4_model_can_be_written_though_no_discriminator_is_so_small(tmp_path):
+    original = tiny_model(img_resolution=4)
+    assert_same(convert.read(official.write(original, tmp_path / "x.pkl")), original)
+
+
+def strides(path):
+    """In elements, of every tensor of a pickle."""
+    with open(path, "rb") as file:
+        data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        objects = official._objects(unpickle.load(data, None))
+    return {
+        f"{network}.{path}.{name}": [stride // tensor.itemsize for stride in tensor.strides]
+        for network, root in objects.items()
+        for path, module in official.modules_of(root).items()
+        for name, tensor in module.state["_parameters"].items()
+        if isinstance(tensor, np.ndarray)
+    }
+
+
+def test_the_memory_order_of_16_bit_blocks_survives_the_round_trip(tmp_path):
+    theirs = golden("gen/s14_nhwc64.pkl")
+    original = model("s14_nhwc64")
+    assert original.config.generator.fp16_channels_last and original.config.of("D").fp16_channels_last
+    kept = checkpoint.save(original, tmp_path / "x.safetensors")
+    ours = official.write(checkpoint.load(kept), tmp_path / "x.pkl")
+    assert strides(ours) == strides(theirs)
+    assert any(steps[1:2] == [1] and steps[2] > 1 for steps in strides(ours).values() if len(steps) == 4)
 
 
 def test_source_in_the_file_is_text(tmp_path):
@@ -105,7 +177,7 @@ def test_source_in_the_file_is_text(tmp_path):
     length = data.index(b"\n", start) + 1 - start
     assert len(trap) <= length
     (tmp_path / "y.pkl").write_bytes(data[:start] + trap.ljust(length).encode() + data[start + length :])
-    assert_same(convert.read(tmp_path / "y.pkl"), tiny_model())
+    assert_same(convert.read(tmp_path / "y.pkl", networks=["G_ema"]), tiny_model())
     assert not (tmp_path / "ran").exists()
 
 
@@ -123,7 +195,7 @@ def test_an_existing_file_is_kept(tmp_path):
         official.write(tiny_model(), tmp_path / "x.pkl")
     assert (tmp_path / "x.pkl").read_bytes() == b"mine"
     official.write(tiny_model(), tmp_path / "x.pkl", overwrite=True)
-    assert_same(convert.read(tmp_path / "x.pkl"), tiny_model())
+    assert_same(convert.read(tmp_path / "x.pkl", networks=["G_ema"]), tiny_model())
 
 
 def test_an_arbitrary_channel_table_is_read_from_the_shapes(tmp_path):

@@ -1,6 +1,7 @@
 import json
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -177,3 +178,17 @@ def test_a_recipe_too_large_to_be_one_is_refused(tmp_path):
     (tmp_path / "huge.yaml").write_text("#" * (2 << 20))
     with pytest.raises(InputError, match="is no recipe"):
         recipes.read(tmp_path / "huge.yaml")
+
+
+@pytest.mark.parametrize("how", ["absolute", "relative"])
+def test_outputs_name_models_by_file_and_hash_and_never_by_where_a_home_is(folder, monkeypatch, how):
+    monkeypatch.chdir("elsewhere")
+    home = folder if how == "absolute" else Path("..")
+    pair = ("--base", str(home / "ffhq.safetensors"), "--transfer", str(home / "toon.safetensors"))
+    assert run(*pair, "--swap", "8", "--seeds", "0", "--out", "mixed.safetensors") == 0
+    for file in ("mixed.safetensors", "mixed.png"):
+        told = Path(file).read_bytes()
+        assert str(folder).encode() not in told and b".." not in told[:20_000]
+    recipe = images.made_by("mixed.png")["recipe"]
+    assert [model["path"] for model in recipe["models"]] == ["ffhq.safetensors", "toon.safetensors"]
+    assert run("--recipe", "mixed.png", "--no-sheet", "--out", "again.safetensors") == 0

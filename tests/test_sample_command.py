@@ -169,11 +169,59 @@ def test_a_file_that_is_no_array_is_refused(file, tmp_path, capsys):
     assert "is no file of ws" in capsys.readouterr().err
 
 
-def test_a_folder_of_unknown_images_is_left_alone(file, tmp_path, capsys):
-    (tmp_path / "seed0000.png").write_bytes(b"mine")
-    assert sample(file, "--seeds", "0", "--out", tmp_path) == 2
-    assert "unknown origin" in capsys.readouterr().err
-    assert (tmp_path / "seed0000.png").read_bytes() == b"mine"
+@pytest.mark.parametrize("name", ["seed0000.png", "proj07.jpg", "2024-05.png", "holiday.webp", "grid.png"])
+@pytest.mark.parametrize("more", [[], ["--overwrite"]])
+def test_a_folder_of_unknown_images_is_left_alone_whatever_they_are_called(file, tmp_path, capsys, name, more):
+    (tmp_path / name).write_bytes(b"mine")
+    assert sample(file, "--seeds", "0", "--out", tmp_path, *more) == 2
+    error = capsys.readouterr().err
+    assert "unknown origin — choose another folder" in error and "--overwrite" not in error
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {name: b"mine"}
+
+
+def test_a_manifest_of_another_program_is_left_alone(file, tmp_path, capsys):
+    (tmp_path / "manifest.json").write_text('{"name": "my app"}')
+    for more in ([], ["--overwrite"]):
+        assert sample(file, "--seeds", "0", "--out", tmp_path, *more) == 2
+    assert "manifest.json: is none that sample wrote" in capsys.readouterr().err
+    assert (tmp_path / "manifest.json").read_text() == '{"name": "my app"}' and len(list(tmp_path.iterdir())) == 1
+
+
+def test_overwriting_deletes_only_what_the_manifest_lists(file, tmp_path):
+    assert sample(file, "--seeds", "0-1", "--batch", "2", "--grid", "--save-w", "--out", tmp_path) == 0
+    for name in ("seed0007.png", "proj01.png", "2024-05.png"):
+        (tmp_path / name).write_bytes(b"mine")
+    assert sample(file, "--seeds", "1", "--psi", "0.5", "--batch", "2", "--overwrite", "--out", tmp_path) == 0
+    kept = {"seed0007.png", "proj01.png", "2024-05.png"}
+    assert {path.name for path in tmp_path.iterdir()} == {"manifest.json", "seed0001.png", *kept}
+    assert all((tmp_path / name).read_bytes() == b"mine" for name in kept)
+
+
+@pytest.mark.parametrize("more", [[], ["--overwrite"]])
+def test_an_image_that_is_not_on_the_list_is_neither_taken_for_ours_nor_replaced(file, tmp_path, capsys, more):
+    assert sample(file, "--seeds", "0-1", "--batch", "2", "--out", tmp_path) == 0
+    (tmp_path / "seed0002.png").write_bytes(b"mine")
+    assert sample(file, "--seeds", "0-3", "--batch", "2", "--out", tmp_path, *more) == 2
+    assert "holds seed0002.png, which was not made by this command — move it away" in capsys.readouterr().err
+    assert (tmp_path / "seed0002.png").read_bytes() == b"mine"
+    (tmp_path / "seed0002.png").rename(tmp_path / "mine.png")
+    assert sample(file, "--seeds", "0-3", "--batch", "2", "--out", tmp_path, *more) == 0
+
+
+def test_a_folder_that_several_commands_filled_is_replaced_whole(file, tmp_path):
+    for seeds in ("0-1", "5"):
+        assert sample(file, "--seeds", seeds, "--batch", "2", "--out", tmp_path) == 0
+    listed = json.loads((tmp_path / "manifest.json").read_text())["files"]
+    assert listed == [["seed0000.png", "seed0001.png"], ["seed0005.png", "seed0005.png"]]
+    assert sample(file, "--seeds", "9", "--batch", "2", "--psi", "0", "--overwrite", "--out", tmp_path) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["manifest.json", "seed0009.png"]
+
+
+def test_a_file_of_ws_that_is_not_ours_is_never_replaced(file, tmp_path, capsys):
+    (tmp_path / "x.zip.w.npz").write_bytes(b"mine")
+    assert sample(file, "--seeds", "0", "--save-w", "--overwrite", "--out", tmp_path / "x.zip") == 2
+    assert "x.zip.w.npz: was not made by this command — move it away" in capsys.readouterr().err
+    assert (tmp_path / "x.zip.w.npz").read_bytes() == b"mine"
 
 
 def test_the_command_runs_without_a_warning(file, tmp_path):
@@ -270,3 +318,19 @@ def test_a_run_compiles_each_program_once(tmp_path):
     how = batching.choose(wide.config.generator, batch=2, devices=2)
     assert sampler._synthesis_program(wide.config.generator, how)._cache_size() == 1
     assert sampler._mapping_program(wide.config.generator, how, None)._cache_size() == 1
+
+
+@pytest.mark.parametrize("out", ["x", "x.zip"])
+def test_a_task_of_a_job_array_that_is_submitted_again_makes_its_own_part(file, tmp_path, monkeypatch, capsys, out):
+    def submit(task, last, count, first=0):
+        numbers = {"ID": task, "MIN": first, "MAX": last, "STEP": 1, "COUNT": count}
+        for key, value in numbers.items():
+            monkeypatch.setenv(f"SLURM_ARRAY_TASK_{key}", str(value))
+        return sample(file, "--seeds", "0-5", "--batch", "2", "--distributed", "--out", tmp_path / out)
+
+    assert submit(0, 2, 3) == submit(2, 2, 3) == 0
+    capsys.readouterr()
+    assert submit(1, 1, 1, first=1) == 0
+    assert "2 images of 16×16 (part 1/3 of 6)" in capsys.readouterr().out
+    made = {path.name for path in tmp_path.glob("x/*.png")} | {path.name for path in tmp_path.glob("x*.zip")}
+    assert made == ({f"seed{i:04d}.png" for i in range(6)} if out == "x" else {f"x-{i}-of-3.zip" for i in range(3)})

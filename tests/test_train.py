@@ -185,7 +185,7 @@ def test_a_full_disk_is_an_os_error_and_the_checkpoints_before_stay_whole(tmp_pa
                 "RESOURCE_EXHAUSTED: No space left on device [os_error_code='28']"
             )  # as TensorStore says it
 
-    monkeypatch.setattr(checkpoints._ocp, "save_async", lambda *_: Failing())
+    monkeypatch.setattr(checkpoints._ocp, "save_async", lambda *_, **__: Failing())
     checkpoints.save(state._replace(iteration=jnp.int32(4)))
     with pytest.raises(OSError, match="No space left"):
         checkpoints.wait()

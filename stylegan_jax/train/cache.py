@@ -1,6 +1,7 @@
 """Training images cropped and resized once, kept as raw bytes that are mapped into memory."""
 
 import atexit
+import contextlib
 import hashlib
 import json
 import os
@@ -18,8 +19,8 @@ from jaxtyping import UInt8
 from PIL import Image
 from tqdm import tqdm
 
-from stylegan_jax import images, outputs
-from stylegan_jax.errors import InputError
+from stylegan_jax import images, outputs, usercache
+from stylegan_jax.errors import InputError, system_fault
 from stylegan_jax.train.sources import Images
 
 _FORMAT = 1
@@ -65,11 +66,27 @@ def cropped(source: Images, resolution: int, channels: int, *, folder: Path | No
     place = (folder or cache_folder()) / _key(source, resolution, channels)
     if (found := _open(place, resolution, channels)) is not None:
         return found
-    with outputs.new_folder(place, marker=_INDEX, overwrite=True) as partial:
-        _build(source, resolution, channels, partial)
-    found = _open(place, resolution, channels)
+    with _turn(place):
+        if (found := _open(place, resolution, channels)) is not None:  # another process has made it meanwhile
+            return found
+        with outputs.new_folder(place, marker=_INDEX, beside=[_PIXELS], overwrite=True) as partial:
+            _build(source, resolution, channels, partial)
+        found = _open(place, resolution, channels)
     assert found is not None
     return found
+
+
+@contextlib.contextmanager
+def _turn(place: Path) -> Iterator[None]:
+    """One process at a time crops a set; the others say that they wait, and then find it done."""
+    lock = place.with_name(f".{place.name}.lock")
+    with outputs.turn(lock, wait=False) as free:
+        if free:
+            yield
+            return
+    print("waiting for another process, which reads the same images …", file=sys.stderr)
+    with outputs.turn(lock, wait=True):
+        yield
 
 
 def _open(place: Path, resolution: int, channels: int) -> Cropped | None:
@@ -85,9 +102,7 @@ def _open(place: Path, resolution: int, channels: int) -> Cropped | None:
 def cache_folder() -> Path:
     """A folder of the user's that may be deleted at any time; where there is none, one that goes with the process."""
     try:
-        named = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
-        usual = Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
-        folder = Path(named or usual) / "stylegan-jax" / "images"
+        folder = usercache.folder() / "stylegan-jax" / "images"
         folder.mkdir(parents=True, exist_ok=True)
         if os.access(folder, os.W_OK):
             return folder
@@ -144,9 +159,11 @@ def _square(source: Images, name: str, resolution: int, channels: int) -> Square
     """The largest centre square, resized by Lanczos as the official tool does."""
     try:
         pixels = images.read(source.open(name), channels)
-    except InputError as error:
-        return Square(None, error.what)
     except Exception as error:  # zips raise as many kinds as decoders
+        if (fault := system_fault(error)) is not None and not isinstance(fault, PermissionError):
+            raise OSError(fault.errno, fault.strerror, name) from error  # or the cache would keep that
+        if isinstance(error, InputError):
+            return Square(None, error.what)
         return Square(None, " ".join(str(error).split())[:150] or type(error).__name__)
     height, width, _ = pixels.shape
     side = min(height, width)

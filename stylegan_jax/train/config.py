@@ -11,6 +11,12 @@ from stylegan_jax.errors import InputError
 Name = Literal["auto", "stylegan2", "paper256", "paper512", "paper1024", "cifar"]
 
 
+def _divisors(n: int) -> str:
+    """Those up to 32 in words: `1, 2 or 4`."""
+    found = [str(k) for k in range(1, min(n, 32) + 1) if n % k == 0] or ["1"]
+    return " or ".join([", ".join(found[:-1]), found[-1]] if len(found) > 1 else found)
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
     """Everything that decides what a run computes; field names and meanings are the official ones.
@@ -56,12 +62,15 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         if self.batch < 1 or self.mbstd_chunks < 1 or self.batch % self.mbstd_chunks:
-            raise InputError(f"{self.mbstd_chunks} mbstd_chunks do not divide a batch of {self.batch}", "change one")
+            what = f"{self.mbstd_chunks} mbstd_chunks do not divide a batch of {self.batch}"
+            raise InputError(what, f"use --mbstd-chunks {_divisors(self.batch)}, or another --batch")
         group = self.scorer.mbstd_group_size or 1
         if self.chunk % group:
-            raise InputError(f"groups of {group} (mbstd) do not divide chunks of {self.chunk}", "change --mbstd-group")
+            what = f"groups of {group} (mbstd) do not divide chunks of {self.chunk}"
+            raise InputError(what, f"use --mbstd-group-size {_divisors(self.chunk)}")
         if self.pl_weight and self.batch % self.pl_batch_shrink:
-            raise InputError(f"pl_batch_shrink {self.pl_batch_shrink} does not divide batch {self.batch}", "change one")
+            what = f"pl_batch_shrink {self.pl_batch_shrink} does not divide batch {self.batch}"
+            raise InputError(what, f"use --pl-batch-shrink {_divisors(self.batch)}, or another --batch")
 
     @property
     def chunk(self) -> int:

@@ -16,7 +16,7 @@ import numpy as np
 from jax.sharding import Mesh
 from tqdm import tqdm
 
-from stylegan_jax import checkpoint, images, latents, rundir
+from stylegan_jax import checkpoint, compiling, images, latents, rundir
 from stylegan_jax.checkpoint import Model
 from stylegan_jax.errors import InputError
 from stylegan_jax.generator import generator
@@ -135,11 +135,13 @@ class Run:
         ticks = self.plan.iterations_per_tick(batch)
         labels = jax.device_put(np.asarray(self.data.labels, np.float32), self.phases.replicated)
         watch, iteration = Watch(int(state.iteration)), int(state.iteration)
+        begun = iteration
         if iteration == 0:
             self.snapshot(state, report)
         with _signals() as asked, self._progress(iteration) as bar:
             while iteration < config.iterations and not asked.code:
-                state, means = self.phases.iterate(state, iteration, *self._real(iteration), labels)
+                with compiling.expected() if iteration == begun else contextlib.nullcontext():
+                    state, means = self.phases.iterate(state, iteration, *self._real(iteration), labels)
                 watch.add(means)
                 iteration += 1
                 bar.update(batch / 1000)

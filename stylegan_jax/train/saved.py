@@ -3,6 +3,7 @@
 import logging
 import re
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,29 +11,42 @@ import jax
 import numpy as np
 
 from stylegan_jax import names
-from stylegan_jax.checkpoint import disk_errors
-from stylegan_jax.errors import InputError
+from stylegan_jax.checkpoint import crc32, disk_errors
+from stylegan_jax.errors import InputError, remedy_of, system_fault
 from stylegan_jax.train.state import State
 
 _STEP = re.compile(r"\d{9,}")
+_UNFINISHED = re.compile(r"\d{9,}\.orbax-checkpoint-tmp.*")
+_SUMS = "crc32"
 
 
 class Checkpoints:
-    """The checkpoints of one run, `folder/000001234` for iteration 1234; each appears whole or not at all."""
+    """The checkpoints of one run, `folder/000001234` for iteration 1234; each appears whole or not at all.
+
+    One that cannot be read is kept, counts as none when older ones are dropped, and makes room for a new one of the
+    same iteration.
+    """
 
     def __init__(self, folder: Path, keep: int):
         import orbax.checkpoint.experimental.v1 as ocp
 
         logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax narrates, and prints its own errors
         self._ocp, self._folder, self._keep, self._pending = ocp, folder.absolute(), keep, None
+        self._unreadable: set[int] = set()
         self._folder.mkdir(parents=True, exist_ok=True)
         for leftover in self._folder.iterdir():
-            if not _STEP.fullmatch(leftover.name):  # of a save that was killed
+            if _UNFINISHED.fullmatch(leftover.name):  # of a save that was killed
                 shutil.rmtree(leftover, ignore_errors=True)
 
     def steps(self) -> list[int]:
-        """Iterations of which there is a checkpoint, oldest first."""
+        """Iterations of which there is a checkpoint that is not known to be unreadable, oldest first."""
+        return [step for step in self._found() if step not in self._unreadable]
+
+    def _found(self) -> list[int]:
         return sorted(int(place.name) for place in self._folder.iterdir() if _STEP.fullmatch(place.name))
+
+    def _place(self, step: int) -> Path:
+        return self._folder / f"{step:09d}"
 
     def save(self, state: State) -> None:
         """Begins to write the state, after the previous one is whole; the state may be donated at once."""
@@ -41,8 +55,11 @@ class Checkpoints:
         if step in self.steps():
             return
         leaves = {key: np.array(leaf) for key, leaf in to_leaves(state).items()}  # a copy that no donation reaches
+        sums = {_SUMS: {key: crc32(leaf) for key, leaf in leaves.items()}}
         with disk_errors(self._folder):
-            self._pending = self._ocp.save_async(self._folder / f"{step:09d}", leaves)
+            overwrite = step in self._unreadable
+            self._pending = self._ocp.save_async(self._place(step), leaves, overwrite=overwrite, custom_metadata=sums)
+        self._unreadable.discard(step)
 
     def wait(self) -> None:
         """Returns when nothing is being written, and drops what is older than the last few; OSError of a full disk."""
@@ -51,22 +68,51 @@ class Checkpoints:
             with disk_errors(self._folder):
                 pending.result()
         for step in self.steps()[: -self._keep]:
-            shutil.rmtree(self._folder / f"{step:09d}")
+            shutil.rmtree(self._place(step))
 
     def load(self, like: State) -> State | None:
-        """The newest state, or None; InputError if it is not of the shape of `like`."""
-        steps = self.steps()
-        if not steps:
-            return None
-        place, wanted = self._folder / f"{steps[-1]:09d}", to_leaves(like)
+        """The newest state that can be read, or None where there is none; says on stderr which ones cannot be read.
+
+        Raises InputError if there are some and none can be read, or if it is not of the shape of `like`.
+        """
+        faults: list[InputError] = []
+        for step in reversed(self._found()):
+            try:
+                state = self._read(step, to_leaves(like))
+            except InputError as error:
+                faults.append(error)
+                self._unreadable.add(step)
+                continue
+            for fault in faults:
+                print(f"{fault.file}: {fault.what}; going on from iteration {step}", file=sys.stderr)
+            return state
+        if faults:
+            raise faults[0]
+        return None
+
+    def _read(self, step: int, wanted: dict[str, Any]) -> State:
+        place = self._place(step)
         try:
             found = self._ocp.load(place, {k: np.empty(v.shape, v.dtype) for k, v in wanted.items()})
+            sums = (self._ocp.metadata(place).custom_metadata or {}).get(_SUMS, {})
         except Exception as error:  # Orbax and TensorStore raise all kinds
-            raise InputError(f"is damaged ({str(error).splitlines()[0][:200]})", "remove it", file=place) from error
+            raise _unreadable(error, place) from error
         lines = names.differences(found, {k: tuple(v.shape) for k, v in wanted.items()})
         if lines:
-            raise InputError("does not fit the run\n  " + "\n  ".join(lines) + "\n", "remove it", file=place)
+            what = "does not fit the run\n  " + "\n  ".join(lines) + "\n"
+            raise InputError(what, "give the run another folder", file=place)
+        if wrong := [key for key, leaf in found.items() if key in sums and crc32(leaf) != sums[key]]:
+            what = f"is damaged: the checksums of {len(wrong)} arrays differ, {', '.join(wrong[:6])}"
+            raise InputError(what, "remove it: the run then begins anew", file=place)
         return of_leaves(found)
+
+
+def _unreadable(error: Exception, place: Path) -> InputError:
+    """What the system said, where it is at fault: nothing is wrong with the checkpoint then."""
+    if (fault := system_fault(error)) is not None:
+        return InputError(f"cannot be read ({fault.strerror})", remedy_of(fault), file=place)
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+    return InputError(f"cannot be read ({reason})", "move it elsewhere: the run then begins anew", file=place)
 
 
 def to_leaves(state: State) -> dict[str, Any]:

@@ -1,0 +1,47 @@
+"""A discriminator for a model that has none: the official loaders insist on one, and training begins from it."""
+
+import dataclasses
+
+import numpy as np
+
+from convert.facts import configured_taps, filter_buffer
+from stylegan_jax import names
+from stylegan_jax.checkpoint import Model
+from stylegan_jax.config import DiscriminatorConfig, ModelConfig
+
+SEED = 0
+_ALIKE = ("img_resolution", "img_channels", "c_dim", "channel_base", "channel_max", "channel_table", "num_fp16_res")
+_ALIKE += ("fp16_channels_last", "conv_clamp", "activation")
+
+
+def lacks_discriminator(model: Model) -> bool:
+    """Whether there is none, and can be one: a 4×4 model has none, as discriminators begin at 8×8."""
+    return "D" not in model.networks and model.config.generator.img_resolution >= 8
+
+
+def with_discriminator(model: Model) -> Model:
+    """The model with a discriminator, freshly drawn where it `lacks` one."""
+    if not lacks_discriminator(model):
+        return model
+    generator = model.config.generator
+    config = model.config.discriminator or DiscriminatorConfig(**{name: getattr(generator, name) for name in _ALIKE})
+    return dataclasses.replace(
+        model,
+        config=ModelConfig(generator=generator, discriminator=config),
+        networks={**model.networks, "D": drawn(config)},
+    )
+
+
+def drawn(config: DiscriminatorConfig, seed: int = SEED) -> dict[str, np.ndarray]:
+    """Initial weights as the official programs draw them: N(0, 1) over the learning rate's multiplier, biases 0."""
+    random = np.random.RandomState(seed)
+    return {name: _leaf(random, config, name, shape) for name, shape in names.discriminator_layout(config).items()}
+
+
+def _leaf(random: np.random.RandomState, config: DiscriminatorConfig, name: str, shape: tuple[int, ...]) -> np.ndarray:
+    if name.endswith("resample_filter"):
+        return filter_buffer(configured_taps(config, name))
+    if name.endswith(".bias"):
+        return np.zeros(shape, np.float32)
+    rate = config.mapping_lr_multiplier if name.startswith("mapping.fc") else 1
+    return (random.standard_normal(shape) / rate).astype(np.float32)
