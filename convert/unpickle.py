@@ -1,6 +1,7 @@
 """Pickle bytes → an inert tree of dicts, lists and numpy arrays; nothing in the file is executed or imported."""
 
 from io import BufferedIOBase
+from pathlib import Path
 from typing import Any
 
 from convert import torch_file
@@ -21,6 +22,12 @@ def load(data: memoryview, file: BufferedIOBase | None = None) -> Any:
     if data[: len(torch_file.LEGACY_START)] == torch_file.LEGACY_START:
         return torch_file.load_stream(data, budget, names=names)
     return Machine(data, 0, names=names, budget=budget).run()
+
+
+def load_folder(path: Path) -> Any:
+    """The tree of an unpacked torch zip archive, as `load`."""
+    budget = Budget()
+    return torch_file.load_folder(path, budget, names=_names(budget))
 
 
 def _names(budget: Budget) -> Names:

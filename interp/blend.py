@@ -107,9 +107,9 @@ class _Places:
 
 def _view(recipe: "Recipe", loaded: "list[Loaded]") -> "View":
     """What the sheet shows; InputError where a model cannot show it."""
-    from interp.sheets import View
+    from interp.given import view_of
 
-    view = View(doors.seeds(recipe.seeds), recipe.psi, recipe.class_idx)
+    view = view_of(recipe, loaded[0].model)
     view.check([each.model for each in loaded], [each.label for each in loaded])
     return view
 

@@ -42,6 +42,7 @@ def figures(
       out: the folder for BASE-x-TRANSFER-NAME.png.
       overwrite: replace what is there.
     """
+    from interp.given import view_of
     from interp.rendering import Renderer
     from interp.replay import read_models
 
@@ -54,8 +55,10 @@ def figures(
     loaded = read_models(recipe, None, stylegan_jax.shipped_models())
     count = FIELD * len(which)
     renderer = Renderer([each.model for each in loaded], [each.label for each in loaded], count)
+    view = view_of(recipe, loaded[0].model)
+    view.check(renderer.models, [each.label for each in loaded])
     for name, target in targets.items():
-        _draw(name, recipe, loaded, renderer, target, side, overwrite)
+        _draw(name, recipe, loaded, renderer, view, target, side, overwrite)
     print(f"wrote {', '.join(map(str, targets.values()))}")
 
 
@@ -73,6 +76,7 @@ def _draw(
     recipe: "Recipe",
     loaded: "list[Loaded]",
     renderer: "Renderer",
+    view: "View",
     target: Path,
     cell: int,
     overwrite: bool,
@@ -83,9 +87,10 @@ def _draw(
     from interp.sheets import View, framed_sheet
     from stylegan_jax import images
 
-    seeds = list(range(FIELD)) if name == "uncurated" else doors.seeds(recipe.seeds)
-    view = View(seeds, recipe.psi, recipe.class_idx)
-    view.check(renderer.models, [each.label for each in loaded])
+    field = name == "uncurated" and not recipe.w
+    if field:
+        view = View(range(FIELD), recipe.psi, recipe.class_idx)
+        view.check(renderer.models, [each.label for each in loaded])
     wanted = FIGURES[name](renderer.config.resolutions)
     rows = [
         _row(schedule, recipe, renderer, view) for _, schedule in tqdm(wanted, name, disable=None, delay=2, leave=False)
@@ -93,9 +98,9 @@ def _draw(
     title = f"{name}: {' x '.join(Path(each.label).stem for each in loaded)}, psi {recipe.psi:g}"
     shown: dict[str, Any] = {
         "row_labels": [label for label, _ in wanted],
-        "column_labels": [f"seed {s}" for s in seeds],
+        "column_labels": view.labels,
     }
-    if name == "uncurated":
+    if field:
         title = f"{title}, {wanted[0][0]}, seeds 0-{FIELD - 1}, none left out"
         rows, shown = [rows[0][start : start + 9] for start in range(0, FIELD, 9)], {}
     made_by = {"figure": name, "rows": [schedule.text for _, schedule in wanted], **_facts(recipe, loaded)}

@@ -1,6 +1,7 @@
 """The options of the commands that blend, and the recipe they ask for."""
 
 import dataclasses
+import os
 import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -102,8 +103,12 @@ class Pictures:
 
     seeds: Annotated[str | None, typed("0-7,12")] = None
     """one column for each (default: 0-7)"""
+    w: Annotated[tuple[str, ...], Many, tyro.conf.arg(metavar="FILE …")] = ()
+    """ws of projected images instead: .npy, .npz, .pt or folders of those; x.npz:NAME is one array of several"""
+    w_space: Annotated[str | None, typed("w|w+")] = None
+    """what a 2-D array is: n plain ws, or one W+ (default: W+ where its rows are as many as the model's layers)"""
     psi: Number = None
-    """truncation towards each model's w_avg; 1 is none (default: 0.7)"""
+    """truncation towards each model's w_avg; 1 is none (default: 0.7, and 1 for --w)"""
     class_: Annotated[str | None, typed("N", "class")] = None
     """of conditional models"""
     same_w: bool = False
@@ -210,8 +215,14 @@ def flag_of(name: str) -> str:
 def with_pictures(recipe: "Recipe", pictures: Pictures) -> "Recipe":
     """The recipe with what the options say of its pictures; InputError for seeds, psi or class that are none."""
     chosen: dict[str, Any] = {}
+    if pictures.seeds is not None and pictures.w:
+        raise InputError("--seeds and --w: one too many", "pass one of them")
+    if pictures.w_space is not None and not pictures.w:
+        raise InputError("--w-space goes with --w", "pass --w FILE")
     if pictures.seeds is not None:
-        chosen["seeds"] = pictures.seeds
+        chosen |= {"seeds": pictures.seeds, "w": ()}
+    if pictures.w:
+        chosen |= {"w": tuple(map(os.path.abspath, pictures.w)), "w_space": pictures.w_space, "psi": 1.0}
     if pictures.psi is not None:
         chosen["psi"] = doors.number(pictures.psi, "--psi")
     if pictures.class_ is not None:

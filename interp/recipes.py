@@ -46,6 +46,8 @@ class Recipe:
     psi: float = 0.7
     class_idx: int | None = None
     same_w: bool = False
+    w: tuple[str, ...] = ()
+    w_space: str | None = None
 
     @property
     def schedules(self) -> list[Schedule]:
@@ -63,7 +65,7 @@ class Recipe:
         """Plain data for JSON and YAML: what is not given is left out."""
         data = {key: value for key, value in dataclasses.asdict(self).items() if value not in (None, ())}
         models = [{key: value for key, value in model.items() if value is not None} for model in data["models"]]
-        return {**data, "models": models, **({"kinds": list(self.kinds)} if self.kinds else {})}
+        return {**data, "models": models, **{key: list(data[key]) for key in ("kinds", "w") if key in data}}
 
 
 def from_json(data: Any, file: object = None) -> Recipe:
@@ -79,7 +81,14 @@ def from_json(data: Any, file: object = None) -> Recipe:
         raise InputError(what, "write one such as swap=16 for each transfer model", file=file)
     sources = {key: str(given[key]) for key in ("mapping", "noise", "w_avg") if given.get(key) is not None}
     parse_networks(given.get("networks", "G_ema"))
-    return Recipe(**{**given, **sources, "models": ingredients, "kinds": tuple(given.get("kinds", ()))})
+    lists = {key: _words(given.get(key, ()), key, file) for key in ("kinds", "w")}
+    return Recipe(**{**given, **sources, **lists, "models": ingredients})
+
+
+def _words(items: Sequence[Any], key: str, file: object) -> tuple[str, ...]:
+    if any(not isinstance(item, str) for item in items):
+        raise InputError(f"is not a recipe: {key} is no list of words", "write text in quotes", file=file)
+    return tuple(items)
 
 
 def parse_networks(text: str) -> tuple[str, ...]:
@@ -109,6 +118,8 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "psi": (int, float),
     "class_idx": (int,),
     "same_w": (bool,),
+    "w": (list,),
+    "w_space": (str,),
 }
 
 

@@ -27,6 +27,7 @@ class Scene:
       loop: there and back, so that the end joins the beginning.
       ease: a key of `motion.EASINGS`.
       size: the largest side of a picture, in pixels.
+      ws: of files, shown instead of seeds; the walks then hold their places.
     """
 
     at: Callable[[float], Schedule]
@@ -37,11 +38,12 @@ class Scene:
     loop: bool = False
     ease: str = "smooth"
     size: int | None = None
+    ws: Float[np.ndarray, "n l d"] | None = None
 
     @property
     def view(self) -> View:
         """Every seed that occurs, once."""
-        return View(sorted({seed for walk in self.walks for seed in walk}), self.psi, self.class_idx)
+        return View(sorted({seed for walk in self.walks for seed in walk}), self.psi, self.class_idx, self.ws)
 
     def sources(self, transfers: int, mapping: str | None, noise: str | None) -> Sources:
         """Where mapping and noise come from, decided once, by the first frame."""

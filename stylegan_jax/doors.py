@@ -9,23 +9,38 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import tyro
 
+from stylegan_jax.arguments import arranged, known
 from stylegan_jax.errors import InputError
 
 DONE, OUR_BUG, BAD_INPUT, NO_SPACE, RESUME, INTERRUPTED = 0, 1, 2, 74, 75, 130
 MOST_SEEDS = 10_000_000
-_SPAN = re.compile(r"(\d{1,19})(?:-(\d{1,19}))?")
+NO_ALIASES: Mapping[str, str] = {}
+_SPAN = re.compile(r"(\d{1,19})(?:(?:-|\.\.)(\d{1,19}))?")
+_NO_BACKEND = re.compile(r"Unable to initialize backend '(\w+)'|Unknown backend:? '?(\w+)")
 
 
-def run(main: Callable[..., int | None], prog: str, argv: Sequence[str] | None = None) -> int:
+def run(
+    main: Callable[..., int | None],
+    prog: str,
+    argv: Sequence[str] | None = None,
+    *,
+    aliases: Mapping[str, str] = NO_ALIASES,
+) -> int:
     """Runs a command, a typed function whose docstring is its help, and returns the exit code.
 
     0, or what `main` returns; 2 bad input; 74 disk full or unwritable; 130 Ctrl-C; 1 a bug of ours. Errors are one
     line on stderr; `--debug` shows the traceback. Settings of JAX are made here, so modules import it no earlier.
+
+    Args:
+      main: the command.
+      prog: how it is called.
+      argv: what was typed; by default that of this process.
+      aliases: further flags of the command, each for a flag of its signature or ("") for a positional argument.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
@@ -36,6 +51,7 @@ def run(main: Callable[..., int | None], prog: str, argv: Sequence[str] | None =
     set_up_jax()
     _collect_seldom()
     try:
+        arguments = arranged(arguments, known(main), aliases)
         code = tyro.cli(
             main, prog=prog, args=arguments, description=_help(main), config=(tyro.conf.FlagCreatePairsOff,)
         )
@@ -78,8 +94,24 @@ def _verdict(error: BaseException) -> tuple[int, str]:
     if isinstance(error, OSError):
         place = f"{error.filename}: " if error.filename else ""
         return NO_SPACE, f"error: {place}{error.strerror or error} — free some space or choose another place"
+    if asked := _missing_backend(error):
+        return BAD_INPUT, f"error: {asked}"
     what = " ".join(f"{type(error).__name__}: {error}".split())
     return OUR_BUG, f"error: {what[:500]} — this is a bug: run again with --debug and report it"
+
+
+def _missing_backend(error: BaseException) -> InputError | None:
+    """What to do where JAX has no device of the kind that the environment asks for."""
+    wanted = os.environ.get("JAX_PLATFORMS", "")
+    found = _NO_BACKEND.search(str(error))
+    in_jax = isinstance(error, AssertionError) and "xla_bridge" in "".join(
+        traceback.format_tb(error.__traceback__)[-1:]
+    )
+    if not wanted or not (found or in_jax):
+        return None
+    package = {"cuda": "cuda", "gpu": "cuda", "tpu": "tpu"}.get(wanted.split(",")[0])
+    install = f'python -m pip install "stylegan-jax[{package}]" on a machine that has one, or ' if package else ""
+    return InputError("JAX finds no such device here", f"{install}unset JAX_PLATFORMS", file=f"JAX_PLATFORMS={wanted}")
 
 
 def set_up_jax() -> None:

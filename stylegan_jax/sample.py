@@ -15,6 +15,7 @@ from stylegan_jax.errors import InputError
 from stylegan_jax.options import Flat, Look, Machine, Output, What
 
 if TYPE_CHECKING:
+    from convert.ws import Ws
     from stylegan_jax.archives import Archive
     from stylegan_jax.checkpoint import Model
     from stylegan_jax.imagefolder import ImageFolder
@@ -75,13 +76,24 @@ def _maker(what: What, look: Look, machine: Machine) -> "Callable[[list[Model]],
         from stylegan_jax import jobs
 
         first, how = models[0], jobs.Truncation(**truncation)
-        if what.w is not None:
-            return [jobs.of_ws(first, what.w, how)]
+        if what.w:
+            ws = _read_ws(what, first)
+            return [jobs.of_ws(each, ws.values, ws.names, how, source=", ".join(ws.files)) for each in models]
         if what.styles is not None:
             return [jobs.of_styles(first, rows, columns, layers, how, devices=devices)]
         return [jobs.of_seeds(each, seeds, how, mapping=first if i else None) for i, each in enumerate(models)]
 
     return make
+
+
+def _read_ws(what: What, model: "Model") -> "Ws":
+    """The ws of --w, and a line for each array that says how it was read."""
+    from convert import ws
+
+    config = model.config.generator
+    found = ws.read(what.w, num_ws=config.num_ws, w_dim=config.w_dim, space=what.w_space)
+    print("\n".join(found.said))
+    return found
 
 
 def _load(path: str) -> "Model":
@@ -103,8 +115,6 @@ def _check_output(output: Output, what: What, part: "Part") -> None:
         raise InputError(f"{whole} goes into a folder", "name a folder", file=f"--out {output.out}")
     if what.paired and is_archive(output.out):
         raise InputError("--paired fills folders", "name a folder", file=f"--out {output.out}")
-    if output.save_w and what.seeds is None:
-        raise InputError("--save-w writes the ws of seeds", "leave it out")
 
 
 def _places(out: str, count: int) -> list[str]:
@@ -236,4 +246,4 @@ def _write_sheet(job: "Job", folder: "ImageFolder", channels: int, made_by: dict
 
 
 if __name__ == "__main__":
-    sys.exit(doors.run(main, "python -m stylegan_jax.sample"))
+    sys.exit(doors.run(main, "python -m stylegan_jax.sample", aliases={"--network": ""}))

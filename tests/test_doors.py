@@ -133,3 +133,28 @@ def test_what_is_no_resolution_of_the_model_lists_those_it_has(text):
     assert doors.resolutions("8, 64", "--swap", (4, 8, 16, 32, 64)) == [8, 64]
     with pytest.raises(InputError, match=r"^--swap .+: not a resolution of this model — use 4, 8, 16, 32, 64$"):
         doors.resolutions(text, "--swap", (4, 8, 16, 32, 64))
+
+
+@pytest.mark.parametrize("platform", ["nonsense", "cuda", "tpu"])
+def test_a_device_that_is_asked_for_and_not_there_is_one_line(platform):
+    if platform != "nonsense" and (os.path.exists("/dev/nvidia0") or os.path.exists("/dev/accel0")):
+        pytest.skip("there is one")
+    done = run("lambda: __import__('jax').devices() and None", JAX_PLATFORMS=platform)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert done.stderr.startswith(f"error: JAX_PLATFORMS={platform}: JAX finds no such device here — ")
+    assert done.stderr.endswith("unset JAX_PLATFORMS\n")
+
+
+def called(*arguments):
+    return subprocess.run([sys.executable, "-m", "stylegan_jax", *arguments], capture_output=True, text=True)
+
+
+def test_the_package_runs_the_command_that_is_named():
+    assert "python -m stylegan_jax.sample" in called().stdout
+    done = called("sample", "--seeds", "0", "--seeds", "1")
+    assert (done.returncode, done.stdout) == (2, "") and "--seeds: given twice" in done.stderr
+
+
+def test_an_unknown_command_is_told_the_nearest_one():
+    done = called("smaple")
+    assert (done.returncode, done.stderr) == (2, "error: smaple: no such command — did you mean sample?\n")
