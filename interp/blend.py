@@ -29,9 +29,9 @@ def blend(
 ) -> None:
     """Blends StyleGAN2 models layer by layer and shows what came out.
 
-    python -m interp.blend --base ffhq.pkl --transfer toon.pkl --swap 16 --out blend.safetensors
+    python -m interp.blend ffhq.pkl toon.pkl --swap 16 --out blend.safetensors
 
-    python -m interp.blend --base ffhq.pkl --add toon.pkl:swap=16 --add metfaces.pkl:band=64-256
+    python -m interp.blend ffhq.pkl --add toon.pkl:swap=16 --add metfaces.pkl:band=64-256
 
     python -m interp.blend --recipe blend.png --out again.safetensors
 

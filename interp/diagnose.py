@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
-import tyro
 
 import stylegan_jax
-from interp.options import typed
+from interp.options import File, Models, pair, positioned, typed
 from stylegan_jax import doors
 
 if TYPE_CHECKING:
@@ -27,9 +26,10 @@ COLUMNS = {
 
 
 def diagnose(
-    base: tyro.conf.Positional[str],
-    other: tyro.conf.Positional[str],
-    /,
+    models: Models = (),
+    *,
+    base: File = None,
+    transfer: File = None,
     out: Annotated[str | None, typed("PNG")] = None,
     overwrite: bool = False,
 ) -> None:
@@ -40,8 +40,9 @@ def diagnose(
     Distances are relative: 0 is the same, about 1.4 what independent models have.
 
     Args:
-      base: a model of any kind.
-      other: another.
+      models: two models of any kind; --base and --transfer name them too.
+      base: the first.
+      transfer: the second.
       out: draw the distances, by layer, as a PNG.
       overwrite: replace what is there.
     """
@@ -50,10 +51,11 @@ def diagnose(
 
     if out is not None:
         outputs.check_place(out, overwrite=overwrite)
-    labels = [Path(path).name for path in (base, other)]
-    models = [stylegan_jax.load(path, networks=("G_ema",)) for path in (base, other)]
-    print("\n".join(_layout(models, labels)))
-    weights = [model.networks["G_ema"] for model in models]
+    paths = pair(*positioned(models, base, transfer), stylegan_jax.shipped_models())
+    labels = [Path(path).name for path in paths]
+    loaded = [stylegan_jax.load(path, networks=("G_ema",)) for path in paths]
+    print("\n".join(_layout(loaded, labels)))
+    weights = [model.networks["G_ema"] for model in loaded]
     found, verdict = distances(weights[0], weights[1]), judge(weights[0], weights[1])
     rows, table = _table(found)
     print("\n".join(["", *_printed(rows, table), "", *_drift(weights), verdict.words(*labels)]))

@@ -1,6 +1,7 @@
 """The command `python -m interp.figures`: labelled sheets of what blends of two models look like."""
 
 import dataclasses
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,7 +24,7 @@ FIELD = 36  # seeds of the uncurated figure
 
 
 def figures(
-    which: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="NAME")] = NAMES,
+    which: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[NAME … BASE TRANSFER]")] = (),
     *,
     pair: Annotated[Pair, Flat],
     pictures: Annotated[Pictures, Flat],
@@ -33,11 +34,12 @@ def figures(
 ) -> None:
     """Draws sheets of blends of two models: which resolution does what?
 
-    python -m interp.figures sweep bands --base ffhq.pkl --transfer toon.pkl --out figures
+    python -m interp.figures sweep bands ffhq.pkl toon.pkl --out figures
 
     Args:
       which: strip (three hand-overs), paper (its figure 1), uncurated (36 seeds), sweep (every hand-over, both ways),
-        widths (soft hand-overs), bands (each single resolution), alphas (one share for all layers, and beyond).
+        widths (soft hand-overs), bands (each single resolution), alphas (one share for all layers, and beyond); all
+        of them by default. Other words are the models.
       cell: the largest side of an image in a sheet.
       out: the folder for BASE-x-TRANSFER-NAME.png.
       overwrite: replace what is there.
@@ -46,11 +48,9 @@ def figures(
     from interp.rendering import Renderer
     from interp.replay import read_models
 
-    for name in which:
-        if name not in NAMES:
-            raise InputError(f"{name}: no such figure", f"use {', '.join(NAMES)}")
+    which, models = _sorted(which)
     side = doors.natural(cell, "--cell", low=16, high=1024)
-    recipe = pair.recipe(pictures, stylegan_jax.shipped_models())
+    recipe = pair.recipe(models, pictures, stylegan_jax.shipped_models())
     targets = {name: _place(out, recipe, name, overwrite) for name in which}
     loaded = read_models(recipe, None, stylegan_jax.shipped_models())
     count = FIELD * len(which)
@@ -60,6 +60,15 @@ def figures(
     for name, target in targets.items():
         _draw(name, recipe, loaded, renderer, view, target, side, overwrite)
     print(f"wrote {', '.join(map(str, targets.values()))}")
+
+
+def _sorted(words: tuple[str, ...]) -> tuple[tuple[str, ...], list[str]]:
+    """Names of figures (all where none is named) and of models; InputError for what is neither."""
+    models = [word for word in words if word not in NAMES]
+    for word in models:
+        if not os.path.exists(word) and word not in stylegan_jax.shipped_models():
+            raise InputError(f"{word}: no such figure", f"use {', '.join(NAMES)}, or name a model")
+    return tuple(word for word in words if word in NAMES) or NAMES, models
 
 
 def _place(out: str, recipe: "Recipe", name: str, overwrite: bool) -> Path:

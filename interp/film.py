@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 import stylegan_jax
-from interp.options import File, Flat, Many, Number, models_of, typed
+from interp.options import File, Flat, Many, Models, Number, in_order, models_of, typed
 from stylegan_jax import doors
 from stylegan_jax.errors import InputError
 
@@ -127,6 +127,7 @@ class Cast:
 
 
 def film(
+    models: Models = (),
     *,
     base: File = None,
     transfer: Annotated[tuple[str, ...], Many, tyro.conf.arg(metavar="MODEL")] = (),
@@ -138,11 +139,12 @@ def film(
 ) -> None:
     """Films a blend whose hand-over, share, width or seed moves.
 
-    python -m interp.film --base ffhq.pkl --transfer toon.pkl --seeds 1,5,9 --swap 2..64 --seconds 10 --out film.mp4
+    python -m interp.film ffhq.pkl toon.pkl --seeds 1,5,9 --swap 2..64 --seconds 10 --out film.mp4
 
-    python -m interp.film --base ffhq.pkl --transfer toon.pkl --seeds 1..5..9 --schedule swap=16 --loop --out walk.webp
+    python -m interp.film ffhq.pkl toon.pkl --seeds 1..5..9 --schedule swap=16 --loop --out walk.webp
 
     Args:
+      models: those that the film begins with and goes to; --base and --transfer name them too.
       base: the model that the film begins with.
       transfer: the model it goes to; given again, it goes on to the next.
       out: .mp4 (needs PyAV), .webp or .gif. Default: BASE-x-TRANSFER.mp4, or .webp without PyAV.
@@ -154,7 +156,7 @@ def film(
 
     shipped = stylegan_jax.shipped_models()
     cast.check()
-    recipe = models_of(base, transfer, shipped)
+    recipe = models_of(*in_order(models, base, transfer), shipped)
     place = Path(out or f"{'-x-'.join(Path(model.path).stem for model in recipe.models)}{video.default_form()}")
     video.check_form(place.suffix.lower())
     scene = _scene(motion, cast, timing, place.suffix.lower())

@@ -28,6 +28,7 @@ Span = Annotated[str | None, typed("R1-R2")]
 Number = Annotated[str | None, typed("NUMBER")]
 File = Annotated[str | None, typed("MODEL")]
 Flat = tyro.conf.arg(name="")
+Models = Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[BASE TRANSFER]")]
 Many = tyro.conf.UseAppendAction
 
 
@@ -142,9 +143,13 @@ class Pair:
     noise: Annotated[str | None, typed("base|transfer")] = None
     """where the noise buffers come from (default: likewise)"""
 
-    def recipe(self, pictures: Pictures, shipped: Collection[str]) -> "Recipe":
-        """Models and pictures as a recipe without schedules; InputError where the options make none."""
-        models = models_of(self.base, () if self.transfer is None else (self.transfer,), shipped)
+    def recipe(self, named: Sequence[str], pictures: Pictures, shipped: Collection[str]) -> "Recipe":
+        """Models and pictures as a recipe without schedules; InputError where the options make none.
+
+        `named` are the models that were named without a flag.
+        """
+        base, transfer = positioned(named, self.base, self.transfer)
+        models = models_of(base, () if transfer is None else (transfer,), shipped)
         return with_pictures(dataclasses.replace(models, mapping=self.mapping, noise=self.noise), pictures)
 
 
@@ -152,6 +157,8 @@ class Pair:
 class Request:
     """What to blend: models and schedules, or a recipe."""
 
+    models: Models = ()
+    """the model at α = 0 and the model at α = 1; --base and --transfer name them too"""
     base: File = None
     """the model at α = 0: a file or folder of any kind, or the name of a model that ships with the package"""
     transfer: File = None
@@ -172,26 +179,27 @@ class Request:
 
         `shipped` are the names of the models that come with the package.
         """
+        base, transfer = positioned(self.models, self.base, self.transfer)
         if self.recipe is None:
-            return with_pictures(self._composed(shipped), self.pictures), None
+            return with_pictures(self._composed(base, transfer, shipped), self.pictures), None
         if self.add or (self.shape, self.origins, self.kinds) != (Shape(), Origins(), Kinds()):
             raise InputError("--recipe goes with no other schedule or source", "edit the recipe, or leave it away")
 
         from interp import recipes
 
-        found = _relocated(recipes.read(self.recipe), self.base, self.transfer)
+        found = _relocated(recipes.read(self.recipe), base, transfer)
         return with_pictures(found, self.pictures), Path(self.recipe).absolute().parent
 
-    def _composed(self, shipped: Collection[str]) -> "Recipe":
+    def _composed(self, base: str | None, transfer: str | None, shipped: Collection[str]) -> "Recipe":
         from interp.recipes import Ingredient, Recipe
 
         added = [_added(text) for text in self.add]
-        if added and not self.shape.given and self.transfer is None:
-            models = [Ingredient(path=_named(self.base, "--base", "portraits", shipped)), *added]
+        if added and not self.shape.given and transfer is None:
+            models = [Ingredient(path=_named(base, "--base", "portraits", shipped)), *added]
         else:
             schedule = self.shape.text()
-            base, transfer = _pair(self.base, self.transfer, shipped)
-            models = [Ingredient(path=base), Ingredient(path=transfer, schedule=schedule), *added]
+            first, second = pair(base, transfer, shipped)
+            models = [Ingredient(path=first), Ingredient(path=second, schedule=schedule), *added]
         origins = dataclasses.asdict(self.origins)
         recipe = Recipe(models=tuple(models), kinds=self.kinds.texts(), networks=self.networks, **origins)
         _ = recipe.schedules, recipe.options  # are they all readable?
@@ -203,7 +211,7 @@ def models_of(base: str | None, transfers: Sequence[str], shipped: Collection[st
     from interp.recipes import Ingredient, Recipe
 
     first, *others = transfers or (None,)
-    paths = [*_pair(base, first, shipped), *others]
+    paths = [*pair(base, first, shipped), *others]
     return Recipe(models=tuple(Ingredient(path=str(path)) for path in paths))
 
 
@@ -248,7 +256,27 @@ def slug(recipe: "Recipe") -> str:
     return re.sub(r"[^\w.,]+", "-", name)
 
 
-def _pair(base: str | None, transfer: str | None, shipped: Collection[str]) -> tuple[str, str]:
+def in_order(named: Sequence[str], base: str | None, transfers: Sequence[str]) -> tuple[str | None, tuple[str, ...]]:
+    """Base and transfer models from those named without a flag and those named by --base and --transfer."""
+    rest = list(named)
+    first = rest.pop(0) if base is None and rest else base
+    return first, (*rest, *transfers)
+
+
+def positioned(named: Sequence[str], base: str | None, transfer: str | None) -> tuple[str | None, str | None]:
+    """As `in_order` for commands that take one transfer model; InputError for more."""
+    first, transfers = in_order(named, base, () if transfer is None else (transfer,))
+    if len(transfers) > 1:
+        what = f"{len(transfers) + 1} models: one too many" if len(transfers) == 2 else "too many models"
+        raise InputError(what, "name a base and a transfer model; interp.blend takes more with --add MODEL:SCHEDULE")
+    return first, transfers[0] if transfers else None
+
+
+def pair(base: str | None, transfer: str | None, shipped: Collection[str]) -> tuple[str, str]:
+    """Base and transfer, by default the shipped ones; InputError where only one is named, and it is no shipped one."""
+    for named, lacking in ((base, "transfer"), (transfer, "base")):
+        if named is not None and named not in shipped and None in (base, transfer):
+            raise InputError(f"no {lacking} model to blend it with", f"pass --{lacking} MODEL too", file=named)
     if base is None and transfer is None and not {"portraits", "toons"} <= set(shipped):
         what = "no model named, and none ships with this version"
         raise InputError(what, "pass --base MODEL --transfer MODEL")
