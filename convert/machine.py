@@ -5,7 +5,19 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Any, no_type_check
 
-from convert.inert import AGAIN, Budget, UnbuiltArray, add_items, build, refuse, set_item, small_set, unknown_global
+from convert.inert import (
+    AGAIN,
+    Budget,
+    Instance,
+    UnbuiltArray,
+    add_items,
+    build,
+    refuse,
+    set_item,
+    small_set,
+    unknown_global,
+)
+from convert.opaque import opaque
 from stylegan_jax.errors import InputError
 
 Names = Mapping[tuple[str, str], Any]
@@ -103,10 +115,12 @@ class Machine:
         self.memo[key] = value
 
     def look_up(self, module: Any, name: Any) -> Any:
-        """What stands in for a global; only exact names of the table exist."""
-        if type(module) is not str or type(name) is not str or (module, name) not in self.names:
+        """What stands in for a global: what the table has under its exact name, else (if there is a table) a label."""
+        if type(module) is str and type(name) is str and (module, name) in self.names:
+            return self.names[module, name]
+        if not self.names:
             raise unknown_global(module, name)
-        return self.names[module, name]
+        return opaque(module, name, self.budget)
 
 
 @no_type_check
@@ -136,6 +150,8 @@ def _set_items(m: Machine) -> None:
 
 def _extend(m: Machine, items: list[Any]) -> None:
     if type(m.stack[-1]) is not list:
+        if type(m.stack[-1]) is Instance and m.stack[-1].opaque:
+            return
         raise refuse(f"appends to a {type(m.stack[-1]).__name__}")
     m.stack[-1].extend(items)
 
@@ -201,7 +217,7 @@ def _call(m: Machine) -> None:
     arguments, function = m.stack.pop(), m.stack.pop()
     if type(arguments) is not tuple or len(arguments) > _MAX_ARGUMENTS or not callable(function):
         raise refuse(f"calls a {type(function).__name__}")
-    m.budget.spend(20)
+    m.budget.spend(20 + sum(len(item) for item in arguments if type(item) in (list, tuple, dict)))
     m.stack.append(function(*arguments))
 
 
@@ -216,6 +232,9 @@ def _build(m: Machine) -> None:
 
 def _persistent(m: Machine) -> None:
     if m.persistent is None:
+        if m.stack and type(m.stack[-1]) is tuple and m.stack[-1][:1] == ("storage",):
+            what = "is the data.pkl of an unpacked torch archive, whose numbers lie in other files"
+            raise InputError(what, "pass the folder that it lies in, or the .pt it came from")
         raise refuse("refers to objects outside of itself")
     m.budget.spend(20)
     m.stack.append(m.persistent(m.stack.pop()))

@@ -9,7 +9,7 @@ import numpy as np
 from convert.assembly import Found, Part
 from convert.discriminator_modules import absent_discriminator, discriminator_module
 from convert.generator_modules import generator_module
-from convert.inert import AGAIN, Instance, refuse, shown
+from convert.inert import AGAIN, Instance, refuse, shown, unknown_global
 from convert.modules import Module, Tensors
 from convert.pickler import Call, Global, Ordered, Pickler
 from convert.stored import discriminator_facts, generator_facts
@@ -89,9 +89,16 @@ def _children(parent: str, module: Instance) -> list[tuple[str, Instance]]:
         if child is None:
             continue
         if not _is_module(child):
+            _refuse_opaque(child)
             raise InputError(f"holds a layer {name} that is no module", _REMEDY)
         children.append((f"{parent}.{name}" if parent else name, child))
     return children
+
+
+def _refuse_opaque(item: Any) -> None:
+    """Objects of unknown classes have their place beside a network, not in it."""
+    if isinstance(item, Instance) and item.opaque:
+        raise unknown_global(item.module, item.name)
 
 
 def _table(module: Instance, attribute: str) -> dict[str, Any]:
@@ -110,6 +117,7 @@ def _part(network: str, modules: dict[str, Instance]) -> Part:
                 if value is None:
                     continue
                 if not isinstance(value, np.ndarray):
+                    _refuse_opaque(value)
                     raise InputError(f"holds {name} that is no tensor", AGAIN)
                 tensors[name] = value
                 buffers |= {name} if attribute == "_buffers" else set()

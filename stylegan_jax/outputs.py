@@ -5,7 +5,7 @@ import glob
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -106,6 +106,19 @@ def check_place(path: str | Path, *, overwrite: bool = False) -> Path:
     if not absolute.parent.is_dir():
         raise InputError("its folder does not exist", f"make {absolute.parent} first", file=path)
     return absolute
+
+
+MODELS = (".safetensors", ".pkl", ".pt", ".pth")
+PICTURES = (".png", ".jpg", ".jpeg", ".webp")
+
+
+def check_suffix(path: str | Path, forms: Collection[str]) -> None:
+    """Raises InputError if a name ends as that of another kind of file does; a folder's name may end in a version."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in forms and re.fullmatch(r"\.(?!v\d)[a-z][a-z0-9]{0,10}", suffix):
+        raise InputError(
+            f"{suffix} is no form that can be written here", f"use {', '.join(forms)}, or no suffix", file=path
+        )
 
 
 def _partial(path: Path) -> Path:
