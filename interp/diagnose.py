@@ -47,9 +47,10 @@ def diagnose(
       overwrite: replace what is there.
     """
     from interp.distances import DIVERGED, FINE_TUNED, distances, judge
-    from stylegan_jax import outputs
+    from stylegan_jax import encoding, outputs
 
     if out is not None:
+        encoding.form_of(out)
         outputs.check_place(out, overwrite=overwrite)
     paths = pair(*positioned(models, base, transfer), stylegan_jax.shipped_models())
     labels = [Path(path).name for path in paths]
@@ -108,7 +109,7 @@ def _draw(
     overwrite: bool,
 ) -> None:
     from interp.charts import heatmap
-    from stylegan_jax import images
+    from stylegan_jax import encoding
 
     facts: dict[str, Any] = {"models": list(labels), "kinship": verdict.kinship, "cosine": verdict.weights.cosine}
     picture = heatmap(
@@ -120,7 +121,7 @@ def _draw(
         column_labels=list(COLUMNS.values()),
         top=2**0.5,
     )
-    images.write_png(out, picture, facts, overwrite=overwrite)
+    encoding.write_picture(out, picture, facts, overwrite=overwrite)
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ def figures(
         widths (soft hand-overs), bands (each single resolution), alphas (one share for all layers, and beyond); all
         of them by default. Other words are the models.
       cell: the largest side of an image in a sheet.
-      out: the folder for BASE-x-TRANSFER-NAME.png.
+      out: the folder for BASE-x-TRANSFER-NAME.png; of one figure, its .png, .jpg or .webp.
       overwrite: replace what is there.
     """
     from interp.given import view_of
@@ -51,7 +51,7 @@ def figures(
     which, models = _sorted(which)
     side = doors.natural(cell, "--cell", low=16, high=1024)
     recipe = pair.recipe(models, pictures, stylegan_jax.shipped_models())
-    targets = {name: _place(out, recipe, name, overwrite) for name in which}
+    targets = {name: _place(out, recipe, name, overwrite, alone=len(which) == 1) for name in which}
     loaded = read_models(recipe, None, stylegan_jax.shipped_models())
     count = FIELD * len(which)
     renderer = Renderer([each.model for each in loaded], [each.label for each in loaded], count)
@@ -71,9 +71,12 @@ def _sorted(words: tuple[str, ...]) -> tuple[tuple[str, ...], list[str]]:
     return tuple(word for word in words if word in NAMES) or NAMES, models
 
 
-def _place(out: str, recipe: "Recipe", name: str, overwrite: bool) -> Path:
+def _place(out: str, recipe: "Recipe", name: str, overwrite: bool, *, alone: bool) -> Path:
     from stylegan_jax import outputs
 
+    if alone and Path(out).suffix.lower() in outputs.PICTURES:
+        return outputs.check_place(out, overwrite=overwrite) and Path(out)
+    outputs.check_suffix(out, ())
     base, transfer = (Path(model.path).stem for model in recipe.models)
     target = Path(out) / f"{base}-x-{transfer}-{name}.png"
     outputs.check_place(target, overwrite=overwrite)
@@ -94,7 +97,7 @@ def _draw(
 
     from interp.gallery import FIGURES
     from interp.sheets import View, framed_sheet
-    from stylegan_jax import images
+    from stylegan_jax import encoding
 
     field = name == "uncurated" and not recipe.w
     if field:
@@ -113,7 +116,7 @@ def _draw(
         title = f"{title}, {wanted[0][0]}, seeds 0-{FIELD - 1}, none left out"
         rows, shown = [rows[0][start : start + 9] for start in range(0, FIELD, 9)], {}
     made_by = {"figure": name, "rows": [schedule.text for _, schedule in wanted], **_facts(recipe, loaded)}
-    images.write_png(target, framed_sheet(rows, title=title, cell=cell, **shown), made_by, overwrite=overwrite)
+    encoding.write_picture(target, framed_sheet(rows, title=title, cell=cell, **shown), made_by, overwrite=overwrite)
 
 
 def _row(schedule: Any, recipe: "Recipe", renderer: "Renderer", view: "View") -> "Row":

@@ -89,8 +89,8 @@ class Output:
     """What is written."""
 
     out: Annotated[str, typed("PLACE")]
-    """a folder for seed0000.png, …; x.zip, the official data set; or x.tar, a WebDataset (of a part, x-0-of-8.tar); may
-    be gs://…"""
+    """a folder for seed0000.png, …; x.png (.jpg, .webp), all as one picture; x.zip, the official data
+    set; or x.tar, a WebDataset (of a part, x-0-of-8.tar); may be gs://…"""
     format: Form = "png"
     """of the images"""
     grid: bool = False
