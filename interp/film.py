@@ -110,8 +110,8 @@ class Cast:
     """with --w: one picture that moves from each w to the next"""
     psi: Number = None
     """truncation towards w_avg; 1 is none (default: 0.7, and 1 for --w)"""
-    class_: Annotated[str | None, typed("N", "class")] = None
-    """of conditional models"""
+    class_: Annotated[str | None, typed("N|random|A,B,…", "class")] = None
+    """of conditional models: a class, a label vector, or one for each seed"""
     mapping: Source = None
     """whose w (default: the model with the largest share at 4×4 when the film begins)"""
     noise: Source = None
@@ -190,7 +190,7 @@ def _scene(motion: Motion, cast: Cast, timing: Timing, suffix: str) -> "Scene":
         walks=parse_walks(cast.seeds or "0", doors.seeds),
         count=timing.count,
         psi=doors.number(cast.psi, "--psi") if cast.psi is not None else 1.0 if cast.w else 0.7,
-        class_idx=None if cast.class_ is None else doors.natural(cast.class_, "--class"),
+        class_idx=doors.label(cast.class_),
         loop=timing.loop,
         ease=timing.ease,
         size=timing.side(suffix),

@@ -1,6 +1,7 @@
 """What a picture shows: seeds, or the ws of files that projection and encoders write."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -23,7 +24,7 @@ def view_of(recipe: Recipe, base: Model) -> View:
     return View((), recipe.psi, ws=found.values, names=found.names)
 
 
-def given_ws(files: Sequence[str], space: str | None, base: Model, *, psi: float, class_idx: int | None) -> Ws:
+def given_ws(files: Sequence[str], space: str | None, base: Model, *, psi: float, class_idx: Any) -> Ws:
     """The ws of files for a model, pulled towards its w_avg; prints how each array was read.
 
     Raises InputError for files that hold none, and for a class.

@@ -110,8 +110,8 @@ class Pictures:
     """what a 2-D array is: n plain ws, or one W+ (default: W+ where its rows are as many as the model's layers)"""
     psi: Number = None
     """truncation towards each model's w_avg; 1 is none (default: 0.7, and 1 for --w)"""
-    class_: Annotated[str | None, typed("N", "class")] = None
-    """of conditional models"""
+    class_: Annotated[str | None, typed("N|random|A,B,…", "class")] = None
+    """of conditional models: a class, a label vector, or one for each seed"""
     same_w: bool = False
     """one w, from the base's mapping, for all rows: shows the effect most clearly"""
 
@@ -234,7 +234,7 @@ def with_pictures(recipe: "Recipe", pictures: Pictures) -> "Recipe":
     if pictures.psi is not None:
         chosen["psi"] = doors.number(pictures.psi, "--psi")
     if pictures.class_ is not None:
-        chosen["class_idx"] = doors.natural(pictures.class_, "--class")
+        chosen["class_idx"] = doors.label(pictures.class_)
     if pictures.same_w:
         chosen["same_w"] = True
     doors.seeds(chosen.get("seeds", recipe.seeds))

@@ -1,6 +1,7 @@
 """A recipe: models, schedules, sources and seeds of a blend, as data that is written, read back and replayed."""
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ class Recipe:
     networks: str = "G_ema"
     seeds: str = "0-7"
     psi: float = 0.7
-    class_idx: int | None = None
+    class_idx: int | str | tuple[float, ...] | None = None
     same_w: bool = False
     w: tuple[str, ...] = ()
     w_space: str | None = None
@@ -65,7 +66,11 @@ class Recipe:
         """Plain data for JSON and YAML: what is not given is left out."""
         data = {key: value for key, value in dataclasses.asdict(self).items() if value not in (None, ())}
         models = [{key: value for key, value in model.items() if value is not None} for model in data["models"]]
-        return {**data, "models": models, **{key: list(data[key]) for key in ("kinds", "w") if key in data}}
+        return {
+            **data,
+            "models": models,
+            **{key: list(data[key]) for key in ("kinds", "w", "class_idx") if isinstance(data.get(key), tuple)},
+        }
 
 
 def from_json(data: Any, file: object = None) -> Recipe:
@@ -82,7 +87,18 @@ def from_json(data: Any, file: object = None) -> Recipe:
     sources = {key: str(given[key]) for key in ("mapping", "noise", "w_avg") if given.get(key) is not None}
     parse_networks(given.get("networks", "G_ema"))
     lists = {key: _words(given.get(key, ()), key, file) for key in ("kinds", "w")}
-    return Recipe(**{**given, **sources, **lists, "models": ingredients})
+    label = {"class_idx": _label(given["class_idx"], file)} if "class_idx" in given else {}
+    return Recipe(**{**given, **sources, **lists, **label, "models": ingredients})
+
+
+def _label(value: Any, file: object) -> int | str | tuple[float, ...]:
+    if isinstance(value, list) and all(type(each) in (int, float) and math.isfinite(each) for each in value):
+        return tuple(map(float, value))
+    if isinstance(value, list) or (isinstance(value, str) and value != "random"):
+        raise InputError(
+            "is not a recipe: class_idx is no label", "write a class, a list of numbers, or random", file=file
+        )
+    return value
 
 
 def _words(items: Sequence[Any], key: str, file: object) -> tuple[str, ...]:
@@ -116,7 +132,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "networks": (str,),
     "seeds": (str, int),
     "psi": (int, float),
-    "class_idx": (int,),
+    "class_idx": (int, str, list),
     "same_w": (bool,),
     "w": (list,),
     "w_space": (str,),

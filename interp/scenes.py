@@ -12,6 +12,7 @@ from interp.motion import EASINGS, positions, through, walk
 from interp.rendering import Renderer
 from interp.schedules import Schedule
 from interp.sheets import View
+from stylegan_jax.latents import Label
 
 Frame = UInt8[np.ndarray, "h w 3"]
 
@@ -34,7 +35,7 @@ class Scene:
     walks: Sequence[Sequence[int]]
     count: int
     psi: float = 0.7
-    class_idx: int | None = None
+    class_idx: Label = None
     loop: bool = False
     ease: str = "smooth"
     size: int | None = None

@@ -11,7 +11,7 @@ from jaxtyping import Float, UInt8
 from stylegan_jax.checkpoint import Model
 from stylegan_jax.errors import InputError
 from stylegan_jax.images import sheet
-from stylegan_jax.latents import labels as one_hot
+from stylegan_jax.latents import Label, labels_of
 from stylegan_jax.sampler import map_seeds, sample, sample_ws
 
 MARGIN = 12  # pixels
@@ -33,7 +33,7 @@ class View:
 
     seeds: Sequence[int]
     psi: float = 0.7
-    class_idx: int | None = None
+    class_idx: Label = None
     ws: Float[np.ndarray, "n l d"] | None = None
     names: Sequence[str] = ()
 
@@ -69,11 +69,11 @@ class View:
             raise InputError(f"--class {self.class_idx}: none of the models is conditional", "leave it away")
         for model, label in zip(models, labels, strict=True):
             config = model.config.generator
-            one_hot(self._class(model), 1, config.c_dim)
+            labels_of(self._class(model), [0], config.c_dim)
             if self.psi != 1 and config.w_avg_beta is None:
                 raise InputError("has no w_avg to truncate towards", "pass --psi 1", file=label)
 
-    def _class(self, model: Model) -> int | None:
+    def _class(self, model: Model) -> Label:
         return self.class_idx if model.config.generator.c_dim > 0 else None
 
 

@@ -28,6 +28,8 @@ ALIASES: Mapping[str, str] = {
 _FLAG = re.compile(r"--[A-Za-z][\w-]*")
 _SEEDS = re.compile(r"\d[\d.,-]*")
 _ARRAYS = re.compile(r".+\.np[yz](:.+)?")
+_MAY_STAND_ALONE = {"--labels": ("json", "folders", "none")}
+"""Flags whose value can be left out: the first is meant."""
 _TENSORS = re.compile(r".+\.pth?(:.+)?")
 
 
@@ -136,6 +138,8 @@ def _values(flag: str, rest: list[str], options: Known, *, placed: bool) -> list
     values: list[str] = []
     if flag in options.switches or flag == "--help":
         return values
+    if flag in _MAY_STAND_ALONE and not (rest and rest[0] in _MAY_STAND_ALONE[flag]):
+        return [_MAY_STAND_ALONE[flag][0]]
     while rest and not _FLAG.match(rest[0]) and (not values or _goes_on(flag, values, rest[0], options, placed)):
         values.append(rest.pop(0))
     return [",".join(values)] if flag == "--seeds" and len(values) > 1 else values

@@ -11,6 +11,7 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import tyro
 
@@ -183,6 +184,15 @@ def natural(text: str, flag: str, *, low: int = 0, high: int = sys.maxsize) -> i
         limits = f"from {low} to {high}" if high < sys.maxsize else f"of {low} or more"
         raise InputError("out of range", f"write a whole number {limits}", file=_named(flag, text))
     return int(text)
+
+
+def label(text: str | None, flag: str = "--class") -> Any:
+    """`3` → a class, `0.5,0.5,0` → a label vector, `random` and None as they are; InputError for anything else."""
+    if text is None or text == "random":
+        return text
+    if "," in text or "." in text:
+        return tuple(number(part.strip(), flag) for part in text.split(","))
+    return natural(text, flag)
 
 
 def resolutions(text: str, flag: str, available: Sequence[int]) -> list[int]:

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -25,13 +25,19 @@ class Truncation:
 
     psi: float | None = None
     cutoff: int | None = None
-    class_idx: int | Literal["random"] | None = None
+    class_idx: latents.Label = None
 
     @property
     def arguments(self) -> dict[str, Any]:
         """Those of `sampler.sample` and `sampler.map_seeds`."""
         psi = 1.0 if self.psi is None else self.psi
         return {"truncation_psi": psi, "truncation_cutoff": self.cutoff, "class_idx": self.class_idx}
+
+    @property
+    def notes(self) -> dict[str, Any]:
+        """The arguments as JSON data: a vector is a list."""
+        label = self.class_idx
+        return self.arguments | {"class_idx": list(label) if isinstance(label, tuple) else label}
 
 
 @dataclass(frozen=True)
@@ -70,7 +76,8 @@ def of_seeds(
     """
     source = model if mapping is None else sampler.same_ws(mapping, model)
     arguments, c_dim = truncation.arguments, source.config.generator.c_dim
-    latents.labels_of(truncation.class_idx, [0], c_dim)  # refuse before anything is written
+    class_idx = latents.drawn_from(source.lineage, truncation.class_idx)
+    latents.labels_of(class_idx, [0], c_dim)  # refuse before anything is written
     unique, cells = _unique(np.asarray(seeds, np.uint32))
 
     def render(wanted: Iterable[int], options: Options) -> Batches:
@@ -80,13 +87,17 @@ def of_seeds(
     def ws(wanted: Iterable[int], options: Options) -> np.ndarray:
         return sampler.map_seeds(source, (int(unique[i]) for i in wanted), **arguments, **options)
 
-    def label(index: int) -> int | None:
-        drawn = truncation.class_idx == "random"
-        return latents.random_classes([int(unique[index])], c_dim)[0] if drawn else arguments["class_idx"]
+    def label(index: int) -> int | list[float] | None:
+        own = class_idx
+        if isinstance(class_idx, latents.Drawn):
+            own = latents.drawn_labels(class_idx, [int(unique[index])])[0]
+        elif class_idx == "random":
+            own = latents.random_classes([int(unique[index])], c_dim)[0]
+        return list(own) if isinstance(own, tuple) else own  # pyright: ignore[reportReturnType]
 
     digest = hashlib.sha256(unique.astype("<u4").tobytes()).hexdigest()
     pictures = _pictures(model, len(unique), lambda index: f"seed{unique[index]:04d}", digest, label)
-    return Job(pictures, render, arguments, cells, ws=ws)
+    return Job(pictures, render, truncation.notes, cells, ws=ws)
 
 
 def _unique(seeds: np.ndarray) -> tuple[np.ndarray, Sequence[int]]:
@@ -168,7 +179,7 @@ def of_styles(
         chosen = list(wanted)
         return sampler.sample_ws(model, mixed_ws(chosen, options), seeds=chosen, **options)
 
-    notes = {"rows": list(rows), "columns": list(columns), "layers": list(layers), **truncation.arguments}
+    notes = {"rows": list(rows), "columns": list(columns), "layers": list(layers), **truncation.notes}
     digest = hashlib.sha256(repr(stems).encode()).hexdigest()
     pictures = _pictures(model, len(stems), stems.__getitem__, digest)
     order = [numbers[stem] for stem, _ in cells]

@@ -70,17 +70,16 @@ class Look:
     """truncate only the first layers"""
     noise: Literal["const", "random", "none"] = "const"
     """the stored noise, fresh noise for each seed, or none"""
-    class_: Annotated[str | None, typed("N|random", "class")] = None
-    """the class of a conditional model; random: one for each seed"""
+    class_: Annotated[str | None, typed("N|random|A,B,…", "class")] = None
+    """the class of a conditional model, or a label vector; random: one for each seed, as often as in its data"""
 
     @property
     def truncation(self) -> dict[str, Any]:
         """The arguments of `jobs.Truncation`; InputError for what is no number."""
-        drawn = self.class_ in (None, "random")
         return {
             "psi": None if self.psi is None else doors.number(self.psi, "--psi"),
             "cutoff": None if self.cutoff is None else doors.natural(self.cutoff, "--cutoff"),
-            "class_idx": self.class_ if drawn else doors.natural(self.class_ or "", "--class"),
+            "class_idx": doors.label(self.class_),
         }
 
 

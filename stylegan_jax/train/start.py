@@ -17,6 +17,7 @@ from stylegan_jax.errors import InputError
 from stylegan_jax.train import transfer
 from stylegan_jax.train.config import NETWORK_FIELDS, Name, TrainConfig, official
 from stylegan_jax.train.data import Dataset
+from stylegan_jax.train.labels import Kind, counted
 from stylegan_jax.train.loop import Plan, Run, mesh_of
 from stylegan_jax.train.state import State, initial_state
 
@@ -34,7 +35,7 @@ class Request:
     load: Callable[[str], Model]
     resolution: int | None
     gpus: int | None
-    conditional: bool
+    conditional: bool | Kind
     changes: Mapping[str, Any]
     freeze: Mapping[str, Any]
     watching: Mapping[str, Any]
@@ -55,7 +56,7 @@ def train(asked: Request) -> int:
         lineage = _lineage(asked, data, model)
         rundir.open_run(asked.out, {"config": config.to_json(), "lineage": lineage}, may_change=MAY_CHANGE)
         plan = Plan(**{key: value for key, value in asked.watching.items() if key != "devices"})
-        run = Run(asked.out, config, data, plan=plan, mesh=mesh, lineage=lineage)
+        run = Run(asked.out, config, data, plan=plan, mesh=mesh, lineage=lineage | _labels(data))
         state = run.restore(lambda: begin(config, model))
         _announce(asked, config, data, model, int(state.iteration))
         code = run.go(state)
@@ -135,6 +136,12 @@ def _lineage(asked: Request, data: Dataset, model: Model | None) -> dict[str, An
     if model is not None:
         lineage["from"] = {"source": Path(str(asked.source)).name, "sha256": checkpoint.fingerprint(model)}
     return lineage
+
+
+def _labels(data: Dataset) -> dict[str, Any]:
+    """How often each label occurs: what `--class random` draws from."""
+    counts = counted(data.image_labels)
+    return {"labels": counts} if counts else {}
 
 
 def _announce(asked: Request, config: TrainConfig, data: Dataset, model: Model | None, iteration: int) -> None:
