@@ -28,7 +28,7 @@ _MODULES = ("Generator", "MappingNetwork", "SynthesisNetwork", "SynthesisBlock",
 _MODULES += ("Discriminator", "DiscriminatorBlock", "DiscriminatorEpilogue", "MinibatchStdLayer")
 _MODULES += ("Conv2dLayer", "FullyConnectedLayer")
 _NAME = re.compile(r"[A-Za-z_]\w{0,60}", re.ASCII)
-_DEEPEST, _MOST_MODULES = 8, 2_000
+_DEEPEST, _MOST_MODULES, _MOST_TENSORS = 8, 2_000, 20_000
 _REMEDY = "pass a StyleGAN2 file"
 
 
@@ -120,6 +120,8 @@ def _part(network: str, modules: dict[str, Instance]) -> Part:
                     _refuse_opaque(value)
                     raise InputError(f"holds {name} that is no tensor", AGAIN)
                 tensors[name] = value
+                if len(tensors) > _MOST_TENSORS:
+                    raise refuse(f"holds a network of more than {_MOST_TENSORS} tensors")
                 buffers |= {name} if attribute == "_buffers" else set()
     frozen = frozenset(name.removesuffix(".weight") for name in buffers if name.endswith(".weight"))
     if network == "D":

@@ -4,7 +4,7 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from interp.alphas import Kind, parse_kind
 from interp.schedule_text import parse
@@ -45,7 +45,7 @@ class Recipe:
     networks: str = "G_ema"
     seeds: str = "0-7"
     psi: float = 0.7
-    class_idx: int | str | tuple[float, ...] | None = None
+    class_idx: int | Literal["random"] | tuple[float, ...] | None = None
     same_w: bool = False
     w: tuple[str, ...] = ()
     w_space: str | None = None
@@ -91,7 +91,7 @@ def from_json(data: Any, file: object = None) -> Recipe:
     return Recipe(**{**given, **sources, **lists, **label, "models": ingredients})
 
 
-def _label(value: Any, file: object) -> int | str | tuple[float, ...]:
+def _label(value: Any, file: object) -> Any:
     if isinstance(value, list) and all(type(each) in (int, float) and math.isfinite(each) for each in value):
         return tuple(map(float, value))
     if isinstance(value, list) or (isinstance(value, str) and value != "random"):
@@ -145,17 +145,36 @@ def _checked(data: Any, kind: type, file: object, what: str) -> dict[str, Any]:
     required = [field.name for field in dataclasses.fields(kind) if field.default is dataclasses.MISSING]
     if not isinstance(data, Mapping):
         raise InputError(f"is not {what}", f"write {', '.join(known)}", file=file)
-    wrong = [f"{key} is unknown" for key in data if key not in known]
+    wrong = [f"{_key(key)} is unknown" for key in data if key not in known]
     wrong += [f"{key} is missing" for key in required if key not in data]
     wrong += [
-        f"{key} is {value!r}"[:100]
+        f"{key} is {_told(value)}"
         for key, value in data.items()
-        if key in known and value is not None and not isinstance(value, _TYPES[key])
+        if key in known and value is not None and not (isinstance(value, _TYPES[key]) and _is_plain(value))
     ]
     if wrong:
         raise InputError(f"is not {what}: {', '.join(wrong)}", f"write {', '.join(known)}", file=file)
     plain = {key: str(value) if key == "seeds" else value for key, value in data.items()}
     return {key: value for key, value in plain.items() if value is not None}
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a number is one of a float, and a text could be a path."""
+    if isinstance(value, str):
+        return "\0" not in value
+    return not isinstance(value, int | float) or (abs(value) < 1e30)
+
+
+def _key(key: Any) -> str:
+    return key if isinstance(key, str) and key.isidentifier() else _told(key)
+
+
+def _told(value: Any) -> str:
+    """A value in a few words, never walked through."""
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        huge = isinstance(value, int) and value.bit_length() > 200
+        return "a huge number" if huge else ascii(value)[:60]
+    return f"a {type(value).__name__}"
 
 
 def read(path: str | Path) -> Recipe:

@@ -22,6 +22,7 @@ DONE, OUR_BUG, BAD_INPUT, NO_SPACE, RESUME, INTERRUPTED = 0, 1, 2, 74, 75, 130
 MOST_SEEDS = 10_000_000
 NO_ALIASES: Mapping[str, str] = {}
 _SPAN = re.compile(r"(\d{1,19})(?:(?:-|\.\.)(\d{1,19}))?")
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 _NO_BACKEND = re.compile(r"Unable to initialize backend '(\w+)'|Unknown backend:? '?(\w+)")
 
 
@@ -91,7 +92,7 @@ def _verdict(error: BaseException) -> tuple[int, str]:
     if isinstance(error, KeyboardInterrupt):
         return INTERRUPTED, "interrupted"
     if isinstance(error, InputError):
-        return BAD_INPUT, f"error: {error}"
+        return BAD_INPUT, f"error: {_CONTROL.sub(_escaped, str(error))}"
     if isinstance(error, OSError):
         place = f"{error.filename}: " if error.filename else ""
         return NO_SPACE, f"error: {place}{error.strerror or error} — free some space or choose another place"
@@ -99,6 +100,11 @@ def _verdict(error: BaseException) -> tuple[int, str]:
         return BAD_INPUT, f"error: {asked}"
     what = " ".join(f"{type(error).__name__}: {error}".split())
     return OUR_BUG, f"error: {what[:500]} — this is a bug: run again with --debug and report it"
+
+
+def _escaped(found: re.Match[str]) -> str:
+    """A character that would move a terminal's cursor or change its title, as its code."""
+    return ascii(found[0])[1:-1]
 
 
 def _missing_backend(error: BaseException) -> InputError | None:

@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ def data_set(tmp_path, names, labels=None, at="dataset.json"):
     return path
 
 
-def opened(tmp_path, path, labels=True):
+def opened(tmp_path, path, labels: Any = True):
     return Dataset.open(path, resolution=4, labels=labels, cache=tmp_path)
 
 

@@ -115,8 +115,8 @@ def table(labels: Labels, names: Sequence[str], path: Path) -> tuple[Float[np.nd
     try:
         vectors = np.array(values, np.float64)
     except (ValueError, TypeError):
-        vectors = np.zeros(0)
-    if vectors.ndim != 2 or vectors.shape[1] == 0 or not (np.abs(vectors) < np.finfo(np.float32).max).all():
+        vectors = np.zeros((0, 0))
+    if vectors.ndim != 2 or vectors.size == 0 or not (np.abs(vectors) < np.finfo(np.float32).max).all():
         what = f"{LABELS} does not give every image a class number from 0 on, or every image a vector of one width"
         raise InputError(what, "repair it, or train without --labels", file=path)
     return vectors.astype(np.float32), labels.notes

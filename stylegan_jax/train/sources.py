@@ -7,7 +7,7 @@ import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from stylegan_jax import images
+from stylegan_jax import images, shipped
 from stylegan_jax.errors import InputError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm")
@@ -84,6 +84,16 @@ def find(path: str | Path) -> Images:
         _refuse_old_forms(place, path)
         raise InputError("holds no images", f"give a folder or a zip of {', '.join(SUFFIXES[:4])} … files", file=path)
     return found
+
+
+def check_place(path: str | Path) -> None:
+    """Raises InputError, without a look at every image, where there is no folder and no zip."""
+    place = Path(path).expanduser()
+    if not place.exists():
+        raise InputError("no such folder or zip", shipped.remedy(path), file=path)
+    if not place.is_dir() and not zipfile.is_zipfile(place):
+        _refuse_old_forms(place, path)
+        raise InputError("is no folder and no zip", "give a folder or a zip of images", file=path)
 
 
 def _in_folder(folder: Path) -> Images:

@@ -14,7 +14,7 @@ from stylegan_jax import checkpoint, names, rundir
 from stylegan_jax.checkpoint import Model
 from stylegan_jax.config import resolutions_up_to
 from stylegan_jax.errors import InputError
-from stylegan_jax.train import transfer
+from stylegan_jax.train import sources, transfer
 from stylegan_jax.train.config import NETWORK_FIELDS, Name, TrainConfig, official
 from stylegan_jax.train.data import Dataset
 from stylegan_jax.train.labels import Kind, counted
@@ -44,6 +44,7 @@ class Request:
 def train(asked: Request) -> int:
     """Runs what was asked for; returns the exit code. Nothing is written before the input has proved good."""
     with contextlib.ExitStack() as stack:
+        sources.check_place(asked.data)  # the first thing that was typed
         running = rundir.check_place(asked.out)
         if running:
             stack.enter_context(rundir.lock(asked.out))
