@@ -206,6 +206,14 @@ def _cheap(key: Any) -> bool:
     return type(key) in _KEYS and (type(key) is not int or key.bit_length() < 64)
 
 
+def extend(new: list[Any], items: Any) -> None:
+    """Appends to a plain list; to an opaque object, nothing."""
+    if type(items) is list:
+        items.extend(new)
+    elif not (type(items) is Instance and items.opaque):
+        raise refuse(f"appends to a {type(items).__name__}")
+
+
 def add_items(items: Any, new: Iterable[Any]) -> None:
     """Adds to a plain set, members whose hash is cheap."""
     for item in new:

@@ -5,19 +5,8 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Any, no_type_check
 
-from convert.inert import (
-    AGAIN,
-    Budget,
-    Instance,
-    UnbuiltArray,
-    add_items,
-    build,
-    refuse,
-    set_item,
-    small_set,
-    unknown_global,
-)
-from convert.opaque import opaque
+from convert.inert import AGAIN, Budget, UnbuiltArray, add_items, build, extend, refuse, set_item, small_set
+from convert.opaque import look_up
 from stylegan_jax.errors import InputError
 
 Names = Mapping[tuple[str, str], Any]
@@ -116,11 +105,7 @@ class Machine:
 
     def look_up(self, module: Any, name: Any) -> Any:
         """What stands in for a global: what the table has under its exact name, else (if there is a table) a label."""
-        if type(module) is str and type(name) is str and (module, name) in self.names:
-            return self.names[module, name]
-        if not self.names:
-            raise unknown_global(module, name)
-        return opaque(module, name, self.budget)
+        return look_up(self.names, module, name, self.budget)
 
 
 @no_type_check
@@ -146,14 +131,6 @@ def _set_item(m: Machine) -> None:
 def _set_items(m: Machine) -> None:
     items = m.pop_mark()
     _set_pairs(items, m.stack[-1])
-
-
-def _extend(m: Machine, items: list[Any]) -> None:
-    if type(m.stack[-1]) is not list:
-        if type(m.stack[-1]) is Instance and m.stack[-1].opaque:
-            return
-        raise refuse(f"appends to a {type(m.stack[-1]).__name__}")
-    m.stack[-1].extend(items)
 
 
 def _add_items(m: Machine) -> None:
@@ -279,8 +256,8 @@ _ACTIONS: dict[int, Callable[[Machine], object]] = {
     0x96: _pusher(lambda m: m.take(m.number(8))),  # BYTEARRAY8
     ord("]"): lambda m: m.stack.append([]),
     ord("l"): _pusher(Machine.pop_mark),
-    ord("a"): lambda m: _extend(m, [m.stack.pop()]),
-    ord("e"): lambda m: _extend(m, m.pop_mark()),
+    ord("a"): lambda m: extend([m.stack.pop()], m.stack[-1]),
+    ord("e"): lambda m: extend(m.pop_mark(), m.stack[-1]),
     ord(")"): lambda m: m.stack.append(()),
     ord("t"): _pusher(lambda m: tuple(m.pop_mark())),
     0x85: lambda m: _tuple(m, 1),

@@ -40,6 +40,15 @@ def opaque(module: Any, name: Any, budget: Budget) -> OpaqueClass:
     return OpaqueClass(module, name)
 
 
+def look_up(names: Mapping[tuple[str, str], Any], module: Any, name: Any, budget: Budget) -> Any:
+    """What the table has under the exact name, else (if there is a table at all) a label."""
+    if type(module) is str and type(name) is str and (module, name) in names:
+        return names[module, name]
+    if not names:
+        raise unknown_global(module, name)
+    return opaque(module, name, budget)
+
+
 def _object(module: str, name: str) -> Any:
     return lambda *arguments: Instance(module, name, opaque=True)
 

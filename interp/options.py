@@ -217,7 +217,7 @@ def models_of(base: str | None, transfers: Sequence[str], shipped: Collection[st
 
 def flag_of(name: str) -> str:
     """A field's option on the command line."""
-    return f"--{name.rstrip('_').replace('_', '-')}"
+    return f"--{name.replace('_', '-')}"
 
 
 def with_pictures(recipe: "Recipe", pictures: Pictures) -> "Recipe":
@@ -243,10 +243,9 @@ def with_pictures(recipe: "Recipe", pictures: Pictures) -> "Recipe":
 
 def _relocated(recipe: "Recipe", base: str | None, transfer: str | None) -> "Recipe":
     """The recipe with its base and first transfer model looked for where the options say."""
-    first, second, *rest = recipe.models
-    first = first if base is None else dataclasses.replace(first, path=base)
-    second = second if transfer is None else dataclasses.replace(second, path=transfer)
-    return dataclasses.replace(recipe, models=(first, second, *rest))
+    places = zip(recipe.models, (base, transfer), strict=False)
+    moved = [model if path is None else dataclasses.replace(model, path=path) for model, path in places]
+    return dataclasses.replace(recipe, models=(*moved, *recipe.models[2:]))
 
 
 def slug(recipe: "Recipe") -> str:
