@@ -115,7 +115,7 @@ def _view(recipe: "Recipe", loaded: "list[Loaded]") -> "View":
     """What the sheet shows; InputError where a model cannot show it."""
     from interp.given import view_of
 
-    view = view_of(recipe, loaded[0].model)
+    view = view_of(recipe, doors.seeds(recipe.seeds), loaded[0].model)
     view.check([each.model for each in loaded], [each.label for each in loaded])
     return view
 

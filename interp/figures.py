@@ -55,7 +55,7 @@ def figures(
     loaded = read_models(recipe, None, stylegan_jax.shipped_models())
     count = FIELD * len(which)
     renderer = Renderer([each.model for each in loaded], [each.label for each in loaded], count)
-    view = view_of(recipe, loaded[0].model)
+    view = view_of(recipe, doors.seeds(recipe.seeds), loaded[0].model)
     view.check(renderer.models, [each.label for each in loaded])
     for name, target in targets.items():
         _draw(name, recipe, loaded, renderer, view, target, side, overwrite)

@@ -10,16 +10,15 @@ from convert import ws
 from convert.ws import Ws
 from interp.recipes import Recipe
 from interp.sheets import View
-from stylegan_jax import doors
 from stylegan_jax.checkpoint import Model
 from stylegan_jax.errors import InputError
 from stylegan_jax.latents import truncate
 
 
-def view_of(recipe: Recipe, base: Model) -> View:
-    """The columns that a recipe asks for; ws lie in the base's W, so its w_avg truncates them."""
+def view_of(recipe: Recipe, seeds: Sequence[int], base: Model) -> View:
+    """The columns that a recipe asks for: its seeds, or ws; these lie in the base's W, so its w_avg truncates them."""
     if not recipe.w:
-        return View(doors.seeds(recipe.seeds), recipe.psi, recipe.class_idx)
+        return View(seeds, recipe.psi, recipe.class_idx)
     found = given_ws(recipe.w, recipe.w_space, base, psi=recipe.psi, class_idx=recipe.class_idx)
     return View((), recipe.psi, ws=found.values, names=found.names)
 

@@ -29,10 +29,10 @@ def raw(tmp_path, header):
 
 
 def ends_in_one_line(capsys, door, *arguments):
-    start = time.perf_counter()
+    start = time.process_time()
     assert doors.run(door, "door", [str(argument) for argument in arguments]) == 2
     error = capsys.readouterr().err
-    assert error.count("\n") == 1 and error[:-1].isprintable() and time.perf_counter() - start < 5
+    assert error.count("\n") == 1 and error[:-1].isprintable() and time.process_time() - start < 5
     return error
 
 
