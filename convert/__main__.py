@@ -13,26 +13,28 @@ from convert import rosinality
 from convert.description import describe as description
 from convert.precision import halved, is_half
 from convert.reading import read_with_origins
-from convert.report import as_json, as_table
+from convert.report import as_json, as_table, left_aside
 from convert.report import rows as tensor_rows
 from convert.writing import made_up
 from stylegan_jax import checkpoint, doors, outputs
 from stylegan_jax.checkpoint import Model
 from stylegan_jax.errors import InputError
 from stylegan_jax.names import NETWORKS
+from stylegan_jax.shipped import shipped_models
 
 FORMS = {"orbax": "", "safetensors": ".safetensors", "pkl": ".pkl", "sg3": ".pkl", "pt": ".pt"}
 FOREIGN = (".pkl", ".pt", ".pth")
-SUFFIXES = (".pkl", ".pt", ".pth", ".safetensors")
+SUFFIXES = (".pkl", ".pt", ".pth", ".safetensors", ".pickle", ".ckpt", ".bin", ".tar")
 
 
 def main(
-    model: Positional[Annotated[Path, arg(metavar="MODEL")]],
+    model: Positional[Annotated[str, arg(metavar="MODEL")]],
     out: Positional[Annotated[str, arg(metavar="[OUT]")]] = "",
     /,
     *,
     to: str = "orbax",
     networks: str = "all",
+    key: str = "",
     describe: bool = False,
     verify: bool = False,
     report: str = "",
@@ -48,28 +50,32 @@ def main(
       python -m convert ffhq.pkl --describe         says what it is
 
     Args:
-      model: the file or folder to read.
+      model: the file or folder to read, or the name of a shipped model.
       out: where to write; its suffix decides the form: .safetensors, .pkl, .pt, otherwise an Orbax folder.
       to: the form where OUT is not given: orbax, safetensors, pkl (stylegan2-ada-pytorch), sg3 (a .pkl for the
         stylegan3 repository) or pt (rosinality); with OUT, sg3 says for whom a .pkl is.
       networks: which networks to take, such as G_ema or G_ema,D.
+      key: which generator of a checkpoint that holds several; without it they are listed.
       describe: only print what the file is.
       report: a file for what became of every tensor: JSON if its name ends in .json, otherwise a table.
       half: store float16, in a folder or .safetensors.
       verify: make the image of seed 0 with what was written, and check that it is one.
       overwrite: replace an output that exists.
     """
-    chosen = _networks(networks)
+    wanted = {"networks": _networks(networks), "key": key or None}
+    source = shipped_models().get(model, Path(model))
+    kind = convert.sniff(source)
     if describe:
-        print(f"{model}: {convert.sniff(model)}\n{description(convert.read(model, networks=chosen))}")
+        print(f"{model}: {kind}\n{description(convert.read(source, **wanted))}")
         return
-    place = Path(out) if out else _beside(model, to)
+    place = Path(out) if out else _beside(Path(model), to)
     if verify:
         _check_picture(_picture_of(place), place, overwrite=overwrite)
-    if not overwrite and not report and _is_up_to_date(model, place, chosen, half=half):
+    if not (overwrite or report or key) and _is_up_to_date(source, place, wanted["networks"], half=half):
         print(f"{place}: up to date")
     else:
-        _convert(model, place, chosen, report=report, half=half, sg3=to == "sg3", overwrite=overwrite)
+        _check_outputs(source, place, wanted, report=report, overwrite=overwrite)
+        _convert(source, place, wanted, report=report, half=half, sg3=to == "sg3", overwrite=overwrite)
     if verify:
         _verify(place, overwrite=overwrite)
 
@@ -88,7 +94,7 @@ def _beside(model: Path, to: str) -> Path:
     """The output's name where none is given: the source's, with the suffix of the form."""
     if to not in FORMS:
         raise InputError("no such form", f"choose among {', '.join(FORMS)}", file=f"--to {to}")
-    place = Path(str(model).removesuffix(model.suffix) if model.suffix in SUFFIXES else model)
+    place = Path(str(model).removesuffix(model.suffix) if model.suffix.lower() in SUFFIXES else model)
     place = place.with_name(place.name + FORMS[to])
     if place == model:
         raise InputError("the output would take its place", f"name one: python -m convert {model} OUT", file=model)
@@ -106,28 +112,38 @@ def _is_up_to_date(source: Path, place: Path, chosen: list[str] | None, *, half:
         return lineage.get("sha256") == hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _check_outputs(source: Path, place: Path, wanted: dict[str, Any], *, report: str, overwrite: bool) -> None:
+    """Refuses outputs that cannot be made, after what is wrong with the source."""
+    try:
+        outputs.check_suffix(place, outputs.MODELS)
+        for output in (place, *([Path(report)] if report else [])):
+            outputs.check_place(output, overwrite=overwrite)
+    except InputError:
+        convert.read_config(source, **wanted)
+        raise
+
+
 def _convert(
-    source: Path, place: Path, chosen: list[str] | None, *, report: str, half: bool, sg3: bool, overwrite: bool
+    source: Path, place: Path, wanted: dict[str, Any], *, report: str, half: bool, sg3: bool, overwrite: bool
 ) -> None:
-    for output in (place, *([Path(report)] if report else [])):
-        outputs.check_place(output, overwrite=overwrite)
     if half and place.suffix in FOREIGN:
         raise InputError("other programs expect float32", "use --half with .safetensors or a folder", file=place)
-    model, parts = read_with_origins(source, networks=chosen)
-    rows = tensor_rows(model, parts) if report else []
+    model, parts = read_with_origins(source, **wanted)
+    rows = [*tensor_rows(model, parts), *left_aside(model)] if report else []
     del parts  # lets go of the file
     model = halved(model) if half else model
     convert.write(model, place, overwrite=overwrite, sg3=sg3)
     resolution = model.config.generator.img_resolution
     print(f"{source}: {model.lineage.get('format', 'model')}, {', '.join(model.networks)}, {resolution}×{resolution}")
     left_out = rosinality.left_out(model) if place.suffix in (".pt", ".pth") else []
-    for note in [*model.lineage.get("notes", ()), *left_out, *made_up(model, place)]:
+    aside = [f"left aside, unread: {name}" for name in model.lineage.get("left_aside", ())]
+    for note in [*model.lineage.get("notes", ()), *aside, *left_out, *made_up(model, place)]:
         print(f"note: {note}")
     if report:
         text = json.dumps(as_json(rows), indent=1) if report.endswith(".json") else as_table(rows)
         with outputs.new_file(report, overwrite=overwrite) as file:
             file.write(f"{text}\n".encode())
-        print(f"wrote {report}: {len(rows)} tensors")
+        print(f"wrote {report}: {len(rows) - len(left_aside(model))} tensors")
     print(f"wrote {place}")
 
 

@@ -34,6 +34,10 @@ class Found:
 
     format: str
     parts: Mapping[str, Part]
+    notes: Sequence[str] = ()
+    """What of the file was read, where that is not all."""
+    left_aside: Sequence[str] = ()
+    """Names of classes whose objects were not read."""
 
 
 def assemble(found: Found, networks: Sequence[str] | None, *, file_size: int) -> Model:
@@ -42,9 +46,10 @@ def assemble(found: Found, networks: Sequence[str] | None, *, file_size: int) ->
     Raises InputError for a network that is absent, does not fit its configuration, or holds NaN or infinity.
     """
     config, wanted = prove_config(found, networks, file_size=file_size)
-    notes = [f"{name}: {note}" for name, part in wanted.items() for note in part.notes]
+    notes = [*found.notes, *(f"{name}: {note}" for name, part in wanted.items() for note in part.notes)]
+    aside = {"left_aside": list(found.left_aside)} if found.left_aside else {}
     arrays = {name: _float32(part.tensors, name, names.layout_of(config, name), notes) for name, part in wanted.items()}
-    return Model(config, arrays, {"format": found.format, **({"notes": notes} if notes else {})})
+    return Model(config, arrays, {"format": found.format, **({"notes": notes} if notes else {}), **aside})
 
 
 @np.errstate(all="ignore")  # of absurd filters

@@ -36,10 +36,14 @@ def refuse(what: str) -> InputError:
 def unknown_global(module: object, name: object) -> InputError:
     """The error for a name that is not in the table; well-known libraries are called what they are."""
     asked = f"{shown(module)}.{shown(name)}"
-    for library, what in _LIBRARIES.items():
-        if type(module) is str and f"{module}.".startswith(f"{library}."):
-            return InputError(f"{what} (it asks for {asked})", "pass a StyleGAN2 file, or its state dict")
+    if what := library_of(module if type(module) is str else ""):
+        return InputError(f"{what} (it asks for {asked})", "pass a StyleGAN2 file, or its state dict")
     return refuse(f"asks for {asked}")
+
+
+def library_of(name: str) -> str | None:
+    """What a file holds that names something of a well-known library."""
+    return next((what for library, what in _LIBRARIES.items() if f"{name}.".startswith(f"{library}.")), None)
 
 
 def shown(value: object) -> str:
@@ -57,6 +61,8 @@ class Budget:
 
     def __init__(self, steps: int = 1_000_000, text: int = 1 << 26):
         self.steps, self.text = steps, text
+        self.left_aside: dict[str, None] = {}
+        """Names of classes whose objects were not built."""
 
     def spend(self, steps: int) -> None:
         """Pays for work; InputError when the file has used up its share."""
@@ -73,11 +79,15 @@ class Budget:
 
 @dataclass(eq=False)
 class Instance:
-    """An object of a class we do not have: its class by module and name, and its state."""
+    """An object of a class we do not have: its class by module and name, and its state.
+
+    Of one that is `opaque` nothing is known, and whatever the file does with it is left aside.
+    """
 
     module: str
     name: str
     state: dict[str, Any] = field(default_factory=dict)
+    opaque: bool = False
 
 
 @dataclass(eq=False)
@@ -181,6 +191,8 @@ def mapping() -> dict[Any, Any]:
 def set_item(items: Any, key: Any, value: Any) -> None:
     """`items[key] = value` on a plain dict, with keys whose hash is cheap."""
     if type(items) is not dict or not _cheap(key):
+        if type(items) is Instance and items.opaque:
+            return
         raise refuse(f"sets an item of a {type(items).__name__} by a {type(key).__name__}")
     items[key] = value
 
@@ -188,6 +200,14 @@ def set_item(items: Any, key: Any, value: Any) -> None:
 def _cheap(key: Any) -> bool:
     """Hashing nested tuples takes exponential time, and large integers can be made to collide."""
     return type(key) in _KEYS and (type(key) is not int or key.bit_length() < 64)
+
+
+def extend(new: list[Any], items: Any) -> None:
+    """Appends to a plain list; to an opaque object, nothing."""
+    if type(items) is list:
+        items.extend(new)
+    elif not (type(items) is Instance and items.opaque):
+        raise refuse(f"appends to a {type(items).__name__}")
 
 
 def add_items(items: Any, new: Iterable[Any]) -> None:
@@ -219,8 +239,8 @@ def build(target: Any, state: Any) -> Any:
         return target.build(state)
     if kind is UnbuiltDtype:
         target.build(state)
-    elif kind is Instance and type(state) is dict:
-        target.state = state
+    elif kind is Instance and (type(state) is dict or target.opaque):
+        target.state = state if type(state) is dict else {}
     elif kind is not dict or type(state) is not dict:  # a dict's attributes are notes of torch's own
         raise refuse(f"gives a state to a {kind.__name__}")
     return target

@@ -1,15 +1,17 @@
 """What kind of file something is, by its first bytes: those that can hold a model, and what the others are."""
 
+import itertools
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 
-from convert.inert import Instance, shown
+from convert.inert import Instance, library_of, shown
 from convert.torch_file import LEGACY_START
-from stylegan_jax import checkpoint, rundir
+from stylegan_jax import checkpoint, rundir, shipped
 from stylegan_jax.errors import InputError
 
 OURS, RUN, SAFETENSORS, PICKLE = "ours", "training run", "safetensors", "pickle"
-TORCH_ZIP, TORCH_STREAM = "torch zip", "torch stream"
+TORCH_ZIP, TORCH_STREAM, TORCH_FOLDER = "torch zip", "torch stream", "unpacked torch archive"
 _AGAIN = "download it again"
 _UNPACK = "unpack it and pass the model inside"
 _OTHER_MODELS = "only StyleGAN2 models can be read: .pkl, .pt, .safetensors or a checkpoint folder"
@@ -37,7 +39,14 @@ def sniff(path: str | Path) -> str:
     Raises InputError, saying what it is and what to do, for everything else: missing, empty, unreadable, an archive,
     a web page, another program's file.
     """
-    place = Path(path)
+    try:
+        return _sniff(Path(path))
+    except InputError as error:
+        error.file = error.file or path
+        raise
+
+
+def _sniff(place: Path) -> str:
     try:
         status = place.stat()
         if stat.S_ISDIR(status.st_mode):
@@ -47,14 +56,13 @@ def sniff(path: str | Path) -> str:
         with open(place, "rb") as file:
             start = file.read(4096)
     except OSError as error:
-        raise InputError(_reason(error), "check the path") from error
+        missing = isinstance(error, FileNotFoundError)
+        what = "no such file or folder" if missing else f"cannot be read ({error.strerror})"
+        raise InputError(what, shipped.remedy(place) if missing else "check the path") from error
     if checkpoint.is_checkpoint(place):
         return OURS
+    _refuse_inside(place)
     return _kind(start, status.st_size)
-
-
-def _reason(error: OSError) -> str:
-    return "no such file or folder" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
 
 
 def _folder(path: Path) -> str:
@@ -62,9 +70,24 @@ def _folder(path: Path) -> str:
         return OURS
     if rundir.is_run(path):
         return RUN
-    if (path / "data.pkl").is_file():
-        raise InputError("is an unpacked torch archive", "pass the .pt file it came from (do not unpack it)")
+    if (unpacked(path) / "data.pkl").is_file():
+        return TORCH_FOLDER
     raise InputError("is a folder, but no checkpoint of ours", "pass a model file or a checkpoint folder")
+
+
+def unpacked(path: Path) -> Path:
+    """The folder of an unpacked torch archive that holds `data.pkl`: `path`, or the only folder in it."""
+    if (path / "data.pkl").is_file():
+        return path
+    inside = list(itertools.islice(path.glob("*/data.pkl"), 2))
+    return inside[0].parent if len(inside) == 1 else path
+
+
+def _refuse_inside(path: Path) -> None:
+    """A `data.pkl` alone has no numbers."""
+    if path.name == "data.pkl" and (path.parent / "data").is_dir():
+        what = "is a part of an unpacked torch archive, its names without their numbers"
+        raise InputError(what, f"pass its folder: {path.parent}")
 
 
 def _kind(start: bytes, size: int) -> str:
@@ -103,8 +126,11 @@ def _is_text(start: bytes) -> bool:
     return not start.translate(None, bytes(range(32, 127)) + b"\t\r\n" + bytes(range(128, 256)))
 
 
-def unknown_tree(tree: object) -> InputError:
-    """Says what a file holds that is intact but no model we can represent."""
+def unknown_tree(tree: object, left_aside: Sequence[str] = ()) -> InputError:
+    """Says what a file holds that is intact but no model we can represent; `left_aside` are its opaque classes."""
+    for name in left_aside:
+        if library := library_of(name):
+            return InputError(f"{library} ({name})", "pass a StyleGAN2 file, or its state dict")
     if isinstance(tree, Instance):
         what = f"holds an object of class {shown(tree.name)}"
     elif type(tree) is dict and {"GAN", "version"} <= set(tree):

@@ -5,7 +5,8 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from convert.inert import AGAIN, Budget, UnbuiltArray, add_items, build, refuse, set_item, small_set, unknown_global
+from convert.inert import AGAIN, Budget, UnbuiltArray, add_items, build, extend, refuse, set_item, small_set
+from convert.opaque import look_up
 from stylegan_jax.errors import InputError
 
 Names = Mapping[tuple[str, str], Any]
@@ -97,10 +98,8 @@ class Machine:
         self.memo[key] = value
 
     def look_up(self, module: Any, name: Any) -> Any:
-        """What stands in for a global; only exact names of the table exist."""
-        if type(module) is not str or type(name) is not str or (module, name) not in self.names:
-            raise unknown_global(module, name)
-        return self.names[module, name]
+        """What stands in for a global: what the table has under its exact name, else (if there is a table) a label."""
+        return look_up(self.names, module, name, self.budget)
 
 
 def _set_pairs(items: list[Any], target: Any) -> None:
@@ -124,12 +123,6 @@ def _set_item(m: Machine) -> None:
 def _set_items(m: Machine) -> None:
     items = m.pop_mark()
     _set_pairs(items, m.stack[-1])
-
-
-def _extend(m: Machine, items: list[Any]) -> None:
-    if type(m.stack[-1]) is not list:
-        raise refuse(f"appends to a {type(m.stack[-1]).__name__}")
-    m.stack[-1].extend(items)
 
 
 def _add_items(m: Machine) -> None:
@@ -190,7 +183,7 @@ def _call(m: Machine) -> None:
     arguments, function = m.stack.pop(), m.stack.pop()
     if type(arguments) is not tuple or len(arguments) > _MAX_ARGUMENTS or not callable(function):
         raise refuse(f"calls a {type(function).__name__}")
-    m.budget.spend(20)
+    m.budget.spend(20 + sum(len(item) for item in arguments if type(item) in (list, tuple, dict)))
     m.stack.append(function(*arguments))
 
 
@@ -205,6 +198,9 @@ def _build(m: Machine) -> None:
 
 def _persistent(m: Machine) -> None:
     if m.persistent is None:
+        if m.stack and type(m.stack[-1]) is tuple and m.stack[-1][:1] == ("storage",):
+            what = "is the data.pkl of an unpacked torch archive, whose numbers lie in other files"
+            raise InputError(what, "pass the folder that it lies in, or the .pt it came from")
         raise refuse("refers to objects outside of itself")
     m.budget.spend(20)
     m.stack.append(m.persistent(m.stack.pop()))
@@ -248,8 +244,8 @@ _ACTIONS: dict[int, Callable[[Machine], object]] = {
     0x96: _pusher(lambda m: m.take(m.number(8))),  # BYTEARRAY8
     ord("]"): lambda m: m.stack.append([]),
     ord("l"): _pusher(Machine.pop_mark),
-    ord("a"): lambda m: _extend(m, [m.stack.pop()]),
-    ord("e"): lambda m: _extend(m, m.pop_mark()),
+    ord("a"): lambda m: extend([m.stack.pop()], m.stack[-1]),
+    ord("e"): lambda m: extend(m.pop_mark(), m.stack[-1]),
     ord(")"): lambda m: m.stack.append(()),
     ord("t"): _pusher(lambda m: tuple(m.pop_mark())),
     0x85: lambda m: _tuple(m, 1),

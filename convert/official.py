@@ -10,7 +10,7 @@ from convert.assembly import Found, Part
 from convert.discriminator_modules import absent_discriminator, discriminator_module
 from convert.fresh import with_discriminator
 from convert.generator_modules import generator_module
-from convert.inert import AGAIN, Instance, refuse, shown
+from convert.inert import AGAIN, Instance, refuse, shown, unknown_global
 from convert.modules import Module, Tensors
 from convert.pickler import Call, Global, Ordered, Pickler
 from convert.stored import discriminator_facts, generator_facts
@@ -29,7 +29,7 @@ _MODULES = ("Generator", "MappingNetwork", "SynthesisNetwork", "SynthesisBlock",
 _MODULES += ("Discriminator", "DiscriminatorBlock", "DiscriminatorEpilogue", "MinibatchStdLayer")
 _MODULES += ("Conv2dLayer", "FullyConnectedLayer")
 _NAME = re.compile(r"[A-Za-z_]\w{0,60}", re.ASCII)
-_DEEPEST, _MOST_MODULES = 8, 2_000
+_DEEPEST, _MOST_MODULES, _MOST_TENSORS = 8, 2_000, 20_000
 _REMEDY = "pass a StyleGAN2 file"
 
 
@@ -90,9 +90,16 @@ def _children(parent: str, module: Instance) -> list[tuple[str, Instance]]:
         if child is None:
             continue
         if not _is_module(child):
+            _refuse_opaque(child)
             raise InputError(f"holds a layer {name} that is no module", _REMEDY)
         children.append((f"{parent}.{name}" if parent else name, child))
     return children
+
+
+def _refuse_opaque(item: Any) -> None:
+    """Objects of unknown classes have their place beside a network, not in it."""
+    if isinstance(item, Instance) and item.opaque:
+        raise unknown_global(item.module, item.name)
 
 
 def _table(module: Instance, attribute: str) -> dict[str, Any]:
@@ -111,8 +118,11 @@ def _part(network: str, modules: dict[str, Instance]) -> Part:
                 if value is None:
                     continue
                 if not isinstance(value, np.ndarray):
+                    _refuse_opaque(value)
                     raise InputError(f"holds {name} that is no tensor", AGAIN)
                 tensors[name] = value
+                if len(tensors) > _MOST_TENSORS:
+                    raise refuse(f"holds a network of more than {_MOST_TENSORS} tensors")
                 buffers |= {name} if attribute == "_buffers" else set()
     frozen = frozenset(name.removesuffix(".weight") for name in buffers if name.endswith(".weight"))
     if network == "D":

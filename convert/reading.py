@@ -4,14 +4,16 @@ import contextlib
 import hashlib
 import mmap
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from convert import kinds, official, rosinality, state_dict, tensorflow, unpickle
+from convert import finding, kinds, official, rosinality, state_dict, tensorflow, unpickle
 from convert.assembly import Found, Part, assemble, prove_config
+from convert.inert import Budget, shown
 from stylegan_jax import checkpoint, rundir, safetensors
 from stylegan_jax.checkpoint import Model
 from stylegan_jax.config import ModelConfig
@@ -19,19 +21,22 @@ from stylegan_jax.errors import InputError
 
 Parts = Mapping[str, Part]
 _READERS = (official, tensorflow, rosinality, state_dict)
+_MOST_ASIDE = 50
 
 
-def read(path: str | Path, *, networks: Sequence[str] | None = None) -> Model:
+def read(path: str | Path, *, networks: Sequence[str] | None = None, key: str | None = None) -> Model:
     """The model in any supported file or folder, or only the named `networks` of it.
+
+    Of a checkpoint with several generators, `key` says which: the words that the error lists.
 
     Nothing in the file is executed. The model's `lineage` says source, SHA-256 and format. Of a training run it is the
     latest snapshot. Raises InputError, in one line that says what the file is instead, for anything that is no
     complete StyleGAN2 model.
     """
-    return read_with_origins(path, networks=networks)[0]
+    return read_with_origins(path, networks=networks, key=key)[0]
 
 
-def read_config(path: str | Path, *, networks: Sequence[str] | None = None) -> ModelConfig:
+def read_config(path: str | Path, *, networks: Sequence[str] | None = None, key: str | None = None) -> ModelConfig:
     """The configuration of a model (or of the named networks of it), proven as `read` does but without its weights.
 
     Raises InputError as `read`, except for what only the weights show (NaN, damaged numbers).
@@ -45,12 +50,17 @@ def read_config(path: str | Path, *, networks: Sequence[str] | None = None) -> M
             if missing := [network for network in networks or () if network not in held]:
                 raise InputError(f"holds {', '.join(held)}, not {', '.join(missing)}", "choose among its networks")
             return config
+        if kind == kinds.TORCH_FOLDER:
+            found, size = _in_folder(kinds.unpacked(Path(path)), key, networks)
+            return prove_config(found, networks, file_size=size)[0]
         with open(path, "rb") as file:
-            found, size = _find(kind, file, Path(path), numbers=False)
+            found, size = _find(kind, file, Path(path), numbers=False, key=key, networks=networks)
             return prove_config(found, networks, file_size=size)[0]
 
 
-def read_with_origins(path: str | Path, *, networks: Sequence[str] | None = None) -> tuple[Model, Parts]:
+def read_with_origins(
+    path: str | Path, *, networks: Sequence[str] | None = None, key: str | None = None
+) -> tuple[Model, Parts]:
     """As `read`, and beside the model the parts of the foreign file that it was made of (none if it is our own)."""
     with _naming(path):
         kind = kinds.sniff(path)
@@ -58,8 +68,12 @@ def read_with_origins(path: str | Path, *, networks: Sequence[str] | None = None
             return read_with_origins(rundir.latest_snapshot(path), networks=networks)
         if kind == kinds.OURS:
             return checkpoint.load(path, networks=networks), {}
+        if kind == kinds.TORCH_FOLDER:
+            found, size = _in_folder(kinds.unpacked(Path(path)), key, networks)
+            model = assemble(found, networks, file_size=size)
+            return Model(model.config, model.networks, {"source": Path(path).name, **model.lineage}), found.parts
         with open(path, "rb") as file:
-            found, size = _find(kind, file, Path(path))
+            found, size = _find(kind, file, Path(path), key=key, networks=networks)
             model = assemble(found, networks, file_size=size)
             lineage = {"source": Path(path).name, "sha256": _sha256(file), **model.lineage}
         return Model(model.config, model.networks, lineage), found.parts
@@ -76,7 +90,22 @@ def _naming(path: str | Path) -> Iterator[None]:
         raise
 
 
-def _find(kind: str, file: BufferedReader, path: Path, *, numbers: bool = True) -> tuple[Found, int]:
+def _in_folder(path: Path, key: str | None, networks: Sequence[str] | None) -> tuple[Found, int]:
+    """The networks in an unpacked torch archive, and the bytes of its files."""
+    budget = Budget()
+    size = sum(file.stat().st_size for file in [path / "data.pkl", *(path / "data").glob("*")] if file.is_file())
+    return recognise(unpickle.load_folder(path, budget), key, budget, networks), size
+
+
+def _find(
+    kind: str,
+    file: BufferedReader,
+    path: Path,
+    *,
+    numbers: bool = True,
+    key: str | None = None,
+    networks: Sequence[str] | None = None,
+) -> tuple[Found, int]:
     """The networks in an open file and the file's size; tensors are views of it (but copies of a `.safetensors`).
 
     Without `numbers`, none is read before it is used.
@@ -85,9 +114,10 @@ def _find(kind: str, file: BufferedReader, path: Path, *, numbers: bool = True) 
     if kind == kinds.SAFETENSORS:
         header = safetensors.read_header(path)
         tree: Any = safetensors.read(path, header, header.entries) if numbers else _views(data, header)
-        return recognise(tree), len(data)
-    tree = unpickle.load(data, file if kind == kinds.TORCH_ZIP else None)
-    return recognise(tree), len(data)
+        return recognise(tree, key, networks=networks), len(data)
+    budget = Budget()
+    tree = unpickle.load(data, file if kind == kinds.TORCH_ZIP else None, budget)
+    return recognise(tree, key, budget, networks), len(data)
 
 
 def _views(data: memoryview, header: safetensors.Header) -> dict[str, np.ndarray]:
@@ -98,12 +128,23 @@ def _views(data: memoryview, header: safetensors.Header) -> dict[str, np.ndarray
 
 
 @np.errstate(all="ignore")  # `assemble` names the tensors that are not finite
-def recognise(tree: Any) -> Found:
-    """The networks in the tree of a file; InputError that says what it holds instead."""
-    for reader in _READERS:
-        if reader.matches(tree):
-            return reader.find(tree)
-    raise kinds.unknown_tree(tree)
+def recognise(
+    tree: Any, key: str | None = None, budget: Budget | None = None, networks: Sequence[str] | None = None
+) -> Found:
+    """The networks in the tree of a file; InputError that says what it holds instead.
+
+    Args:
+      tree: of the file.
+      key: which of several generators.
+      budget: that the tree was read with; it knows what was left aside.
+      networks: those that are wanted.
+    """
+    aside = [shown(name) for name in (budget.left_aside if budget else ())]
+    reader = next((reader for reader in _READERS if key is None and reader.matches(tree)), None)
+    found = reader.find(tree) if reader else finding.find(tree, key, networks)
+    if found is None:
+        raise kinds.unknown_tree(tree, aside)
+    return replace(found, left_aside=aside[:_MOST_ASIDE])
 
 
 def _sha256(file: BufferedReader) -> str:

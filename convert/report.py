@@ -40,6 +40,11 @@ def rows(model: Model, parts: Parts) -> list[Row]:
     return found
 
 
+def left_aside(model: Model) -> list[Row]:
+    """A row for every class of objects that lay beside the networks and were not read."""
+    return [Row("", "", name, "left aside", (), "", "") for name in model.lineage.get("left_aside", ())]
+
+
 def _sha256(leaf: np.ndarray) -> str:
     return hashlib.sha256(np.ascontiguousarray(leaf).data).hexdigest()
 

@@ -38,17 +38,22 @@ def find(tree: dict[str, Any]) -> Found:
     tables = {"g_ema": tree} if _MARK in tree else {key: tree[key] for key in _NETWORKS if type(tree.get(key)) is dict}
     parts = {}
     for key, table in tables.items():
-        part = _discriminator(table) if key == "d" else _generator(table, key, tree.get(_AVERAGES[key]))
+        part = discriminator_part(table) if key == "d" else _generator(table, key, tree.get(_AVERAGES[key]))
         parts[_NETWORKS[key]] = part
     return Found("rosinality", {name: parts[name] for name in ("G", "D", "G_ema") if name in parts})
 
 
 def _generator(table: Mapping[Any, Any], key: str, w_avg: Any) -> Part:
-    tensors = _tensors(table, key)
+    return generator_part(table, _NETWORKS[key], w_avg, _AVERAGES[key])
+
+
+def generator_part(table: Mapping[Any, Any], network: str, w_avg: Any, source: str) -> Part:
+    """A generator's tensors by rosinality's names as a part; `source` is what the mean w is called in the file."""
+    tensors = _tensors(table, network)
     resolution = 4 << (_last_conv(tensors) + 1) // 2
     pairs = [*generator_pairs(resolution)]
-    found = to_official(pairs, tensors, _NETWORKS[key])
-    notes, made = [], {"mapping.w_avg": (_AVERAGES[key], "")}
+    found = to_official(pairs, tensors, network)
+    notes, made = [], {"mapping.w_avg": (source, "")}
     drawn = {} if any(name.startswith("noises.") for name in tensors) else _drawn_noise(resolution)
     if drawn:
         notes.append("its noise images are not stored and were drawn from seed 0")
@@ -57,16 +62,17 @@ def _generator(table: Mapping[Any, Any], key: str, w_avg: Any) -> Part:
         w_avg, made["mapping.w_avg"] = _estimated_w_avg(found), ("", f"mean of {_W_SAMPLES} w")
         notes.append(f"its mean w (latent_avg) is not stored and was estimated from {_W_SAMPLES} z of seed 0")
     average = {} if w_avg is None else {"mapping.w_avg": w_avg.reshape(-1)}
-    stored = _filter(table, key)
+    stored = _filter(table, network)
     complete = with_filters(GeneratorConfig, stored, {**found, **drawn, **average})
     return Part(stored, complete, notes=notes, origins=origins(pairs, found, complete) | made)
 
 
-def _discriminator(table: Mapping[Any, Any]) -> Part:
-    tensors = _tensors(table, "d")
+def discriminator_part(table: Mapping[Any, Any]) -> Part:
+    """A discriminator's tensors by rosinality's names as a part."""
+    tensors = _tensors(table, "D")
     pairs = [*discriminator_pairs(4 << _last_conv(tensors))]
     found = to_official(pairs, tensors, "D")
-    stored = {"mbstd_group_size": 4, **_filter(table, "d")}
+    stored = {"mbstd_group_size": 4, **_filter(table, "D")}
     complete = with_filters(DiscriminatorConfig, stored, found)
     return Part(stored, complete, origins=origins(pairs, found, complete))
 

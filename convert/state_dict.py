@@ -10,7 +10,7 @@ from convert.assembly import Found, Part
 from stylegan_jax import names
 
 _NAME = re.compile(r"((G|D|G_ema)\.)?((mapping|synthesis|b\d{1,4})\.)[\w.]{1,100}", re.ASCII)
-_ASSUMED = "no arguments are stored: no clamp, lrelu and learning-rate multiplier 0.01 are assumed"
+ASSUMED = "no arguments are stored: no clamp, lrelu and learning-rate multiplier 0.01 are assumed"
 
 
 def matches(tree: Any) -> bool:
@@ -24,7 +24,7 @@ def find(tree: Any) -> Found:
     networks = names.split_networks(_flat(tree))
     if any(name.startswith("b4.") for name in networks.get("G_ema", {})):
         networks = {"D" if name == "G_ema" else name: tensors for name, tensors in networks.items()}
-    parts = {name: Part({}, tensors, notes=(_ASSUMED,)) for name, tensors in networks.items()}
+    parts = {name: Part({}, tensors, notes=(ASSUMED,)) for name, tensors in networks.items()}
     return Found("state dict", parts)
 
 

@@ -1,11 +1,16 @@
 """torch's two ways to save: the older stream of pickles and raw numbers, and the zip archive."""
 
+import contextlib
 import encodings.cp437  # noqa: F401  zipfile would import it while it reads an archive
 import io
+import itertools
+import mmap
+import os
 import zipfile
 import zlib
 from collections.abc import Iterator
 from io import BufferedIOBase
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -89,7 +94,27 @@ def _fill(storages: dict[str, Storage], keys: Any, data: memoryview, position: i
 
 def load_zip(data: memoryview, file: BufferedIOBase, budget: Budget, *, names: Names = GLOBALS) -> Any:
     """The tree of a torch zip archive; `file` is the open file that `data` maps."""
-    entries = dict(_entries(data, file))
+    return _tree_of(dict(_entries(data, file)), budget, names)
+
+
+def load_folder(path: Path, budget: Budget, *, names: Names = GLOBALS) -> Any:
+    """The tree of a torch zip archive that somebody has unpacked: a folder with `data.pkl`."""
+    files = [path / "data.pkl", path / "byteorder", path / "constants.pkl"]
+    with os.scandir(path / "data") if (path / "data").is_dir() else contextlib.nullcontext([]) as numbers:
+        files += [Path(entry.path) for entry in itertools.islice(numbers, _MAX_ENTRIES + 1)]
+    if len(files) > _MAX_ENTRIES:
+        raise InputError(f"is a folder of more than {_MAX_ENTRIES} files", "pass the model file itself")
+    found = {file.relative_to(path).as_posix(): _mapped(file) for file in files if file.is_file()}
+    return _tree_of(found, budget, names)
+
+
+def _mapped(path: Path) -> memoryview:
+    with open(path, "rb") as file:
+        empty = os.fstat(file.fileno()).st_size == 0
+        return memoryview(b"" if empty else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+
+
+def _tree_of(entries: dict[str, memoryview], budget: Budget, names: Names) -> Any:
     folder = _root(entries)
     if bytes(entries.get(f"{folder}byteorder", b"little")) != b"little":
         raise InputError("comes from a big-endian machine", "export it on an ordinary one")

@@ -1,26 +1,42 @@
 """Pickle bytes → an inert tree of dicts, lists and numpy arrays; nothing in the file is executed or imported."""
 
 from io import BufferedIOBase
+from pathlib import Path
 from typing import Any
 
 from convert import torch_file
-from convert.inert import GLOBALS, Budget, Storage, refuse
+from convert.inert import GLOBALS, Budget, Instance, Storage, refuse, unknown_global
 from convert.machine import Machine, Names
+from convert.opaque import CONTAINERS, OpaqueClass
 
 
-def load(data: memoryview, file: BufferedIOBase | None = None) -> Any:
+def load(data: memoryview, file: BufferedIOBase | None = None, budget: Budget | None = None) -> Any:
     """The tree of a pickle, of an older torch file, or (given its open `file`) of a torch zip archive.
 
     Arrays are views of `data`, which must outlive them. Objects of classes become `Instance`s: name and state. Raises
-    InputError, whatever the bytes, unless they are intact and ask for nothing but the names in `inert.GLOBALS`.
+    InputError, whatever the bytes, unless they are intact and call nothing but what `inert.GLOBALS` and
+    `opaque.CONTAINERS` have; objects of other classes are opaque, and `budget.left_aside` names them.
     """
-    budget = Budget()
+    budget = budget or Budget()
     names = _names(budget)
     if file is not None:
-        return torch_file.load_zip(data, file, budget, names=names)
+        return _checked(torch_file.load_zip(data, file, budget, names=names))
     if data[: len(torch_file.LEGACY_START)] == torch_file.LEGACY_START:
-        return torch_file.load_stream(data, budget, names=names)
-    return Machine(data, 0, names=names, budget=budget).run()
+        return _checked(torch_file.load_stream(data, budget, names=names))
+    return _checked(Machine(data, 0, names=names, budget=budget).run())
+
+
+def load_folder(path: Path, budget: Budget | None = None) -> Any:
+    """The tree of an unpacked torch zip archive, as `load`."""
+    budget = budget or Budget()
+    return _checked(torch_file.load_folder(path, budget, names=_names(budget)))
+
+
+def _checked(tree: Any) -> Any:
+    """The tree, unless all of it is opaque."""
+    if (type(tree) is Instance and tree.opaque) or type(tree) is OpaqueClass:
+        raise unknown_global(tree.module, tree.name)
+    return tree
 
 
 def _names(budget: Budget) -> Names:
@@ -42,6 +58,7 @@ def _names(budget: Budget) -> Names:
 
     return {
         **GLOBALS,
+        **CONTAINERS,
         ("torch.storage", "_load_from_bytes"): storage_from_bytes,
         ("_codecs", "encode"): encode,
     }

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from stylegan_jax.checkpoint import Model
 
 
+_RECIPES = (".yaml", ".yml")
+
+
 def blend(
     request: Annotated[Request, Flat],
     dry_run: bool = False,
@@ -29,16 +32,17 @@ def blend(
 ) -> None:
     """Blends StyleGAN2 models layer by layer and shows what came out.
 
-    python -m interp.blend --base ffhq.pkl --transfer toon.pkl --swap 16 --out blend.safetensors
+    python -m interp.blend ffhq.pkl toon.pkl --swap 16 --out blend.safetensors
 
-    python -m interp.blend --base ffhq.pkl --add toon.pkl:swap=16 --add metfaces.pkl:band=64-256
+    python -m interp.blend ffhq.pkl --add toon.pkl:swap=16 --add metfaces.pkl:band=64-256
 
     python -m interp.blend --recipe blend.png --out again.safetensors
 
     Args:
       request: what to blend.
       dry_run: print where every tensor comes from; write nothing.
-      out: .safetensors, .pkl, or a folder (Orbax); .png for the sheet alone, .yaml for the recipe alone.
+      out: .safetensors, .pkl, or a folder (Orbax); .png, .jpg or .webp for the sheet alone, .yaml for the recipe
+        alone.
         Default: ./BASE-x-TRANSFER-SCHEDULE.
       sheet: draw no sheet.
       overwrite: replace what is there.
@@ -72,11 +76,13 @@ class _Places:
 
         place = Path(slug(recipe) if out is None else out)
         suffix = place.suffix.lower()
-        stem = place.stem if suffix in (".safetensors", ".pkl", ".pt") else place.name
+        if out is not None:
+            outputs.check_suffix(place, (*outputs.MODELS, *outputs.PICTURES, *_RECIPES))
+        stem = place.stem if suffix in outputs.MODELS else place.name
         beside = place.with_name(f"{stem}.png") if sheet else None
-        self.model = None if suffix in (".png", ".yaml", ".yml") else place
-        self.recipe = place if suffix in (".yaml", ".yml") else None
-        self.sheet = place if suffix == ".png" else None if self.recipe else beside
+        self.model = None if suffix in (*outputs.PICTURES, *_RECIPES) else place
+        self.recipe = place if suffix in _RECIPES else None
+        self.sheet = place if suffix in outputs.PICTURES else None if self.recipe else beside
         self.overwrite = overwrite
         for target in self.targets:
             outputs.check_place(target, overwrite=overwrite)
@@ -97,14 +103,14 @@ class _Places:
         """Writes model, sheet and recipe, each whole or not at all, and says where."""
         from convert.writing import made_up
         from interp.recipes import from_json, to_yaml
-        from stylegan_jax import images, outputs
+        from stylegan_jax import encoding, outputs
 
         if self.model is not None:
             for note in made_up(mixed, self.model):
                 print(note)
             stylegan_jax.save(mixed, self.model, overwrite=self.overwrite)
         if self.sheet is not None:
-            images.write_png(self.sheet, picture, mixed.lineage, overwrite=self.overwrite)
+            encoding.write_picture(self.sheet, picture, mixed.lineage, overwrite=self.overwrite)
         if self.recipe is not None:
             with outputs.new_file(self.recipe, overwrite=self.overwrite) as file:
                 file.write(to_yaml(from_json(mixed.lineage["recipe"])).encode())
@@ -113,9 +119,9 @@ class _Places:
 
 def _view(recipe: "Recipe", loaded: "list[Loaded]") -> "View":
     """What the sheet shows; InputError where a model cannot show it."""
-    from interp.sheets import View
+    from interp.given import view_of
 
-    view = View(doors.seeds(recipe.seeds), recipe.psi, recipe.class_idx)
+    view = view_of(recipe, doors.seeds(recipe.seeds), loaded[0].model)
     view.check([each.model for each in loaded], [each.label for each in loaded])
     return view
 

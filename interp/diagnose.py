@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
-import tyro
 
 import stylegan_jax
-from interp.options import typed
+from interp.options import File, Models, pair, positioned, typed
 from stylegan_jax import doors
 
 if TYPE_CHECKING:
@@ -27,9 +26,10 @@ COLUMNS = {
 
 
 def diagnose(
-    base: tyro.conf.Positional[str],
-    other: tyro.conf.Positional[str],
-    /,
+    models: Models = (),
+    *,
+    base: File = None,
+    transfer: File = None,
     out: Annotated[str | None, typed("PNG")] = None,
     overwrite: bool = False,
 ) -> None:
@@ -40,20 +40,23 @@ def diagnose(
     Distances are relative: 0 is the same, about 1.4 what independent models have.
 
     Args:
-      base: a model of any kind.
-      other: another.
+      models: two models of any kind; --base and --transfer name them too.
+      base: the first.
+      transfer: the second.
       out: draw the distances, by layer, as a PNG.
       overwrite: replace what is there.
     """
     from interp.distances import DIVERGED, FINE_TUNED, distances, judge
-    from stylegan_jax import outputs
+    from stylegan_jax import encoding, outputs
 
     if out is not None:
+        encoding.form_of(out)
         outputs.check_place(out, overwrite=overwrite)
-    labels = [Path(path).name for path in (base, other)]
-    models = [stylegan_jax.load(path, networks=("G_ema",)) for path in (base, other)]
-    print("\n".join(_layout(models, labels)))
-    weights = [model.networks["G_ema"] for model in models]
+    paths = pair(*positioned(models, base, transfer), stylegan_jax.shipped_models())
+    labels = [Path(path).name for path in paths]
+    loaded = [stylegan_jax.load(path, networks=("G_ema",)) for path in paths]
+    print("\n".join(_layout(loaded, labels)))
+    weights = [model.networks["G_ema"] for model in loaded]
     found, verdict = distances(weights[0], weights[1]), judge(weights[0], weights[1])
     rows, table = _table(found)
     print("\n".join(["", *_printed(rows, table), "", *_drift(weights), verdict.words(*labels)]))
@@ -106,7 +109,7 @@ def _draw(
     overwrite: bool,
 ) -> None:
     from interp.charts import heatmap
-    from stylegan_jax import images
+    from stylegan_jax import encoding
 
     facts: dict[str, Any] = {"models": list(labels), "kinship": verdict.kinship, "cosine": verdict.weights.cosine}
     picture = heatmap(
@@ -118,7 +121,7 @@ def _draw(
         column_labels=list(COLUMNS.values()),
         top=2**0.5,
     )
-    images.write_png(out, picture, facts, overwrite=overwrite)
+    encoding.write_picture(out, picture, facts, overwrite=overwrite)
 
 
 if __name__ == "__main__":

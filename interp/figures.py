@@ -1,6 +1,7 @@
 """The command `python -m interp.figures`: labelled sheets of what blends of two models look like."""
 
 import dataclasses
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,7 +24,7 @@ FIELD = 36  # seeds of the uncurated figure
 
 
 def figures(
-    which: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="NAME")] = NAMES,
+    which: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[NAME … BASE TRANSFER]")] = (),
     *,
     pair: Annotated[Pair, Flat],
     pictures: Annotated[Pictures, Flat],
@@ -33,34 +34,48 @@ def figures(
 ) -> None:
     """Draws sheets of blends of two models: which resolution does what?
 
-    python -m interp.figures sweep bands --base ffhq.pkl --transfer toon.pkl --out figures
+    python -m interp.figures sweep bands ffhq.pkl toon.pkl --out figures
 
     Args:
       which: strip (three hand-overs), paper (its figure 1), uncurated (36 seeds), sweep (every hand-over, both ways),
-        widths (soft hand-overs), bands (each single resolution), alphas (one share for all layers, and beyond).
+        widths (soft hand-overs), bands (each single resolution), alphas (one share for all layers, and beyond); all
+        of them by default. Other words are the models.
       cell: the largest side of an image in a sheet.
-      out: the folder for BASE-x-TRANSFER-NAME.png.
+      out: the folder for BASE-x-TRANSFER-NAME.png; of one figure, its .png, .jpg or .webp.
       overwrite: replace what is there.
     """
+    from interp.given import view_of
     from interp.rendering import Renderer
     from interp.replay import read_models
 
-    for name in which:
-        if name not in NAMES:
-            raise InputError(f"{name}: no such figure", f"use {', '.join(NAMES)}")
+    which, models = _sorted(which)
     side = doors.natural(cell, "--cell", low=16, high=1024)
-    recipe = pair.recipe(pictures, stylegan_jax.shipped_models())
-    targets = {name: _place(out, recipe, name, overwrite) for name in which}
+    recipe = pair.recipe(models, pictures, stylegan_jax.shipped_models())
+    targets = {name: _place(out, recipe, name, overwrite, alone=len(which) == 1) for name in which}
     loaded = read_models(recipe, None, stylegan_jax.shipped_models())
     renderer = Renderer([each.model for each in loaded], [each.label for each in loaded])
+    view = view_of(recipe, doors.seeds(recipe.seeds), loaded[0].model)
+    view.check(renderer.models, [each.label for each in loaded])
     for name, target in targets.items():
-        _draw(name, recipe, loaded, renderer, target, side, overwrite)
+        _draw(name, recipe, loaded, renderer, view, target, side, overwrite)
     print(f"wrote {', '.join(map(str, targets.values()))}")
 
 
-def _place(out: str, recipe: "Recipe", name: str, overwrite: bool) -> Path:
+def _sorted(words: tuple[str, ...]) -> tuple[tuple[str, ...], list[str]]:
+    """Names of figures (all where none is named) and of models; InputError for what is neither."""
+    models = [word for word in words if word not in NAMES]
+    for word in models:
+        if not os.path.exists(word) and word not in stylegan_jax.shipped_models():
+            raise InputError(f"{word}: no such figure", f"use {', '.join(NAMES)}, or name a model")
+    return tuple(word for word in words if word in NAMES) or NAMES, models
+
+
+def _place(out: str, recipe: "Recipe", name: str, overwrite: bool, *, alone: bool) -> Path:
     from stylegan_jax import outputs
 
+    if alone and Path(out).suffix.lower() in outputs.PICTURES:
+        return outputs.check_place(out, overwrite=overwrite) and Path(out)
+    outputs.check_suffix(out, ())
     base, transfer = (Path(model.path).stem for model in recipe.models)
     target = Path(out) / f"{base}-x-{transfer}-{name}.png"
     outputs.check_place(target, overwrite=overwrite)
@@ -72,6 +87,7 @@ def _draw(
     recipe: "Recipe",
     loaded: "list[Loaded]",
     renderer: "Renderer",
+    view: "View",
     target: Path,
     cell: int,
     overwrite: bool,
@@ -80,11 +96,12 @@ def _draw(
 
     from interp.gallery import FIGURES
     from interp.sheets import View, framed_sheet
-    from stylegan_jax import images
+    from stylegan_jax import encoding
 
-    seeds = list(range(FIELD)) if name == "uncurated" else doors.seeds(recipe.seeds)
-    view = View(seeds, recipe.psi, recipe.class_idx)
-    view.check(renderer.models, [each.label for each in loaded])
+    field = name == "uncurated" and not recipe.w
+    if field:
+        view = View(range(FIELD), recipe.psi, recipe.class_idx)
+        view.check(renderer.models, [each.label for each in loaded])
     wanted = FIGURES[name](renderer.config.resolutions)
     rows = [
         _row(schedule, recipe, renderer, view) for _, schedule in tqdm(wanted, name, disable=None, delay=2, leave=False)
@@ -92,13 +109,13 @@ def _draw(
     title = f"{name}: {' x '.join(Path(each.label).stem for each in loaded)}, psi {recipe.psi:g}"
     shown: dict[str, Any] = {
         "row_labels": [label for label, _ in wanted],
-        "column_labels": [f"seed {s}" for s in seeds],
+        "column_labels": view.labels,
     }
-    if name == "uncurated":
+    if field:
         title = f"{title}, {wanted[0][0]}, seeds 0-{FIELD - 1}, none left out"
         rows, shown = [rows[0][start : start + 9] for start in range(0, FIELD, 9)], {}
     made_by = {"figure": name, "rows": [schedule.text for _, schedule in wanted], **_facts(recipe, loaded)}
-    images.write_png(target, framed_sheet(rows, title=title, cell=cell, **shown), made_by, overwrite=overwrite)
+    encoding.write_picture(target, framed_sheet(rows, title=title, cell=cell, **shown), made_by, overwrite=overwrite)
 
 
 def _row(schedule: Any, recipe: "Recipe", renderer: "Renderer", view: "View") -> "Row":

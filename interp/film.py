@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 import stylegan_jax
-from interp.options import File, Flat, Many, Number, models_of, typed
+from interp.options import File, Flat, Many, Models, Number, in_order, models_of, typed
 from stylegan_jax import doors
 from stylegan_jax.errors import InputError
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from interp.replay import Loaded
     from interp.scenes import Frame, Scene
     from interp.schedules import Schedule
+    from stylegan_jax.checkpoint import Model
 
 Span = Annotated[str | None, typed("A..B")]
 Source = Annotated[str | None, typed("base|transfer")]
@@ -100,19 +101,34 @@ class Timing:
 class Cast:
     """Whom the film shows."""
 
-    seeds: Annotated[str, tyro.conf.arg(metavar="1,5,9|1..5..9")] = "0,1,2"
-    """1,5,9: side by side; 1..5..9: one that moves from each to the next"""
-    psi: Annotated[str, tyro.conf.arg(metavar="NUMBER")] = "0.7"
-    """truncation towards w_avg; 1 is none"""
-    class_: Annotated[str | None, typed("N", "class")] = None
-    """of conditional models"""
+    seeds: Annotated[str | None, typed("1,5,9|1..5..9")] = None
+    """1,5,9: side by side; 1..5..9: one that moves from each to the next (default: 0,1,2)"""
+    w: Annotated[tuple[str, ...], Many, tyro.conf.arg(metavar="FILE …")] = ()
+    """ws of projected images instead, side by side: .npy, .npz, .pt or folders of those"""
+    w_space: Annotated[str | None, typed("w|w+")] = None
+    """what a 2-D array is: n plain ws, or one W+ (default: W+ where its rows are as many as the model's layers)"""
+    walk: bool = False
+    """with --w: one picture that moves from each w to the next"""
+    psi: Number = None
+    """truncation towards w_avg; 1 is none (default: 0.7, and 1 for --w)"""
+    class_: Annotated[str | None, typed("N|random|A,B,…", "class")] = None
+    """of conditional models: a class, a label vector, or one for each seed"""
     mapping: Source = None
     """whose w (default: the model with the largest share at 4×4 when the film begins)"""
     noise: Source = None
     """whose noise buffers (default: likewise)"""
 
+    def check(self) -> None:
+        """Raises InputError for options that do not go together."""
+        if self.seeds is not None and self.w:
+            raise InputError("--seeds and --w: one too many", "pass one of them")
+        if (self.walk or self.w_space is not None) and not self.w:
+            flag = "--walk" if self.walk else "--w-space"
+            raise InputError(f"{flag} goes with --w", "pass --w FILE; seeds walk as --seeds 1..5..9")
+
 
 def film(
+    models: Models = (),
     *,
     base: File = None,
     transfer: Annotated[tuple[str, ...], Many, tyro.conf.arg(metavar="MODEL")] = (),
@@ -124,11 +140,12 @@ def film(
 ) -> None:
     """Films a blend whose hand-over, share, width or seed moves.
 
-    python -m interp.film --base ffhq.pkl --transfer toon.pkl --seeds 1,5,9 --swap 2..64 --seconds 10 --out film.mp4
+    python -m interp.film ffhq.pkl toon.pkl --seeds 1,5,9 --swap 2..64 --seconds 10 --out film.mp4
 
-    python -m interp.film --base ffhq.pkl --transfer toon.pkl --seeds 1..5..9 --schedule swap=16 --loop --out walk.webp
+    python -m interp.film ffhq.pkl toon.pkl --seeds 1..5..9 --schedule swap=16 --loop --out walk.webp
 
     Args:
+      models: those that the film begins with and goes to; --base and --transfer name them too.
       base: the model that the film begins with.
       transfer: the model it goes to; given again, it goes on to the next.
       out: .mp4 (needs PyAV), .webp or .gif. Default: BASE-x-TRANSFER.mp4, or .webp without PyAV.
@@ -139,17 +156,30 @@ def film(
     from stylegan_jax import outputs
 
     shipped = stylegan_jax.shipped_models()
-    recipe = models_of(base, transfer, shipped)
+    cast.check()
+    recipe = models_of(*in_order(models, base, transfer), shipped)
     place = Path(out or f"{'-x-'.join(Path(model.path).stem for model in recipe.models)}{video.default_form()}")
     video.check_form(place.suffix.lower())
     scene = _scene(motion, cast, timing, place.suffix.lower())
     outputs.check_place(place, overwrite=overwrite)
     loaded = read_models(recipe, None, shipped)
+    scene = _with_ws(scene, cast, loaded[0].model)
     if motion.schedule is not None:
         scene.at(0.0).check(loaded[0].model.config.generator.resolutions)
     scene.view.check([each.model for each in loaded], [each.label for each in loaded])
     _write(place, scene, loaded, cast, timing.rate, _note(loaded, motion, cast, timing), overwrite)
     print(f"wrote {place}: {scene.count} frames, {scene.count / timing.rate:g} s")
+
+
+def _with_ws(scene: "Scene", cast: Cast, base: "Model") -> "Scene":
+    """The scene with the ws of --w, side by side or one after the other."""
+    from interp.given import given_ws
+
+    if not cast.w:
+        return scene
+    found = given_ws(cast.w, cast.w_space, base, psi=scene.psi, class_idx=scene.class_idx)
+    places = range(len(found.values))
+    return dataclasses.replace(scene, ws=found.values, walks=[list(places)] if cast.walk else [[i] for i in places])
 
 
 def _scene(motion: Motion, cast: Cast, timing: Timing, suffix: str) -> "Scene":
@@ -158,10 +188,10 @@ def _scene(motion: Motion, cast: Cast, timing: Timing, suffix: str) -> "Scene":
 
     return Scene(
         at=motion.at(),
-        walks=parse_walks(cast.seeds, doors.seeds),
+        walks=parse_walks(cast.seeds or "0,1,2", doors.seeds),
         count=timing.count,
-        psi=doors.number(cast.psi, "--psi"),
-        class_idx=None if cast.class_ is None else doors.natural(cast.class_, "--class"),
+        psi=doors.number(cast.psi, "--psi") if cast.psi is not None else 1.0 if cast.w else 0.7,
+        class_idx=doors.label(cast.class_),
         loop=timing.loop,
         ease=timing.ease,
         size=timing.side(suffix),
@@ -191,7 +221,7 @@ def _write(
 def _note(loaded: "list[Loaded]", motion: Motion, cast: Cast, timing: Timing) -> str:
     models = [{"path": each.name, "sha256": each.sha256} for each in loaded]
     settings = [dataclasses.asdict(part) for part in (motion, cast, timing)]
-    given = {key: value for part in settings for key, value in part.items() if value is not None}
+    given = {key: value for part in settings for key, value in part.items() if value not in (None, ())}
     return json.dumps({"models": models, **given}, ensure_ascii=False)
 
 

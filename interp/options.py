@@ -1,6 +1,7 @@
 """The options of the commands that blend, and the recipe they ask for."""
 
 import dataclasses
+import os
 import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -27,6 +28,7 @@ Span = Annotated[str | None, typed("R1-R2")]
 Number = Annotated[str | None, typed("NUMBER")]
 File = Annotated[str | None, typed("MODEL")]
 Flat = tyro.conf.arg(name="")
+Models = Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[BASE TRANSFER]")]
 Many = tyro.conf.UseAppendAction
 
 
@@ -102,10 +104,14 @@ class Pictures:
 
     seeds: Annotated[str | None, typed("0-7,12")] = None
     """one column for each (default: 0-7)"""
+    w: Annotated[tuple[str, ...], Many, tyro.conf.arg(metavar="FILE …")] = ()
+    """ws of projected images instead: .npy, .npz, .pt or folders of those; x.npz:NAME is one array of several"""
+    w_space: Annotated[str | None, typed("w|w+")] = None
+    """what a 2-D array is: n plain ws, or one W+ (default: W+ where its rows are as many as the model's layers)"""
     psi: Number = None
-    """truncation towards each model's w_avg; 1 is none (default: 0.7)"""
-    class_: Annotated[str | None, typed("N", "class")] = None
-    """of conditional models"""
+    """truncation towards each model's w_avg; 1 is none (default: 0.7, and 1 for --w)"""
+    class_: Annotated[str | None, typed("N|random|A,B,…", "class")] = None
+    """of conditional models: a class, a label vector, or one for each seed"""
     same_w: bool = False
     """one w, from the base's mapping, for all rows: shows the effect most clearly"""
 
@@ -137,9 +143,13 @@ class Pair:
     noise: Annotated[str | None, typed("base|transfer")] = None
     """where the noise buffers come from (default: likewise)"""
 
-    def recipe(self, pictures: Pictures, shipped: Collection[str]) -> "Recipe":
-        """Models and pictures as a recipe without schedules; InputError where the options make none."""
-        models = models_of(self.base, () if self.transfer is None else (self.transfer,), shipped)
+    def recipe(self, named: Sequence[str], pictures: Pictures, shipped: Collection[str]) -> "Recipe":
+        """Models and pictures as a recipe without schedules; InputError where the options make none.
+
+        `named` are the models that were named without a flag.
+        """
+        base, transfer = positioned(named, self.base, self.transfer)
+        models = models_of(base, () if transfer is None else (transfer,), shipped)
         return with_pictures(dataclasses.replace(models, mapping=self.mapping, noise=self.noise), pictures)
 
 
@@ -147,6 +157,8 @@ class Pair:
 class Request:
     """What to blend: models and schedules, or a recipe."""
 
+    models: Models = ()
+    """the model at α = 0 and the model at α = 1; --base and --transfer name them too"""
     base: File = None
     """the model at α = 0: a file or folder of any kind, or the name of a model that ships with the package"""
     transfer: File = None
@@ -167,29 +179,30 @@ class Request:
 
         `shipped` are the names of the models that come with the package.
         """
+        base, transfer = positioned(self.models, self.base, self.transfer)
         if self.recipe is None:
-            return with_pictures(self._composed(shipped), self.pictures), None
+            return with_pictures(self._composed(base, transfer, shipped), self.pictures), None
         if self.add or (self.shape, self.origins, self.kinds) != (Shape(), Origins(), Kinds()):
             raise InputError("--recipe goes with no other schedule or source", "edit the recipe, or leave it away")
 
         from interp import recipes
 
-        found = _relocated(recipes.read(self.recipe), self.base, self.transfer)
+        found = _relocated(recipes.read(self.recipe), base, transfer)
         if self.networks is not None:
             recipes.parse_networks(self.networks)
             found = dataclasses.replace(found, networks=self.networks)
         return with_pictures(found, self.pictures), Path(self.recipe).absolute().parent
 
-    def _composed(self, shipped: Collection[str]) -> "Recipe":
+    def _composed(self, base: str | None, transfer: str | None, shipped: Collection[str]) -> "Recipe":
         from interp.recipes import Ingredient, Recipe
 
         added = [_added(text) for text in self.add]
-        if added and not self.shape.given and self.transfer is None:
-            models = [Ingredient(path=_named(self.base, "--base", "portraits", shipped)), *added]
+        if added and not self.shape.given and transfer is None:
+            models = [Ingredient(path=_named(base, "--base", "portraits", shipped)), *added]
         else:
             schedule = self.shape.text()
-            base, transfer = _pair(self.base, self.transfer, shipped)
-            models = [Ingredient(path=base), Ingredient(path=transfer, schedule=schedule), *added]
+            first, second = pair(base, transfer, shipped)
+            models = [Ingredient(path=first), Ingredient(path=second, schedule=schedule), *added]
         origins = dataclasses.asdict(self.origins)
         networks = self.networks or Recipe.networks
         recipe = Recipe(models=tuple(models), kinds=self.kinds.texts(), networks=networks, **origins)
@@ -202,24 +215,30 @@ def models_of(base: str | None, transfers: Sequence[str], shipped: Collection[st
     from interp.recipes import Ingredient, Recipe
 
     first, *others = transfers or (None,)
-    paths = [*_pair(base, first, shipped), *others]
+    paths = [*pair(base, first, shipped), *others]
     return Recipe(models=tuple(Ingredient(path=str(path)) for path in paths))
 
 
 def flag_of(name: str) -> str:
     """A field's option on the command line."""
-    return f"--{name.rstrip('_').replace('_', '-')}"
+    return f"--{name.replace('_', '-')}"
 
 
 def with_pictures(recipe: "Recipe", pictures: Pictures) -> "Recipe":
     """The recipe with what the options say of its pictures; InputError for seeds, psi or class that are none."""
     chosen: dict[str, Any] = {}
+    if pictures.seeds is not None and pictures.w:
+        raise InputError("--seeds and --w: one too many", "pass one of them")
+    if pictures.w_space is not None and not pictures.w:
+        raise InputError("--w-space goes with --w", "pass --w FILE")
     if pictures.seeds is not None:
-        chosen["seeds"] = pictures.seeds
+        chosen |= {"seeds": pictures.seeds, "w": ()}
+    if pictures.w:
+        chosen |= {"w": tuple(map(os.path.abspath, pictures.w)), "w_space": pictures.w_space, "psi": 1.0}
     if pictures.psi is not None:
         chosen["psi"] = doors.number(pictures.psi, "--psi")
     if pictures.class_ is not None:
-        chosen["class_idx"] = doors.natural(pictures.class_, "--class")
+        chosen["class_idx"] = doors.label(pictures.class_)
     if pictures.same_w:
         chosen["same_w"] = True
     doors.seeds(chosen.get("seeds", recipe.seeds))
@@ -228,10 +247,9 @@ def with_pictures(recipe: "Recipe", pictures: Pictures) -> "Recipe":
 
 def _relocated(recipe: "Recipe", base: str | None, transfer: str | None) -> "Recipe":
     """The recipe with its base and first transfer model looked for where the options say."""
-    first, second, *rest = recipe.models
-    first = first if base is None else dataclasses.replace(first, path=base)
-    second = second if transfer is None else dataclasses.replace(second, path=transfer)
-    return dataclasses.replace(recipe, models=(first, second, *rest))
+    places = zip(recipe.models, (base, transfer), strict=False)
+    moved = [model if path is None else dataclasses.replace(model, path=path) for model, path in places]
+    return dataclasses.replace(recipe, models=(*moved, *recipe.models[2:]))
 
 
 def slug(recipe: "Recipe") -> str:
@@ -241,7 +259,27 @@ def slug(recipe: "Recipe") -> str:
     return re.sub(r"[^\w.,]+", "-", name)
 
 
-def _pair(base: str | None, transfer: str | None, shipped: Collection[str]) -> tuple[str, str]:
+def in_order(named: Sequence[str], base: str | None, transfers: Sequence[str]) -> tuple[str | None, tuple[str, ...]]:
+    """Base and transfer models from those named without a flag and those named by --base and --transfer."""
+    rest = list(named)
+    first = rest.pop(0) if base is None and rest else base
+    return first, (*rest, *transfers)
+
+
+def positioned(named: Sequence[str], base: str | None, transfer: str | None) -> tuple[str | None, str | None]:
+    """As `in_order` for commands that take one transfer model; InputError for more."""
+    first, transfers = in_order(named, base, () if transfer is None else (transfer,))
+    if len(transfers) > 1:
+        what = f"{len(transfers) + 1} models: one too many" if len(transfers) == 2 else "too many models"
+        raise InputError(what, "name a base and a transfer model; interp.blend takes more with --add MODEL:SCHEDULE")
+    return first, transfers[0] if transfers else None
+
+
+def pair(base: str | None, transfer: str | None, shipped: Collection[str]) -> tuple[str, str]:
+    """Base and transfer, by default the shipped ones; InputError where only one is named, and it is no shipped one."""
+    for named, lacking in ((base, "transfer"), (transfer, "base")):
+        if named is not None and named not in shipped and None in (base, transfer):
+            raise InputError(f"no {lacking} model to blend it with", f"pass --{lacking} MODEL too", file=named)
     if base is None and transfer is None and not {"portraits", "toons"} <= set(shipped):
         what = "no model named, and none ships with this version"
         raise InputError(what, "pass --base MODEL --transfer MODEL")

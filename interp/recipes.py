@@ -1,9 +1,10 @@
 """A recipe: models, schedules, sources and seeds of a blend, as data that is written, read back and replayed."""
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from interp.alphas import Kind, parse_kind
 from interp.schedule_text import parse
@@ -44,8 +45,10 @@ class Recipe:
     networks: str = "G_ema"
     seeds: str = "0-7"
     psi: float = 0.7
-    class_idx: int | None = None
+    class_idx: int | Literal["random"] | tuple[float, ...] | None = None
     same_w: bool = False
+    w: tuple[str, ...] = ()
+    w_space: str | None = None
 
     @property
     def schedules(self) -> list[Schedule]:
@@ -63,7 +66,11 @@ class Recipe:
         """Plain data for JSON and YAML: what is not given is left out."""
         data = {key: value for key, value in dataclasses.asdict(self).items() if value not in (None, ())}
         models = [{key: value for key, value in model.items() if value is not None} for model in data["models"]]
-        return {**data, "models": models, **({"kinds": list(self.kinds)} if self.kinds else {})}
+        return {
+            **data,
+            "models": models,
+            **{key: list(data[key]) for key in ("kinds", "w", "class_idx") if isinstance(data.get(key), tuple)},
+        }
 
 
 def from_json(data: Any, file: object = None) -> Recipe:
@@ -79,7 +86,25 @@ def from_json(data: Any, file: object = None) -> Recipe:
         raise InputError(what, "write one such as swap=16 for each transfer model", file=file)
     sources = {key: str(given[key]) for key in ("mapping", "noise", "w_avg") if given.get(key) is not None}
     parse_networks(given.get("networks", "G_ema"))
-    return Recipe(**{**given, **sources, "models": ingredients, "kinds": tuple(given.get("kinds", ()))})
+    lists = {key: _words(given.get(key, ()), key, file) for key in ("kinds", "w")}
+    label = {"class_idx": _label(given["class_idx"], file)} if "class_idx" in given else {}
+    return Recipe(**{**given, **sources, **lists, **label, "models": ingredients})
+
+
+def _label(value: Any, file: object) -> Any:
+    if isinstance(value, list) and all(type(each) in (int, float) and math.isfinite(each) for each in value):
+        return tuple(map(float, value))
+    if isinstance(value, list) or (isinstance(value, str) and value != "random"):
+        raise InputError(
+            "is not a recipe: class_idx is no label", "write a class, a list of numbers, or random", file=file
+        )
+    return value
+
+
+def _words(items: Sequence[Any], key: str, file: object) -> tuple[str, ...]:
+    if any(not isinstance(item, str) for item in items):
+        raise InputError(f"is not a recipe: {key} is no list of words", "write text in quotes", file=file)
+    return tuple(items)
 
 
 def parse_networks(text: str) -> tuple[str, ...]:
@@ -107,8 +132,10 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "networks": (str,),
     "seeds": (str, int),
     "psi": (int, float),
-    "class_idx": (int,),
+    "class_idx": (int, str, list),
     "same_w": (bool,),
+    "w": (list,),
+    "w_space": (str,),
 }
 
 
@@ -118,17 +145,36 @@ def _checked(data: Any, kind: type, file: object, what: str) -> dict[str, Any]:
     required = [field.name for field in dataclasses.fields(kind) if field.default is dataclasses.MISSING]
     if not isinstance(data, Mapping):
         raise InputError(f"is not {what}", f"write {', '.join(known)}", file=file)
-    wrong = [f"{key} is unknown" for key in data if key not in known]
+    wrong = [f"{_key(key)} is unknown" for key in data if key not in known]
     wrong += [f"{key} is missing" for key in required if key not in data]
     wrong += [
-        f"{key} is {value!r}"[:100]
+        f"{key} is {_told(value)}"
         for key, value in data.items()
-        if key in known and value is not None and not isinstance(value, _TYPES[key])
+        if key in known and value is not None and not (isinstance(value, _TYPES[key]) and _is_plain(value))
     ]
     if wrong:
         raise InputError(f"is not {what}: {', '.join(wrong)}", f"write {', '.join(known)}", file=file)
     plain = {key: str(value) if key == "seeds" else value for key, value in data.items()}
     return {key: value for key, value in plain.items() if value is not None}
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a number is one of a float, and a text could be a path."""
+    if isinstance(value, str):
+        return "\0" not in value
+    return not isinstance(value, int | float) or (abs(value) < 1e30)
+
+
+def _key(key: Any) -> str:
+    return key if isinstance(key, str) and key.isidentifier() else _told(key)
+
+
+def _told(value: Any) -> str:
+    """A value in a few words, never walked through."""
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        huge = isinstance(value, int) and value.bit_length() > 200
+        return "a huge number" if huge else ascii(value)[:60]
+    return f"a {type(value).__name__}"
 
 
 def read(path: str | Path) -> Recipe:

@@ -39,9 +39,54 @@ def check_blendable(
         if lines:
             count = f"{len(lines)} arrays and settings differ" if len(lines) > 1 else "1 array or setting differs"
             what = "\n  ".join([f"{count} from {labels[0]}", *lines])
-            words = f"{labels[0]} is {describe(base.generator)}, {label} {describe(config.generator)}"
-            remedy = "fine-tune from the same base, or pick its sibling"
-            raise InputError(f"{what}\nA blend needs one architecture: {words}", remedy, file=label)
+            one, two = facts_that_differ(base, config, networks, mixes_mapping=mixes_mapping)
+            words = f"{labels[0]} is {one}, {label} {two}"
+            raise InputError(f"{what}\nA blend needs one architecture: {words}", _advice(base, config), file=label)
+
+
+def facts_that_differ(
+    base: ModelConfig, other: ModelConfig, networks: Sequence[str], *, mixes_mapping: bool = False
+) -> tuple[str, str]:
+    """What tells two models apart, in the same words for each."""
+    told: list[tuple[str, str]] = []
+    for network in networks:
+        one, two = base.of(network), other.of(network)
+        if one.img_resolution != two.img_resolution or _widths(one) != _widths(two):
+            sizes = describe(one), describe(two)
+            told.append(sizes if sizes[0] != sizes[1] else (_listed(one), _listed(two)))
+        for field in (*SIZES[1:], *MIXED, *(MAPPING if mixes_mapping else ())):
+            if _get(one, field) != _get(two, field):
+                told.append((_fact(field, _get(one, field)), _fact(field, _get(two, field))))
+    kept = list(dict.fromkeys(told)) or [(describe(base.generator), describe(other.generator))]
+    return ", ".join(one for one, _ in kept), ", ".join(two for _, two in kept)
+
+
+def _widths(config: GeneratorConfig | DiscriminatorConfig) -> list[int]:
+    return [config.channels(r) for r in config.resolutions]
+
+
+def _listed(config: GeneratorConfig | DiscriminatorConfig) -> str:
+    """As `describe`, with all widths, where its words are the same for both."""
+    return f"{describe(config).split(' (')[0]} of channels {', '.join(map(str, _widths(config)))}"
+
+
+def _fact(field: str, value: Any) -> str:
+    if field == "img_channels":
+        return f"{_COLOURS.get(value, 'of another kind')} ({value} image channels)"
+    return f"of {_WORDS.get(field, field)} {value}"
+
+
+_COLOURS = {1: "grey", 3: "RGB", 4: "RGBA"}
+
+
+def _advice(base: ModelConfig, other: ModelConfig) -> str:
+    """The next step for the widest difference of two models."""
+    one, two = base.generator, other.generator
+    if one.img_channels != two.img_channels:
+        return "blend models of the same colour channels"
+    if one.img_resolution != two.img_resolution:
+        return "blend models of one resolution: fine-tune one of them at the other's"
+    return "fine-tune from the same base, or pick its sibling"
 
 
 def _culprits(base: ModelConfig, other: ModelConfig, network: str, mixes_mapping: bool) -> list[str]:
@@ -65,8 +110,8 @@ def _get(config: GeneratorConfig | DiscriminatorConfig, field: str) -> Any:
     return getattr(config, field, None)
 
 
-def describe(config: GeneratorConfig) -> str:
-    """A generator's width and size in the official words: `config-f at 1024×1024 (channel_base 32768)`."""
+def describe(config: GeneratorConfig | DiscriminatorConfig) -> str:
+    """A network's width and size in the official words: `config-f at 1024×1024 (channel_base 32768)`."""
     word = official_name(config).split(" (")[0]
     size = f"{word} at {config.img_resolution}×{config.img_resolution}"
     return size if config.channel_table is not None else f"{size} (channel_base {config.channel_base})"

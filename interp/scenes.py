@@ -13,6 +13,7 @@ from interp.rendering import Renderer
 from interp.schedules import Schedule
 from interp.sheets import View
 from stylegan_jax.images import on_white
+from stylegan_jax.latents import Label
 
 Frame = UInt8[np.ndarray, "h w 3"]
 LEAST = 512
@@ -30,21 +31,23 @@ class Scene:
       loop: there and back, so that the end joins the beginning.
       ease: a key of `motion.EASINGS`.
       size: the largest side of a picture, in pixels; None: as it is, or `LEAST` where that is more.
+      ws: of files, shown instead of seeds; the walks then hold their places.
     """
 
     at: Callable[[float], Schedule]
     walks: Sequence[Sequence[int]]
     count: int
     psi: float = 0.7
-    class_idx: int | None = None
+    class_idx: Label = None
     loop: bool = False
     ease: str = "smooth"
     size: int | None = None
+    ws: Float[np.ndarray, "n l d"] | None = None
 
     @property
     def view(self) -> View:
         """Every seed that occurs, once."""
-        return View(sorted({seed for walk in self.walks for seed in walk}), self.psi, self.class_idx)
+        return View(sorted({seed for walk in self.walks for seed in walk}), self.psi, self.class_idx, self.ws)
 
     def sources(self, transfers: int, mapping: str | None, noise: str | None) -> Sources:
         """Where mapping and noise come from, decided once, by the first frame."""

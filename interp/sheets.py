@@ -11,7 +11,7 @@ from jaxtyping import Float, UInt8
 from stylegan_jax.checkpoint import Model
 from stylegan_jax.errors import InputError
 from stylegan_jax.images import sheet
-from stylegan_jax.latents import labels as one_hot
+from stylegan_jax.latents import Label, labels_of
 from stylegan_jax.sampler import map_seeds, sample, sample_ws
 
 MARGIN = 12  # pixels
@@ -28,19 +28,28 @@ class View:
       psi: truncation towards each model's own `w_avg`.
       class_idx: for those of the models that are conditional.
       ws: fed to all models instead of the w of their own mappings.
+      names: of the columns, where they are ws of files and no seeds.
     """
 
     seeds: Sequence[int]
     psi: float = 0.7
-    class_idx: int | None = None
+    class_idx: Label = None
     ws: Float[np.ndarray, "n l d"] | None = None
+    names: Sequence[str] = ()
+
+    @property
+    def labels(self) -> list[str]:
+        """What stands above each column."""
+        return list(self.names) or [f"seed {seed}" for seed in self.seeds]
 
     def with_ws_of(self, model: Model) -> "View":
         """The same seeds through one model's mapping, for all models: shows the effect of a blend most clearly."""
         return dataclasses.replace(self, ws=self.ws_of(model))
 
     def ws_of(self, model: Model) -> Float[np.ndarray, "n l d"]:
-        """The seeds through a model's mapping, truncated."""
+        """The seeds through a model's mapping, truncated; the ws that were given, as they are."""
+        if self.ws is not None:
+            return self.ws
         return map_seeds(model, self.seeds, truncation_psi=self.psi, class_idx=self._class(model))
 
     def row(self, model: Model) -> Row:
@@ -51,17 +60,20 @@ class View:
 
     def check(self, models: Sequence[Model], labels: Sequence[str]) -> None:
         """Raises InputError for what the models cannot show, before any of them is sampled."""
-        if len(self.seeds) > MOST_COLUMNS:
-            raise InputError(f"--seeds: {len(self.seeds)} columns are too many", f"use at most {MOST_COLUMNS}")
+        if len(self.labels) > MOST_COLUMNS:
+            flag = "--w" if self.names else "--seeds"
+            raise InputError(f"{flag}: {len(self.labels)} columns are too many", f"use at most {MOST_COLUMNS}")
+        if self.ws is not None:
+            return
         if self.class_idx is not None and all(model.config.generator.c_dim == 0 for model in models):
             raise InputError(f"--class {self.class_idx}: none of the models is conditional", "leave it away")
         for model, label in zip(models, labels, strict=True):
             config = model.config.generator
-            one_hot(self._class(model), 1, config.c_dim)
+            labels_of(self._class(model), [0], config.c_dim)
             if self.psi != 1 and config.w_avg_beta is None:
                 raise InputError("has no w_avg to truncate towards", "pass --psi 1", file=label)
 
-    def _class(self, model: Model) -> int | None:
+    def _class(self, model: Model) -> Label:
         return self.class_idx if model.config.generator.c_dim > 0 else None
 
 
@@ -76,10 +88,11 @@ def blend_sheet(
     """A labelled sheet: base, blend and transfer models in rows, seeds in columns."""
     names = [Path(label).stem for label in labels]
     title = f"{names[0]} x " + " x ".join(f"{n} {s}" for n, s in zip(names[1:], schedules, strict=True))
-    shown = f"psi {view.psi:g}" + (", one w for all rows" if view.ws is not None else "")
+    shared = ", one w for all rows" if view.ws is not None and not view.names else ""
+    shown = f"psi {view.psi:g}{shared}"
     return framed_sheet(
         rows,
         title=f"{title}   ({shown})",
         row_labels=[f"base {names[0]}", "blend", *(f"transfer {name}" for name in names[1:])],
-        column_labels=[f"seed {seed}" for seed in view.seeds],
+        column_labels=view.labels,
     )

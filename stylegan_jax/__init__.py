@@ -14,17 +14,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stylegan_jax.shipped import shipped_models
+
 if TYPE_CHECKING:
     from stylegan_jax.checkpoint import Model
 
 __all__ = ["load", "save", "shipped_models"]
-
-_MODELS = Path(__file__).parent / "models"
-
-
-def shipped_models() -> dict[str, Path]:
-    """The models that come with the package, by their bare names."""
-    return {path.stem: path for path in sorted(_MODELS.glob("*.safetensors"))}
 
 
 def load(path: str | Path, *, networks: Sequence[str] | None = None) -> "Model":

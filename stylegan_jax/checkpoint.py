@@ -222,6 +222,11 @@ def _manifest_of(text: str, path: Path) -> dict[str, Any]:
             raise InputError(newer, "update stylegan-jax", file=path)
         if manifest.pop("crc32") != _own_crc32(manifest):
             raise ValueError("its checksum differs")
+        sums = (manifest["tensors"], manifest["files"])
+        if any(type(table) is not dict or any(type(each) is not int for each in table.values()) for table in sums):
+            raise ValueError("its checksums are no numbers")
+        if type(manifest["lineage"]) is not dict:
+            raise ValueError("its lineage is no table")
         return {**manifest, "config": ModelConfig.from_json(manifest["config"])}
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise InputError(f"its description is damaged ({_first_line(error)})", _DAMAGED, file=path) from error

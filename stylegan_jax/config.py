@@ -151,10 +151,38 @@ class ModelConfig:
     def from_json(cls, data: dict[str, Any]) -> "ModelConfig":
         """The configuration that `to_json` wrote; TypeError or ValueError on anything else."""
         discriminator = data.get("discriminator")
+        for part in (data["generator"], discriminator or {}):
+            for name, value in part.items():
+                if not _plausible(name, value):
+                    raise ValueError(f"{name} is no value of a network")
         return cls(
             generator=GeneratorConfig(**_tuples(data["generator"])),
             discriminator=None if discriminator is None else DiscriminatorConfig(**_tuples(discriminator)),
         )
+
+
+_NUMBERS = ("conv_clamp", "w_avg_beta", "mapping_lr_multiplier")
+_LISTS = ("channel_table", "resample_filter")
+_DEEPEST = 64  # layers of a mapping network
+
+
+def _plausible(name: str, value: Any) -> bool:
+    """Whether a stored field is of a kind and size that it can have; a name we do not know is told by another."""
+    if name in _LISTS or value is None:
+        rows = value if isinstance(value, list | tuple) else ()
+        numbers = [each for row in rows for each in (row if isinstance(row, list | tuple) else (row,))]
+        return value is None or (0 < len(numbers) <= 4096 and all(_is_number(each) for each in numbers))
+    if name in ("architecture", "activation", "mapping_activation"):
+        return isinstance(value, str)
+    if name == "use_noise":
+        return isinstance(value, bool)
+    if name in _NUMBERS:
+        return _is_number(value)
+    return type(value) is int and 0 <= value <= (_DEEPEST if name == "mapping_layers" else 1 << 24)
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and abs(value) < 1e30
 
 
 def _tuples(value: Any) -> Any:

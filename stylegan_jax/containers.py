@@ -22,7 +22,7 @@ class Member(NamedTuple):
     size: int
     crc: int
     end: int
-    label: int | None
+    label: int | list[float] | None
 
 
 class Container(Protocol):
@@ -32,7 +32,7 @@ class Container(Protocol):
         """How image number `index` is called inside."""
         ...
 
-    def pack(self, name: str, data: bytes, stem: str, label: int | None, at: int) -> tuple[Member, bytes]:
+    def pack(self, name: str, data: bytes, stem: str, label: int | list[float] | None, at: int) -> tuple[Member, bytes]:
         """A member that begins at byte `at`, and its bytes; `stem` is its name outside."""
         ...
 
@@ -49,7 +49,7 @@ class Zip:
         digits = f"{index:08d}"
         return f"{digits[:5]}/img{digits}.{form}"
 
-    def pack(self, name: str, data: bytes, stem: str, label: int | None, at: int) -> tuple[Member, bytes]:
+    def pack(self, name: str, data: bytes, stem: str, label: int | list[float] | None, at: int) -> tuple[Member, bytes]:
         """See `Container`."""
         crc, encoded = zlib.crc32(data), name.encode()
         sizes = (crc, len(data), len(data), len(encoded), 0)
@@ -100,7 +100,7 @@ class Tar:
         """See `Container`."""
         return f"{index:09d}.{form}"
 
-    def pack(self, name: str, data: bytes, stem: str, label: int | None, at: int) -> tuple[Member, bytes]:
+    def pack(self, name: str, data: bytes, stem: str, label: int | list[float] | None, at: int) -> tuple[Member, bytes]:
         """See `Container`."""
         text = json.dumps({"name": stem, "label": label}).encode()
         packed = _tar_member(name, data) + _tar_member(f"{PurePosixPath(name).stem}.json", text)

@@ -9,25 +9,42 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import tyro
 
 from stylegan_jax import compiling, interrupts, usercache
+from stylegan_jax.arguments import arranged, known
 from stylegan_jax.errors import InputError, remedy_of, system_fault
 
 DONE, OUR_BUG, BAD_INPUT, NO_SPACE, RESUME, INTERRUPTED = 0, 1, 2, 74, 75, interrupts.INTERRUPTED
 MOST_SEEDS = 10_000_000
-_SPAN = re.compile(r"(\d{1,19})(?:-(\d{1,19}))?")
+NO_ALIASES: Mapping[str, str] = {}
+_SPAN = re.compile(r"(\d{1,19})(?:(?:-|\.\.)(\d{1,19}))?")
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+_NO_BACKEND = re.compile(r"Unable to initialize backend '(\w+)'|Unknown backend:? '?(\w+)")
 
 
-def run(main: Callable[..., int | None], prog: str, argv: Sequence[str] | None = None) -> int:
+def run(
+    main: Callable[..., int | None],
+    prog: str,
+    argv: Sequence[str] | None = None,
+    *,
+    aliases: Mapping[str, str] = NO_ALIASES,
+) -> int:
     """Runs a command, a typed function whose docstring is its help, and returns the exit code.
 
     0, or what `main` returns; 2 bad input; 74 the machine fails: disk full or unwritable, network, memory; 130 Ctrl-C;
     1 a bug of ours. Errors are one line on stderr; `--debug` shows the traceback. Settings of JAX are made here, so
     modules import it no earlier.
+
+    Args:
+      main: the command.
+      prog: how it is called.
+      argv: what was typed; by default that of this process.
+      aliases: further flags of the command, each for a flag of its signature or ("") for a positional argument.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
@@ -38,6 +55,7 @@ def run(main: Callable[..., int | None], prog: str, argv: Sequence[str] | None =
     set_up_jax()
     _collect_seldom()
     try:
+        arguments = arranged(arguments, known(main), aliases)
         with interrupts.second_ends(), compiling.told():
             code = tyro.cli(
                 main, prog=prog, args=arguments, description=_help(main), config=(tyro.conf.FlagCreatePairsOff,)
@@ -77,14 +95,35 @@ def _verdict(error: BaseException) -> tuple[int, str]:
     if isinstance(error, KeyboardInterrupt):
         return INTERRUPTED, "interrupted"
     if isinstance(error, InputError):
-        return BAD_INPUT, f"error: {error}"
+        return BAD_INPUT, f"error: {_CONTROL.sub(_escaped, str(error))}"
+    if asked := _missing_backend(error):
+        return BAD_INPUT, f"error: {asked}"
     fault = error if isinstance(error, OSError) else system_fault(error)
     if fault is not None:
         place = f"{fault.filename}: " if fault.filename else ""
         code = BAD_INPUT if isinstance(fault, FileNotFoundError | NotADirectoryError) else NO_SPACE
-        return code, f"error: {place}{fault.strerror or fault} — {remedy_of(fault)}"
+        return code, f"error: {_CONTROL.sub(_escaped, f'{place}{fault.strerror or fault}')} — {remedy_of(fault)}"
     what = " ".join(f"{type(error).__name__}: {error}".split())
     return OUR_BUG, f"error: {what[:500]} — this is a bug: run again with --debug and report it"
+
+
+def _escaped(found: re.Match[str]) -> str:
+    """A character that would move a terminal's cursor or change its title, as its code."""
+    return ascii(found[0])[1:-1]
+
+
+def _missing_backend(error: BaseException) -> InputError | None:
+    """What to do where JAX has no device of the kind that the environment asks for."""
+    wanted = os.environ.get("JAX_PLATFORMS", "")
+    found = _NO_BACKEND.search(str(error))
+    in_jax = isinstance(error, AssertionError) and "xla_bridge" in "".join(
+        traceback.format_tb(error.__traceback__)[-1:]
+    )
+    if not wanted or not (found or in_jax):
+        return None
+    package = {"cuda": "cuda", "gpu": "cuda", "tpu": "tpu"}.get(wanted.split(",")[0])
+    install = f'python -m pip install "stylegan-jax[{package}]" on a machine that has one, or ' if package else ""
+    return InputError("JAX finds no such device here", f"{install}unset JAX_PLATFORMS", file=f"JAX_PLATFORMS={wanted}")
 
 
 def set_up_jax() -> None:
@@ -150,6 +189,15 @@ def natural(text: str, flag: str, *, low: int = 0, high: int = sys.maxsize) -> i
         limits = f"from {low} to {high}" if high < sys.maxsize else f"of {low} or more"
         raise InputError("out of range", f"write a whole number {limits}", file=_named(flag, text))
     return int(text)
+
+
+def label(text: str | None, flag: str = "--class") -> Any:
+    """`3` → a class, `0.5,0.5,0` → a label vector, `random` and None as they are; InputError for anything else."""
+    if text is None or text == "random":
+        return text
+    if "," in text or "." in text:
+        return tuple(number(part.strip(), flag) for part in text.split(","))
+    return natural(text, flag)
 
 
 def _named(flag: str, text: str) -> str:

@@ -5,13 +5,14 @@ import json
 import struct
 import zlib
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal, cast
 
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from stylegan_jax import images
+from stylegan_jax import images, outputs, places
 from stylegan_jax.errors import InputError
 
 Form = Literal["png", "jpg", "webp", "npy"]
@@ -29,6 +30,34 @@ def check_form(form: Form, channels: int) -> None:
 def encode(image: UInt8[np.ndarray, "h w c"], form: Form, note: Mapping[str, Any] | None = None) -> bytes:
     """The bytes of one file. `note` (plain JSON data) tells what made the image; `.npy` holds the pixels alone."""
     return _ENCODERS[form](image, note or {})
+
+
+def write_picture(
+    path: str | Path, image: UInt8[np.ndarray, "h w c"], note: Mapping[str, Any], *, overwrite: bool = False
+) -> None:
+    """Writes one picture in the form of its suffix, whole or not at all; InputError if it exists (unless `overwrite`).
+
+    Of a PNG the note is what `images.made_by` reads; a JPEG or WebP holds it as EXIF.
+    """
+    form = form_of(path)
+    check_form(form, image.shape[-1])
+    data = images.encode_png(image, note) if form == "png" else encode(image, form, note)
+    if places.is_remote(path):
+        with places.new_file(path) as file:
+            file.write(data)
+    else:
+        with outputs.new_file(path, overwrite=overwrite) as file:
+            file.write(data)
+
+
+def form_of(path: str | Path) -> Form:
+    """The form that a picture's suffix names; InputError for others."""
+    suffix = PurePosixPath(str(path)).suffix.lower()
+    if suffix not in outputs.PICTURES:
+        raise InputError(
+            f"{suffix or 'no suffix'} is no form of a picture", f"use {', '.join(outputs.PICTURES)}", file=path
+        )
+    return cast(Form, suffix[1:].replace("jpeg", "jpg"))
 
 
 def decode(data: bytes, form: Form, channels: int) -> UInt8[np.ndarray, "h w c"]:

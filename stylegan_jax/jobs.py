@@ -3,8 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -15,7 +14,6 @@ from stylegan_jax.checkpoint import Model
 from stylegan_jax.config import GeneratorConfig
 from stylegan_jax.errors import InputError
 from stylegan_jax.pictures import Pictures
-from stylegan_jax.wfile import read_ws
 
 Options = dict[str, Any]  # batch, devices, parallel, noise, dtype: see `batching.choose`
 Batches = Iterator[np.ndarray]
@@ -27,13 +25,19 @@ class Truncation:
 
     psi: float | None = None
     cutoff: int | None = None
-    class_idx: int | Literal["random"] | None = None
+    class_idx: latents.Label = None
 
     @property
     def arguments(self) -> dict[str, Any]:
         """Those of `sampler.sample` and `sampler.map_seeds`."""
         psi = 1.0 if self.psi is None else self.psi
         return {"truncation_psi": psi, "truncation_cutoff": self.cutoff, "class_idx": self.class_idx}
+
+    @property
+    def notes(self) -> dict[str, Any]:
+        """The arguments as JSON data: a vector is a list."""
+        label = self.class_idx
+        return self.arguments | {"class_idx": list(label) if isinstance(label, tuple) else label}
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ class Job:
       cells: which images the sheet shows, in its order; all by default.
       columns: of the sheet; as square as possible by default.
       blanks: empty cells before the first image of the sheet.
-      ws: yields the ws of some numbers, truncated; None where they are given.
+      ws: the ws of some numbers, truncated.
     """
 
     pictures: Pictures
@@ -72,7 +76,8 @@ def of_seeds(
     """
     source = model if mapping is None else sampler.same_ws(mapping, model)
     arguments, c_dim = truncation.arguments, source.config.generator.c_dim
-    latents.labels_of(truncation.class_idx, [0], c_dim)  # refuse before anything is written
+    class_idx = latents.drawn_from(source.lineage, truncation.class_idx)
+    latents.labels_of(class_idx, [0], c_dim)  # refuse before anything is written
     unique, cells = _unique(np.asarray(seeds, np.uint32))
 
     def render(wanted: Iterable[int], options: Options) -> Batches:
@@ -82,14 +87,18 @@ def of_seeds(
     def ws(wanted: Iterable[int], options: Options) -> np.ndarray:
         return sampler.map_seeds(source, (int(unique[i]) for i in wanted), **arguments, **options)
 
-    def label(index: int) -> int | None:
-        drawn = truncation.class_idx == "random"
-        return latents.random_classes([int(unique[index])], c_dim)[0] if drawn else arguments["class_idx"]
+    def label(index: int) -> int | list[float] | None:
+        own = class_idx
+        if isinstance(class_idx, latents.Drawn):
+            own = latents.drawn_labels(class_idx, [int(unique[index])])[0]
+        elif class_idx == "random":
+            own = latents.random_classes([int(unique[index])], c_dim)[0]
+        return list(own) if isinstance(own, tuple) else own  # pyright: ignore[reportReturnType]
 
     digest = hashlib.sha256(unique.astype("<u4").tobytes()).hexdigest()
     runs = [(f"seed{first:04d}", f"seed{last:04d}") for first, last in _runs(unique)]
     pictures = _pictures(model, len(unique), lambda index: f"seed{unique[index]:04d}", digest, label, runs=runs)
-    return Job(pictures, render, arguments, cells, ws=ws)
+    return Job(pictures, render, truncation.notes, cells, ws=ws)
 
 
 def _unique(seeds: np.ndarray) -> tuple[np.ndarray, Sequence[int]]:
@@ -116,17 +125,17 @@ def _pictures(
     return Pictures(count, stem, config.img_resolution**2 * config.img_channels, sha256, *label, runs=runs)
 
 
-def of_ws(model: Model, path: str | Path, truncation: Truncation) -> Job:
-    """One image for every w of a file, `proj00`, …; untruncated unless a psi is given.
+def of_ws(
+    model: Model, ws: Float[np.ndarray, "n l d"], names: Sequence[str], truncation: Truncation, *, source: str
+) -> Job:
+    """One image for every w, of that name; untruncated unless a psi is given. `source` says where they come from.
 
-    Raises InputError if the file holds no ws or they do not fit the model.
+    Raises InputError if they do not fit the model.
     """
-    config, ws = model.config.generator, read_ws(path)
-    if ws.ndim == 2:
-        ws = np.repeat(ws[:, None], config.num_ws, 1)
+    config = model.config.generator
     if ws.shape[1:] != (config.num_ws, config.w_dim):
-        found = f"holds ws of shape {list(ws.shape)}, this model takes [n, {config.num_ws}, {config.w_dim}]"
-        raise InputError(found, "use the model they were projected with, or a blend of it", file=path)
+        found = f"takes ws of shape [n, {config.num_ws}, {config.w_dim}], these are {list(ws.shape)}"
+        raise InputError(found, "use models of one resolution and w_dim", file=model.lineage.get("source"))
     if truncation.class_idx is not None:
         raise InputError("class: ws are beyond the mapping network", "leave the class out")
     if truncation.psi is not None:
@@ -137,10 +146,13 @@ def of_ws(model: Model, path: str | Path, truncation: Truncation) -> Job:
         numbers = list(wanted)
         return sampler.sample_ws(model, ws[numbers], seeds=numbers, **options)
 
+    def given(wanted: Iterable[int], options: Options) -> np.ndarray:
+        return ws[list(wanted)]
+
     digest = hashlib.sha256(ws.tobytes()).hexdigest()
-    pictures = _pictures(model, len(ws), lambda index: f"proj{index:02d}", digest)
-    notes = {"w": Path(path).name, "w_sha256": digest, "truncation_psi": truncation.psi}
-    return Job(pictures, render, notes, range(len(ws)))
+    pictures = _pictures(model, len(ws), names.__getitem__, digest)
+    notes = {"w": source, "w_sha256": digest, "truncation_psi": truncation.psi}
+    return Job(pictures, render, notes, range(len(ws)), ws=given)
 
 
 def _w_avg(model: Model) -> np.ndarray:
@@ -171,12 +183,15 @@ def of_styles(
     each = dict(cells)  # seeds named twice are one image
     stems, numbers = list(each), {stem: i for i, stem in enumerate(each)}
 
+    def mixed_ws(wanted: Iterable[int], options: Options) -> np.ndarray:
+        return np.array([each[stems[i]] for i in wanted]).reshape(-1, *ws.shape[1:])
+
     def render(wanted: Iterable[int], options: Options) -> Batches:
         chosen = list(wanted)
-        mixed_ws = np.array([each[stems[i]] for i in chosen]).reshape(-1, *ws.shape[1:])
-        return sampler.sample_ws(model, mixed_ws, seeds=chosen, **options)
+        return sampler.sample_ws(model, mixed_ws(chosen, options), seeds=chosen, **options)
 
-    notes = {"rows": list(rows), "columns": list(columns), "layers": list(layers), **truncation.arguments}
+    notes = {"rows": list(rows), "columns": list(columns), "layers": list(layers), **truncation.notes}
     digest = hashlib.sha256(repr(stems).encode()).hexdigest()
     pictures = _pictures(model, len(stems), stems.__getitem__, digest)
-    return Job(pictures, render, notes, [numbers[stem] for stem, _ in cells], len(columns) + 1, blanks=1)
+    order = [numbers[stem] for stem, _ in cells]
+    return Job(pictures, render, notes, order, len(columns) + 1, blanks=1, ws=mixed_ws)

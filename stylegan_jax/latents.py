@@ -1,7 +1,8 @@
 """Latents: seeds → z, labels, w for every layer, truncation, style mixing."""
 
-from collections.abc import Iterable, Sequence
-from typing import Literal
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import jax.numpy as jnp
 import numpy as np
@@ -11,6 +12,34 @@ from jaxtyping import Array, Float
 from stylegan_jax.errors import InputError
 
 SEED_LIMIT = 2**32
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Labels to draw from, as often as they occur: what a model that was trained here remembers of its data."""
+
+    labels: tuple[int | tuple[float, ...], ...]
+    counts: tuple[int, ...]
+
+
+Label = int | Literal["random"] | tuple[float, ...] | Drawn | None
+"""A class, one drawn for each seed (of the stored labels), a vector, or nothing."""
+
+
+def drawn_from(lineage: Mapping[str, Any], label: Label) -> Label:
+    """`label`, or for "random" the labels that a model's lineage counts, if it does."""
+    stored = lineage.get("labels")
+    if label != "random" or not isinstance(stored, list) or not stored:
+        return label
+    labels = tuple(tuple(map(float, each)) if isinstance(each, list) else int(each) for each, _ in stored)
+    return Drawn(labels, tuple(int(count) for _, count in stored))
+
+
+def drawn_labels(drawn: Drawn, seeds: Iterable[int]) -> list[int | tuple[float, ...]]:
+    """A label for every seed, of that seed alone, each as likely as it is frequent."""
+    ends = np.cumsum(drawn.counts)
+    numbers = [np.random.RandomState([_checked(seed), 1]).randint(int(ends[-1])) for seed in seeds]
+    return [drawn.labels[int(np.searchsorted(ends, number, side="right"))] for number in numbers]
 
 
 def z_from_seeds(seeds: Iterable[int], z_dim: int) -> np.ndarray:
@@ -56,8 +85,15 @@ def random_classes(seeds: Iterable[int], c_dim: int) -> list[int]:
     return [int(np.random.RandomState([_checked(seed), 1]).randint(c_dim)) for seed in seeds]
 
 
-def labels_of(class_idx: int | Literal["random"] | None, seeds: Sequence[int], c_dim: int) -> np.ndarray:
-    """One-hot labels `[n c_dim]` of seeds: all of one class, or each of its own random one. InputError as `labels`."""
+def labels_of(class_idx: Label, seeds: Sequence[int], c_dim: int) -> np.ndarray:
+    """Labels `[n c_dim]` of seeds: all of one class or vector, or each its own random one. InputError as `labels`."""
+    if isinstance(class_idx, Drawn):
+        return np.concatenate([labels_of(each, [0], c_dim) for each in drawn_labels(class_idx, seeds)])
+    if isinstance(class_idx, tuple):
+        if len(class_idx) != c_dim:
+            what = f"class: a vector of {len(class_idx)} numbers, this model takes {c_dim or 'none'}"
+            raise InputError(what, f"pass {c_dim} numbers with commas" if c_dim else "leave the class out")
+        return np.repeat(np.array([class_idx], np.float32), len(seeds), 0)
     return labels(random_classes(seeds, c_dim) if class_idx == "random" else class_idx, len(seeds), c_dim)
 
 

@@ -13,6 +13,7 @@ from stylegan_jax.errors import InputError
 from stylegan_jax.parts import Array, Part, discover, parse
 
 Flat = tyro.conf.arg(name="")
+Many = tyro.conf.UseAppendAction
 
 
 def typed(metavar: str, name: str | None = None) -> Any:
@@ -26,8 +27,10 @@ class What:
 
     seeds: Annotated[str | None, typed("0-35,40")] = None
     """which seeds to sample"""
-    w: Annotated[str | None, typed("FILE")] = None
-    """ws of projected images instead: projected_w.npz (key w) or .npy, [n w_dim] or [n num_ws w_dim]"""
+    w: Annotated[tuple[str, ...], Many, tyro.conf.arg(metavar="FILE …")] = ()
+    """ws of projected images instead: .npy, .npz, .pt or folders of those; x.npz:NAME is one array of several"""
+    w_space: Annotated[str | None, typed("w|w+")] = None
+    """what a 2-D array is: n plain ws, or one W+ (default: W+ where its rows are as many as the model's layers)"""
     styles: Annotated[str | None, typed("ROWSxCOLS")] = None
     """seeds of rows x seeds of columns: the official style-mixing grid"""
     layers: Annotated[str, typed("0-6")] = "0-6"
@@ -37,12 +40,14 @@ class What:
 
     def check(self) -> None:
         """Raises InputError unless exactly one is given."""
-        given = {"--seeds": self.seeds, "--w": self.w, "--styles": self.styles}
+        given = {"--seeds": self.seeds, "--w": self.w or None, "--styles": self.styles}
         flags = [flag for flag, value in given.items() if value is not None]
         if len(flags) != 1:
             raise InputError(" and ".join(flags) or "nothing to sample", "pass one of --seeds, --w, --styles")
-        if self.paired and self.seeds is None:
-            raise InputError("--paired takes seeds", "pass --seeds")
+        if self.paired and self.styles is not None:
+            raise InputError("--paired takes seeds or ws", "pass --seeds or --w")
+        if self.w_space is not None and not self.w:
+            raise InputError("--w-space goes with --w", "pass --w FILE")
         if len(self.paired) > 25:
             raise InputError(f"--paired: {len(self.paired)} models are too many", "use at most 25")
 
@@ -66,17 +71,16 @@ class Look:
     """truncate only the first layers"""
     noise: Literal["const", "random", "none"] = "const"
     """the stored noise, fresh noise for each seed, or none"""
-    class_: Annotated[str | None, typed("N|random", "class")] = None
-    """the class of a conditional model; random: one for each seed"""
+    class_: Annotated[str | None, typed("N|random|A,B,…", "class")] = None
+    """the class of a conditional model, or a label vector; random: one for each seed, as often as in its data"""
 
     @property
     def truncation(self) -> dict[str, Any]:
         """The arguments of `jobs.Truncation`; InputError for what is no number."""
-        drawn = self.class_ in (None, "random")
         return {
             "psi": None if self.psi is None else doors.number(self.psi, "--psi"),
             "cutoff": None if self.cutoff is None else doors.natural(self.cutoff, "--cutoff"),
-            "class_idx": self.class_ if drawn else doors.natural(self.class_ or "", "--class"),
+            "class_idx": doors.label(self.class_),
         }
 
 
@@ -85,8 +89,8 @@ class Output:
     """What is written."""
 
     out: Annotated[str, typed("PLACE")]
-    """a folder for seed0000.png, …; x.zip, the official data set; or x.tar, a WebDataset (of a part, x-0-of-8.tar); may
-    be gs://…"""
+    """a folder for seed0000.png, …; x.png (.jpg, .webp), all as one picture; x.zip, the official data
+    set; or x.tar, a WebDataset (of a part, x-0-of-8.tar); may be gs://…"""
     format: Form = "png"
     """of the images"""
     grid: bool = False

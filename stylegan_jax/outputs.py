@@ -117,6 +117,19 @@ def check_place(path: str | Path, *, overwrite: bool = False) -> Path:
     return absolute
 
 
+MODELS = (".safetensors", ".pkl", ".pt", ".pth")
+PICTURES = (".png", ".jpg", ".jpeg", ".webp")
+
+
+def check_suffix(path: str | Path, forms: Collection[str]) -> None:
+    """Raises InputError if a name ends as that of another kind of file does; a folder's name may end in a version."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in forms and re.fullmatch(r"\.(?!v\d)[a-z][a-z0-9]{0,10}", suffix):
+        raise InputError(
+            f"{suffix} is no form that can be written here", f"use {', '.join(forms)}, or no suffix", file=path
+        )
+
+
 @contextlib.contextmanager
 def _partial(path: Path) -> Iterator[Path]:
     """A name beside `path` that nobody else has, after clearing what killed processes of this host left there.

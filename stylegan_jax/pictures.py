@@ -22,7 +22,7 @@ class Pictures:
       stem: number → file name without a suffix.
       pixel_bytes: of one decoded image.
       sha256: of the list; equal for equal images in equal order.
-      label: number → class, or None.
+      label: number → class, label vector, or None.
       form: how they are encoded, also their suffix.
       note: JSON data that every file carries, with what the place that holds it says of all.
       runs: the stems as runs of numbers, the first and the last of each; all of them one by one by default.
@@ -32,7 +32,7 @@ class Pictures:
     stem: Callable[[int], str]
     pixel_bytes: int
     sha256: str
-    label: Callable[[int], int | None] = lambda index: None
+    label: Callable[[int], int | list[float] | None] = lambda index: None
     form: encoding.Form = "png"
     note: Mapping[str, Any] = field(default_factory=dict)
     runs: Sequence[tuple[str, str]] | None = None

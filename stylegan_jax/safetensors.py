@@ -21,6 +21,7 @@ DTYPES = {
 }
 _CODES = {dtype: code for code, dtype in DTYPES.items()}
 _LARGEST_HEADER = 100_000_000  # the format's own limit
+_LARGEST_SIDE = 1 << 40
 _DAMAGED = "download or convert it again"
 
 
@@ -127,13 +128,14 @@ def _metadata(metadata: Any) -> dict[str, str]:
 
 
 def _entry(name: str, entry: Any) -> Entry:
+    name = name if name.isprintable() and len(name) <= 200 else ascii(name[:200])
     if entry["dtype"] not in DTYPES:
-        raise ValueError(f"{name}: dtype {entry['dtype']} is none of {', '.join(DTYPES)}")
+        raise ValueError(f"{name}: dtype {str(entry['dtype'])[:20]!a} is none of {', '.join(DTYPES)}")
     shape, (begin, end) = entry["shape"], entry["data_offsets"]
     if not all(type(number) is int and number >= 0 for number in (*shape, begin, end)):
         raise ValueError(f"{name}: shape and offsets must be natural numbers")
     dtype = DTYPES[entry["dtype"]]
-    if len(shape) > 8 or math.prod(shape) * dtype.itemsize != end - begin:
+    if len(shape) > 8 or max(shape, default=0) > _LARGEST_SIDE or math.prod(shape) * dtype.itemsize != end - begin:
         raise ValueError(f"{name}: {end - begin} bytes do not hold shape {tuple(shape)}")
     return Entry(dtype, tuple(shape), begin, end)
 

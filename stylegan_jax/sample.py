@@ -5,6 +5,7 @@ import math
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from stylegan_jax.errors import InputError
 from stylegan_jax.options import Flat, Look, Machine, Output, What
 
 if TYPE_CHECKING:
+    from convert.ws import Ws
     from stylegan_jax.archives import Archive
     from stylegan_jax.checkpoint import Model
     from stylegan_jax.imagefolder import ImageFolder
@@ -58,6 +60,11 @@ def main(
     _check_output(output, what, part)
     models = [_load(path) for path in (model, *what.paired)]
     made = make(models)
+    if _is_picture(output.out):
+        _run_picture(made[0], models[0], options, output)
+        if output.save_w:
+            _save_w(made[0], models[0], options, output, part)
+        return print(output.out)
     for each, job, place in zip(models, made, _places(output.out, len(made)), strict=True):
         _run(job, each, options, output, place, part, sheet=sheet)
     if output.save_w:
@@ -76,13 +83,24 @@ def _maker(what: What, look: Look, machine: Machine) -> "Callable[[list[Model]],
         from stylegan_jax import jobs
 
         first, how = models[0], jobs.Truncation(**truncation)
-        if what.w is not None:
-            return [jobs.of_ws(first, what.w, how)]
+        if what.w:
+            ws = _read_ws(what, first)
+            return [jobs.of_ws(each, ws.values, ws.names, how, source=", ".join(ws.files)) for each in models]
         if what.styles is not None:
             return [jobs.of_styles(first, rows, columns, layers, how, devices=devices)]
         return [jobs.of_seeds(each, seeds, how, mapping=first if i else None) for i, each in enumerate(models)]
 
     return make
+
+
+def _read_ws(what: What, model: "Model") -> "Ws":
+    """The ws of --w, and a line for each array that says how it was read."""
+    from convert import ws
+
+    config = model.config.generator
+    found = ws.read(what.w, num_ws=config.num_ws, w_dim=config.w_dim, space=what.w_space)
+    print("\n".join(found.said))
+    return found
 
 
 def _load(path: str) -> "Model":
@@ -108,17 +126,44 @@ def _submitted(out: str) -> "Array | None":
 
 def _check_output(output: Output, what: What, part: "Part") -> None:
     """What does not go together."""
-    from stylegan_jax.archives import is_archive
+    from stylegan_jax import outputs, places
+    from stylegan_jax.archives import CONTAINERS, is_archive
 
     whole = "--grid" if output.grid else "--styles" if what.styles is not None else None
     if whole and part.count > 1:
         raise InputError(f"{whole} needs all images", "leave --part out")
     if whole and is_archive(output.out):
         raise InputError(f"{whole} goes into a folder", "name a folder", file=f"--out {output.out}")
-    if what.paired and is_archive(output.out):
+    if what.paired and (is_archive(output.out) or _is_picture(output.out)):
         raise InputError("--paired fills folders", "name a folder", file=f"--out {output.out}")
-    if output.save_w and what.seeds is None:
-        raise InputError("--save-w writes the ws of seeds", "leave it out")
+    if _is_picture(output.out):
+        if part.count > 1:
+            raise InputError("one picture needs all images", "leave --part out, or name a folder")
+        if not places.is_remote(output.out):
+            outputs.check_place(output.out, overwrite=output.overwrite)
+    elif not is_archive(output.out):
+        outputs.check_suffix(output.out, (*CONTAINERS, *outputs.PICTURES))
+
+
+def _is_picture(out: str) -> bool:
+    """Whether an output is one picture: of one image, or of all in a grid."""
+    from stylegan_jax import outputs
+
+    return PurePosixPath(out).suffix.lower() in outputs.PICTURES
+
+
+def _run_picture(job: "Job", model: "Model", options: dict[str, Any], output: Output) -> None:
+    """Makes all images and shows them as one."""
+    from stylegan_jax import encoding
+
+    config = model.config.generator
+    encoding.check_form(encoding.form_of(output.out), config.img_channels)
+    _check_sheet(job, config.img_resolution)
+    options, made_by = _settled(job, model, options)
+    recipe = {"recipe": model.lineage["recipe"]} if "recipe" in model.lineage else {}
+    made = np.concatenate(list(job.render(range(job.pictures.count), options)))
+    sheet = _sheet([made[index] for index in job.cells], job)
+    encoding.write_picture(output.out, sheet, {**made_by, **recipe}, overwrite=output.overwrite)
 
 
 def _places(out: str, count: int) -> list[str]:
@@ -218,6 +263,7 @@ def _save_w(job: "Job", model: "Model", options: dict[str, Any], output: Output,
 
     share, config = part.share(job.pictures.count), model.config.generator
     archive = archives.is_archive(output.out)
+    archive = archive or _is_picture(output.out)
     place = f"{archives.place_of(output.out, part)}.w.npz" if archive else f"{output.out}/{_ws_name(part)}"
     options, made_by = _settled(job, model, options)
     made_by |= {"images_sha256": job.pictures.sha256, "part": str(part)}
@@ -253,12 +299,18 @@ def _check_sheet(job: "Job", resolution: int) -> None:
 def _write_sheet(job: "Job", folder: "ImageFolder", channels: int, made_by: dict[str, Any]) -> None:
     from stylegan_jax import images, places
 
-    pictures = np.stack([folder.read(index, channels) for index in job.cells])
-    pictures = np.concatenate([np.zeros((job.blanks, *pictures.shape[1:]), np.uint8), pictures])
-    data = images.encode_png(images.grid(pictures, _shape(job)[1]), made_by)
+    data = images.encode_png(_sheet([folder.read(index, channels) for index in job.cells], job), made_by)
     with places.new_file(f"{folder.path}/{_SHEET}") as file:
         file.write(data)
 
 
+def _sheet(cells: list[np.ndarray], job: "Job") -> np.ndarray:
+    from stylegan_jax import images
+
+    pictures = np.stack(cells)
+    pictures = np.concatenate([np.zeros((job.blanks, *pictures.shape[1:]), np.uint8), pictures])
+    return images.grid(pictures, _shape(job)[1])
+
+
 if __name__ == "__main__":
-    sys.exit(doors.run(main, "python -m stylegan_jax.sample"))
+    sys.exit(doors.run(main, "python -m stylegan_jax.sample", aliases={"--network": ""}))

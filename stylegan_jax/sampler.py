@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import numpy as np
@@ -29,7 +29,7 @@ def sample(
     *,
     truncation_psi: float = 1.0,
     truncation_cutoff: int | None = None,
-    class_idx: int | Literal["random"] | None = None,
+    class_idx: latents.Label = None,
     mapping: Model | None = None,
     **options: Any,
 ) -> Iterator[UInt8[np.ndarray, "n h w c"]]:
@@ -39,7 +39,8 @@ def sample(
       seeds: drawn as they are needed.
       model: its G_ema is sampled.
       truncation_psi, truncation_cutoff: see `latents.truncate`.
-      class_idx: the class of a conditional model; "random" draws one for each seed, see `latents.random_classes`.
+      class_idx: the class of a conditional model; "random" draws one for each seed, see `latents.random_classes`;
+        a vector as a tuple of numbers.
       mapping: the model that makes the ws, with its w_avg; `model` itself by default.
       **options: batch, devices, parallel, noise, dtype, plan; see `batching.choose`.
     """
@@ -81,7 +82,7 @@ def map_seeds(
     *,
     truncation_psi: float = 1.0,
     truncation_cutoff: int | None = None,
-    class_idx: int | Literal["random"] | None = None,
+    class_idx: latents.Label = None,
     **options: Any,
 ) -> Float[np.ndarray, "n l d"]:
     """The ws of seeds, truncated; arguments as in `sample`."""
@@ -107,10 +108,10 @@ def _map(
     *,
     psi: float,
     cutoff: int | None,
-    class_idx: int | Literal["random"] | None,
+    class_idx: latents.Label,
 ) -> Iterator[tuple[list[int], Array]]:
     """Each step's seeds and their truncated ws, padded to the step, on the devices."""
-    config = model.config.generator
+    config, class_idx = model.config.generator, latents.drawn_from(model.lineage, class_idx)
     if psi != 1 and "mapping.w_avg" not in weights:
         raise InputError("this model has no w_avg to truncate towards", "use psi 1")
     if not np.isfinite(psi):

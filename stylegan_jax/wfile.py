@@ -1,4 +1,4 @@
-"""Files of ws: `.npz` with the key `w`, or `.npy`."""
+"""Files of ws that we write: `.npz` with the key `w`, as the official projector does."""
 
 import json
 import zipfile
@@ -12,28 +12,6 @@ from jaxtyping import Float
 from stylegan_jax import places
 from stylegan_jax.errors import InputError
 from stylegan_jax.pictures import difference
-
-
-def read_ws(path: str | Path) -> Float[np.ndarray, "n d"] | Float[np.ndarray, "n l d"]:
-    """The ws of a file such as the official projector writes: `.npz` (key `w`) or `.npy`.
-
-    Raises InputError for anything else.
-    """
-    form = "pass finite floats of shape [n, w_dim] or [n, num_ws, w_dim], in .npy or as w in .npz"
-    try:
-        loaded = np.load(path, allow_pickle=False)
-        ws = loaded["w"] if isinstance(loaded, np.lib.npyio.NpzFile) else loaded
-    except FileNotFoundError as error:
-        raise InputError("no such file", "check the path", file=path) from error
-    except KeyError as error:
-        raise InputError("has no array called w", form, file=path) from error
-    except Exception as error:  # numpy raises half a dozen kinds
-        raise InputError("is no file of ws", form, file=path) from error
-    if ws.ndim not in (2, 3) or ws.dtype.kind != "f" or len(ws) == 0:
-        raise InputError(f"holds {ws.dtype} of shape {list(ws.shape)}", form, file=path)
-    if not np.isfinite(ws).all():
-        raise InputError("holds NaN or Inf", form, file=path)
-    return ws.astype(np.float32)
 
 
 def is_written(path: str | Path, made_by: Mapping[str, Any], *, overwrite: bool = False) -> bool:

@@ -142,3 +142,52 @@ def test_the_command_runs_without_warnings_and_with_odd_names(source, tmp_path):
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert checkpoint.is_checkpoint(tmp_path / "-a b\n")
+
+
+def convert_door(*arguments):
+    return doors.run(main, "python -m convert", [str(argument) for argument in arguments])
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "what"),
+    [
+        ("x.h5", b"\x89HDF\r\n\x1a\n" + bytes(100), "is an HDF5 file"),
+        ("picture.png", b"\x89PNG\r\n\x1a\n" + bytes(100), "is a PNG image"),
+        ("x.ckpt", b"\x80\x02}.", "holds a table of 0 entries"),
+        ("x.pickle", b"\x80\x02}.    ", "holds a table of 0 entries"),
+    ],
+)
+def test_what_a_file_is_comes_before_what_is_wrong_with_the_output(tmp_path, capsys, name, content, what):
+    (tmp_path / name).write_bytes(content.ljust(8, b" "))
+    (tmp_path / "there").mkdir()
+    for out in ((), (tmp_path / "there",), (tmp_path / "y.onnx",)):
+        assert convert_door(tmp_path / name, *out) == 2
+        error = capsys.readouterr().err
+        assert error.startswith(f"error: {tmp_path / name}: {what}") and error.count("\n") == 1
+
+
+def test_a_shipped_name_is_converted_into_the_working_directory(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert convert_door("portraits", "p.pkl") == 0
+    assert convert_door("portraits", "--to", "safetensors") == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["p.pkl", "portraits.safetensors"]
+    assert convert_door("portraits", "--describe") == 0
+
+
+def test_a_missing_file_is_named_with_the_nearest_name(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "ffhq.pkl").write_bytes(b"")
+    for typed, near in (("portrait", "portraits"), ("fhq.pkl", "ffhq.pkl"), ("./fhq.pkl", "ffhq.pkl")):
+        assert convert_door(typed, "--describe") == 2
+        assert capsys.readouterr().err.endswith(
+            f"{typed.removeprefix('./')}: no such file or folder — did you mean {near}?\n"
+        )
+    assert convert_door("nosuch.pt", "--describe") == 2
+    assert capsys.readouterr().err == "error: nosuch.pt: no such file or folder — check the path\n"
+
+
+def test_another_programs_suffix_is_no_output(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert convert_door("portraits", "x.h5") == 2
+    assert capsys.readouterr().err.startswith("error: x.h5: .h5 is no form that can be written here — use .safetensors")
+    assert convert_door("portraits", "toon.v2", "--networks", "G_ema") == 0

@@ -104,9 +104,9 @@ def test_an_unreadable_file_is_said(tmp_path):
         convert.read(tmp_path / "x.pkl")
 
 
-def test_an_unpacked_torch_archive_is_said(tmp_path):
-    (tmp_path / "data.pkl").write_bytes(b"x")
-    with pytest.raises(InputError, match="unpacked torch archive"):
+def test_an_unpacked_torch_archive_without_its_numbers_is_refused(tmp_path):
+    (tmp_path / "data.pkl").write_bytes(b"\x80\x02" + pickle_assembler.storage() + b".")
+    with pytest.raises(InputError, match="its part data/0 of 4 numbers is missing"):
         convert.read(tmp_path)
 
 

@@ -102,7 +102,7 @@ def test_vectors_are_labels_too(tmp_path):
         ({"labels": [["a.png", -1]]}, "does not give every image"),
         ({"labels": [["a.png", 1 << 40]]}, "does not give every image"),
         ({"labels": [["a.png", "cat"]]}, "does not give every image"),
-        ({"labels": [["a.png", [1]], ["b.png", [1, 2]]]}, "does not give every image"),
+        ({"labels": [["a.png", [[1], [2]]]]}, "does not give every image"),
         ({"labels": [["a.png", [1e999]]]}, "does not give every image"),
     ],
 )

@@ -202,3 +202,28 @@ def test_jax_still_says_when_it_compiles(monkeypatch):
         jax.jit(lambda x: x * 1.2345 + len(heard))(1.0)
     assert any(text.startswith(compiling._BEGINS) for text in heard)
     assert any(text.startswith(compiling._ENDS) for text in heard)
+
+
+@pytest.mark.parametrize("platform", ["nonsense", "cuda", "tpu"])
+def test_a_device_that_is_asked_for_and_not_there_is_one_line(platform):
+    if platform != "nonsense" and (os.path.exists("/dev/nvidia0") or os.path.exists("/dev/accel0")):
+        pytest.skip("there is one")
+    done = run("lambda: __import__('jax').devices() and None", JAX_PLATFORMS=platform)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert done.stderr.startswith(f"error: JAX_PLATFORMS={platform}: JAX finds no such device here — ")
+    assert done.stderr.endswith("unset JAX_PLATFORMS\n")
+
+
+def called(*arguments):
+    return subprocess.run([sys.executable, "-m", "stylegan_jax", *arguments], capture_output=True, text=True)
+
+
+def test_the_package_runs_the_command_that_is_named():
+    assert "python -m stylegan_jax.sample" in called().stdout
+    done = called("sample", "--seeds", "0", "--seeds", "1")
+    assert (done.returncode, done.stdout) == (2, "") and "--seeds: given twice" in done.stderr
+
+
+def test_an_unknown_command_is_told_the_nearest_one():
+    done = called("smaple")
+    assert (done.returncode, done.stderr) == (2, "error: smaple: no such command — did you mean sample?\n")

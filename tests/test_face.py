@@ -8,6 +8,7 @@ import pytest
 import stylegan_jax as sj
 from interp.mix import blend
 from interp.schedules import swap
+from stylegan_jax import shipped
 from stylegan_jax.errors import InputError
 from stylegan_jax.sampler import sample
 from tests.tiny_models import tiny_model
@@ -46,7 +47,7 @@ def test_saving_over_an_existing_file_is_refused(files):
 
 def test_a_bare_name_is_a_shipped_model_and_a_path_is_a_path(tmp_path, monkeypatch):
     sj.save(tiny_model(5), tmp_path / "faces.safetensors")
-    monkeypatch.setattr(sj, "_MODELS", tmp_path)
+    monkeypatch.setattr(shipped, "_MODELS", tmp_path)
     assert sj.shipped_models() == {"faces": tmp_path / "faces.safetensors"}
     assert sj.load("faces").networks["G_ema"].keys() == tiny_model().networks["G_ema"].keys()
     with pytest.raises(InputError, match=r"\./faces"):

@@ -135,8 +135,9 @@ def test_the_style_mixing_grid_has_the_official_form(file, model, tmp_path):
         (["--seeds", "0", "--part", "0/2", "--grid"], "--grid needs all images"),
         (["--seeds", "0", "--class", "random"], "not conditional"),
         (["--seeds", "0", "--class", "any"], "--class any"),
-        (["--styles", "1x2", "--save-w"], "--save-w writes the ws of seeds"),
-        (["--styles", "1x2", "--paired", "toons"], "--paired takes seeds"),
+        (["--styles", "1x2", "--paired", "toons"], "--paired takes seeds or ws"),
+        (["--seeds", "0", "--seeds", "1"], "--seeds: given twice"),
+        (["--seeds", "0", "--w-space", "w"], "--w-space goes with --w"),
         (["--seeds", "0", "--paired", "toons"], "use models of one resolution"),
     ],
 )
@@ -151,7 +152,7 @@ def test_bad_values_end_in_one_line(file, tmp_path, capsys, arguments, message):
     ("array", "message"),
     [
         (np.zeros((2, 9), np.float32), "this model takes"),
-        (np.zeros(16, np.float32), "shape [16]"),
+        (np.zeros(15, np.float32), "shape [15]"),
         (np.full((1, 16), np.nan, np.float32), "NaN"),
         (np.zeros((1, 16), np.int64), "int64"),
         (np.zeros((0, 16), np.float32), "shape [0, 16]"),

@@ -10,6 +10,17 @@ import tyro
 
 from stylegan_jax import doors
 
+ALIASES = {
+    "--data": "",
+    "--resume": "--from",
+    "--gamma": "--r1-gamma",
+    "--freezed": "--freeze-d",
+    "--aug": "--augment",
+    "--target": "--ada-target",
+    "--snap": "--snapshot-ticks",
+}
+"""Flags of the official training programs."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Fields:
@@ -128,7 +139,7 @@ def main(
     resolution: int | None = None,
     gpus: int | None = None,
     mirror: bool = False,
-    labels: bool = False,
+    labels: Annotated[Literal["none", "json", "folders"], tyro.conf.arg(metavar="[folders]")] = "none",
     augment: Literal["ada", "fixed", "none"] = "ada",
     dtype: Literal["float32", "bfloat16"] = "float32",
     fields: tyro.conf.OmitArgPrefixes[Fields] = Fields(),
@@ -151,7 +162,7 @@ def main(
       resolution: of the images, which are cropped and resized to it; by default that of --from.
       gpus: how many GPUs --cfg auto counts on; by default the local devices.
       mirror: train on mirrored images too.
-      labels: train a conditional model on the labels of dataset.json.
+      labels: train a conditional model on the labels of dataset.json, or (folders) with subfolders as classes.
       augment: adaptive augmentation, a fixed one (--augment-p), or none.
       dtype: of the convolutions.
     """
@@ -166,7 +177,7 @@ def main(
         load=stylegan_jax.load,
         resolution=resolution,
         gpus=gpus,
-        conditional=labels,
+        conditional=False if labels == "none" else labels,
         changes={"mirror": mirror, "augment": augment, "dtype": dtype, **_given(fields)},
         freeze=_freeze(frozen),
         watching=dataclasses.asdict(watching),
@@ -193,4 +204,4 @@ def _freeze(frozen: Freeze) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(doors.run(main, "python -m stylegan_jax.train"))
+    sys.exit(doors.run(main, "python -m stylegan_jax.train", aliases=ALIASES))

@@ -7,13 +7,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from stylegan_jax.errors import InputError
 from stylegan_jax.train import sources
 from stylegan_jax.train.cache import Cropped, cropped
+from stylegan_jax.train.labels import Kind, Labels, read, table
 from stylegan_jax.train.order import Order
 
 _SHOWN = 3
-_MOST_CLASSES = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -26,6 +25,7 @@ class Dataset:
       image_labels: one row for each of them; of width 0 if the model is not conditional.
       mirror: double the data by mirroring.
       order: of training.
+      notes: what there is to say about the labels.
     """
 
     path: Path
@@ -33,6 +33,7 @@ class Dataset:
     image_labels: Float[np.ndarray, "n c_dim"]
     mirror: bool
     order: Order = field(repr=False)
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def open(
@@ -41,7 +42,7 @@ class Dataset:
         *,
         resolution: int,
         channels: int = 3,
-        labels: bool = False,
+        labels: bool | Kind = False,
         mirror: bool = False,
         seed: int = 0,
         cache: Path | None = None,
@@ -52,19 +53,21 @@ class Dataset:
 
         Args:
           channels: 1 (grey), 3 or 4.
-          labels: use the labels of `dataset.json`.
+          labels: use the labels of `dataset.json` (True, "json"), or subfolders as classes ("folders").
           seed: of the order.
           cache: folder for the resized images; the user's cache by default.
         """
         source = sources.find(path)
         try:
-            found = source.labels() if labels else {}
+            found = read(source, "folders" if labels == "folders" else "json") if labels else Labels({})
             images = cropped(source, resolution, channels, folder=cache)
         finally:
             source.close()
-        table = _table(found, images.names, source.path) if labels else np.zeros((len(images.names), 0), np.float32)
+        rows, notes = np.zeros((len(images.names), 0), np.float32), ()
+        if labels:
+            rows, notes = table(found, images.names, source.path)
         count = len(images.names) * (2 if mirror else 1)
-        return cls(source.path, images, table, mirror, Order(count, seed=seed))
+        return cls(source.path, images, rows, mirror, Order(count, seed=seed), notes)
 
     def __len__(self) -> int:
         return len(self.images.names) * (2 if self.mirror else 1)
@@ -107,7 +110,7 @@ class Dataset:
 
     @property
     def summary(self) -> str:
-        """One line: how many images, how many were left out and why, how many enlarged."""
+        """How many images, how many were left out and why, how many enlarged; a line for each note."""
         parts = [f"{len(self.images.names)} images{' and their mirror images' if self.mirror else ''}"]
         left_out = [f"{_printable(name)}: {reason}" for name, reason in self.images.left_out.items()]
         if left_out:
@@ -115,33 +118,8 @@ class Dataset:
             parts.append(f"{len(left_out)} left out ({'; '.join(left_out[:_SHOWN])}{more})")
         if self.images.enlarged:
             parts.append(f"{len(self.images.enlarged)} smaller than {self.resolution} pixels, enlarged")
-        return ", ".join(parts)
+        return "\n".join([", ".join(parts), *self.notes])
 
 
 def _printable(name: str) -> str:
     return name if name.isprintable() else ascii(name)
-
-
-def _table(labels: dict[str, Any] | None, names: list[str], path: Path) -> Float[np.ndarray, "n c_dim"]:
-    """Class numbers become one-hot rows, as many wide as the whole file has classes; vectors stay as they are."""
-    if labels is None:
-        raise InputError("has no labels", f"add a {sources.LABELS}, or train without --labels", file=path)
-    missing = [name for name in names if name not in labels]
-    if missing:
-        what = f"{sources.LABELS} has no label for {len(missing)} images: {', '.join(missing[:_SHOWN])}"
-        raise InputError(what, "add them, or train without --labels", file=path)
-    values = list(labels.values())
-    if all(type(value) is int and 0 <= value < _MOST_CLASSES for value in values):
-        table = np.zeros((len(names), max(values) + 1), np.float32)
-        table[np.arange(len(names)), [labels[name] for name in names]] = 1
-        return table
-    try:
-        vectors = np.array(values, np.float64)
-    except (ValueError, TypeError):
-        vectors = np.zeros(0)
-    if vectors.ndim != 2 or not np.isfinite(vectors).all():
-        what = (
-            f"{sources.LABELS} does not give every image a class number from 0 on, or every image a vector of one width"
-        )
-        raise InputError(what, "repair it, or train without --labels", file=path)
-    return np.array([labels[name] for name in names], np.float32)

@@ -35,9 +35,9 @@ class Phases:
         self.replicated = NamedSharding(mesh, P())
         self.split = NamedSharding(mesh, P(AXIS))
         jit = functools.partial(jax.jit, donate_argnums=0)
-        quick = _quick if config.dtype == "bfloat16" else lambda phase: phase
-        self.g_main, self.g_reg = jit(quick(self._g_main)), jit(quick(self._g_reg))
-        self.d_main, self.d_reg = jit(quick(self._d_main)), jit(quick(self._d_reg))
+        self.precise = _quick if config.dtype == "bfloat16" else lambda phase: phase
+        self.g_main, self.g_reg = jit(self.precise(self._g_main)), jit(self.precise(self._g_reg))
+        self.d_main, self.d_reg = jit(self.precise(self._d_main)), jit(self.precise(self._d_reg))
         self.finish = jit(self._finish)
         self.draw = jax.jit(self._draw, static_argnums=(1,), out_shardings=self.split)
 

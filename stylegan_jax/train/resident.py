@@ -54,7 +54,7 @@ class Cycles:
         self._phases, self._resident = phases, resident
         shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), (like, resident))
         indices = jax.ShapeDtypeStruct((steps, phases.config.batch), jnp.int32)
-        lowered = jax.jit(self._run, donate_argnums=0, out_shardings=phases.replicated).lower(
+        lowered = jax.jit(phases.precise(self._run), donate_argnums=0, out_shardings=phases.replicated).lower(
             shapes[0], indices, shapes[1]
         )
         self._program = lowered.compile()

@@ -1,18 +1,25 @@
 """Where training images lie: a folder or a zip, listed without trusting any name in it."""
 
 import io
-import json
+import itertools
 import os
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
 
-from stylegan_jax import images
+from stylegan_jax import images, shipped
 from stylegan_jax.errors import InputError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm")
 LABELS = "dataset.json"
+_OLD_FORMS = {
+    ".tfrecords": "a TFRecord data set of the TensorFlow programs",
+    ".tfrecord": "a TFRecord data set of the TensorFlow programs",
+    ".mdb": "an LMDB data set of the rosinality programs",
+    ".lmdb": "an LMDB data set of the rosinality programs",
+    ".h5": "an HDF5 file",
+    ".hdf5": "an HDF5 file",
+}
 _LARGEST_FILE = 1 << 28  # bytes; no image of a size that would be read is larger
 
 
@@ -45,18 +52,22 @@ class Images:
         if self.archive is not None:
             self.archive.close()
 
-    def labels(self) -> dict[str, Any] | None:
-        """Name → label as `dataset.json` has it; None where there is none. InputError if it is no such file."""
-        try:
-            data = self.archive.read(LABELS) if self.archive else (self.path / LABELS).read_bytes()
-        except (KeyError, FileNotFoundError):
-            return None
-        try:
-            found = json.loads(data)["labels"]
-            return None if found is None else {name.replace("\\", "/"): label for name, label in found}
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            what = '{"labels": [["name.png", label], …]}'
-            raise InputError(f"{LABELS} does not read {what}", "repair or remove it", file=self.path) from error
+    def label_files(self) -> list[str]:
+        """Where `dataset.json` lies: at the top, or else in the folders below."""
+        if self.archive is not None:
+            every = self.archive.namelist()
+        else:
+            found = (file for file in self.path.rglob(LABELS) if file.is_file())
+            every = [file.relative_to(self.path).as_posix() for file in found]
+        files = sorted(name for name in every if PurePosixPath(name).name == LABELS and not _is_hidden(name))
+        return [LABELS] if LABELS in files else files
+
+    def bytes_of(self, name: str) -> bytes:
+        """The contents of a small file; InputError for one that is too large."""
+        size = self.archive.getinfo(name).file_size if self.archive else (self.path / name).stat().st_size
+        if size > _LARGEST_FILE:
+            raise InputError(f"{name} unpacks to {size >> 20} MiB", "repair or remove it", file=self.path)
+        return self.archive.read(name) if self.archive else (self.path / name).read_bytes()
 
 
 def find(path: str | Path) -> Images:
@@ -70,8 +81,19 @@ def find(path: str | Path) -> Images:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"cannot be read ({reason})", "give a folder or a zip of images", file=path) from error
     if not found.names and not found.refused:
+        _refuse_old_forms(place, path)
         raise InputError("holds no images", f"give a folder or a zip of {', '.join(SUFFIXES[:4])} … files", file=path)
     return found
+
+
+def check_place(path: str | Path) -> None:
+    """Raises InputError, without a look at every image, where there is no folder and no zip."""
+    place = Path(path).expanduser()
+    if not place.exists():
+        raise InputError("no such folder or zip", shipped.remedy(path), file=path)
+    if not place.is_dir() and not zipfile.is_zipfile(place):
+        _refuse_old_forms(place, path)
+        raise InputError("is no folder and no zip", "give a folder or a zip of images", file=path)
 
 
 def _in_folder(folder: Path) -> Images:
@@ -99,6 +121,7 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 def _in_zip(path: Path) -> Images:
     if not zipfile.is_zipfile(path):
+        _refuse_old_forms(path, path)
         raise InputError("is no folder and no zip", "give a folder or a zip of images", file=path)
     found = Images(path, archive=zipfile.ZipFile(path))
     assert found.archive is not None
@@ -114,8 +137,20 @@ def _in_zip(path: Path) -> Images:
     return found
 
 
+def _refuse_old_forms(place: Path, path: str | Path) -> None:
+    """Says what data sets of older programs are, in a file or a folder of files."""
+    names = [place.name] if place.is_file() else [file.name for file in itertools.islice(place.iterdir(), 10_000)]
+    for (suffix, what), name in itertools.product(_OLD_FORMS.items(), names):
+        if name.lower().endswith(suffix):
+            remedy = "unpack it to images first, with dataset_tool.py of stylegan2-ada-pytorch: it writes a zip"
+            raise InputError(f"is {what}, not a folder or zip of images", remedy, file=path)
+
+
 def _is_image(name: str) -> bool:
     """By its suffix; what systems put beside images (.DS_Store, __MACOSX/._a.png) is none."""
+    return not _is_hidden(name) and name.lower().endswith(SUFFIXES)
+
+
+def _is_hidden(name: str) -> bool:
     parts = PurePosixPath(name.replace("\\", "/")).parts
-    hidden = any((part.startswith(".") and part != "..") or part == "__MACOSX" for part in parts)
-    return not hidden and name.lower().endswith(SUFFIXES)
+    return any((part.startswith(".") and part != "..") or part == "__MACOSX" for part in parts)

@@ -14,9 +14,10 @@ from stylegan_jax import checkpoint, names, rundir
 from stylegan_jax.checkpoint import Model
 from stylegan_jax.config import resolutions_up_to
 from stylegan_jax.errors import InputError
-from stylegan_jax.train import transfer
+from stylegan_jax.train import sources, transfer
 from stylegan_jax.train.config import NETWORK_FIELDS, Name, TrainConfig, official
 from stylegan_jax.train.data import Dataset
+from stylegan_jax.train.labels import Kind, counted
 from stylegan_jax.train.loop import Plan, Run, mesh_of
 from stylegan_jax.train.state import State, initial_state
 
@@ -34,7 +35,7 @@ class Request:
     load: Callable[[str], Model]
     resolution: int | None
     gpus: int | None
-    conditional: bool
+    conditional: bool | Kind
     changes: Mapping[str, Any]
     freeze: Mapping[str, Any]
     watching: Mapping[str, Any]
@@ -43,6 +44,7 @@ class Request:
 def train(asked: Request) -> int:
     """Runs what was asked for; returns the exit code. Nothing is written before the input has proved good."""
     with contextlib.ExitStack() as stack:
+        sources.check_place(asked.data)  # the first thing that was typed
         running = rundir.check_place(asked.out)
         if running:
             stack.enter_context(rundir.lock(asked.out))
@@ -55,7 +57,7 @@ def train(asked: Request) -> int:
         lineage = _lineage(asked, data, model)
         rundir.open_run(asked.out, {"config": config.to_json(), "lineage": lineage}, may_change=MAY_CHANGE)
         plan = Plan(**{key: value for key, value in asked.watching.items() if key != "devices"})
-        run = Run(asked.out, config, data, plan=plan, mesh=mesh, lineage=lineage)
+        run = Run(asked.out, config, data, plan=plan, mesh=mesh, lineage=lineage | _labels(data))
         state = run.restore(lambda: begin(config, model))
         _announce(asked, config, data, model, int(state.iteration))
         code = run.go(state)
@@ -135,6 +137,12 @@ def _lineage(asked: Request, data: Dataset, model: Model | None) -> dict[str, An
     if model is not None:
         lineage["from"] = {"source": Path(str(asked.source)).name, "sha256": checkpoint.fingerprint(model)}
     return lineage
+
+
+def _labels(data: Dataset) -> dict[str, Any]:
+    """How often each label occurs: what `--class random` draws from."""
+    counts = counted(data.image_labels)
+    return {"labels": counts} if counts else {}
 
 
 def _announce(asked: Request, config: TrainConfig, data: Dataset, model: Model | None, iteration: int) -> None:

@@ -1,0 +1,160 @@
+"""Files of projected ws in any form people have them: `.npy`, `.npz`, torch and pickle files, folders of those."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from ml_dtypes import bfloat16
+
+from convert.inert import shown
+from convert.warrays import NAMED, Stored, stored
+from stylegan_jax.errors import InputError
+
+SPACES = ("w", "w+")
+_SUFFIXES = (".npy", ".npz", ".pt", ".pth", ".pkl")
+_FORM = "pass finite floats of shape [n, w_dim] or [n, num_ws, w_dim], in .npy, .npz, .pt or a folder of those"
+
+
+@dataclass(frozen=True, eq=False)
+class Ws:
+    """Ws to show, one W+ each.
+
+    Attributes:
+      names: of their images.
+      values: `[n num_ws w_dim]`, float32.
+      files: the names of the files they come from.
+      said: a line for each array: how it was read.
+    """
+
+    names: list[str]
+    values: np.ndarray
+    files: list[str]
+    said: list[str]
+
+
+def read(sources: Sequence[str], *, num_ws: int, w_dim: int, space: str | None = None) -> Ws:
+    """The ws of files and folders (`x.npz:NAME` is one array of a file), for a model that takes `[n num_ws w_dim]`.
+
+    A plain w goes to all layers. A 2-D array whose rows equal `num_ws` is one W+, unless `space` says "w". Pickles are
+    interpreted and never executed. Raises InputError for what holds no ws, or none of that shape.
+    """
+    if space not in (None, *SPACES):
+        raise InputError("no such space", "use w or w+", file=f"--w-space {space}")
+    found = [(path, array) for source in sources for path, array in _arrays(source, (num_ws, w_dim))]
+    alone = len(found) == 1 and found[0][1].name is None
+    pieces, names, said = [], [], []
+    for path, array in found:
+        try:
+            ws, words = _as_ws(array, num_ws, w_dim, space)
+        except InputError as error:
+            error.file = path
+            raise
+        pieces.append(ws)
+        said.append(f"{path}{f' {shown(array.name)}' if array.name else ''}: {words}")
+        stem = "proj" if alone else _plain(array.name) if array.name else Path(path).stem
+        names += [f"{stem}{i:02d}" for i in range(len(ws))] if alone else _numbered(stem, len(ws))
+    files = list(dict.fromkeys(Path(path).name for path, _ in found))
+    return Ws(_unique(names), np.concatenate(pieces), files, said)
+
+
+def _arrays(source: str, row: tuple[int, int]) -> Iterator[tuple[str, Stored]]:
+    path, name = _split(source)
+    try:
+        files = _files(path)
+        if not files:
+            raise InputError("holds no files of ws", f"put {', '.join(_SUFFIXES)} files there", file=path)
+        for file in files:
+            try:
+                for array in stored(file, name, row):
+                    yield str(file), array
+            except InputError as error:
+                error.file = error.file or file
+                raise
+    except OSError as error:
+        missing = isinstance(error, FileNotFoundError)
+        what = "no such file" if missing else f"cannot be read ({error.strerror})"
+        raise InputError(what, "check the path", file=source) from error
+
+
+def _split(source: str) -> tuple[Path, str | None]:
+    """The file, and after a colon the array in it."""
+    path = Path(source)
+    if not path.exists():
+        for found in re.finditer(":", source):
+            if Path(source[: found.start()]).is_file():
+                return Path(source[: found.start()]), source[found.end() :]
+    return path, None
+
+
+def _files(path: Path) -> list[Path]:
+    """The file itself; of a folder all that may hold ws, in the order of their names; an unpacked `.pt` is one."""
+    if not path.is_dir() or (path / "data.pkl").is_file():
+        return [path]
+    inside = [file for file in path.rglob("*") if file.suffix.lower() in _SUFFIXES and file.is_file()]
+    visible = [file for file in inside if not any(part.startswith(".") for part in file.relative_to(path).parts)]
+    return sorted(visible, key=lambda file: [_natural(part) for part in file.relative_to(path).parts])
+
+
+def _natural(text: str) -> list[tuple[int, str]]:
+    """`w10` after `w9`."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"([0-9]{1,18})", text)]
+
+
+def _as_ws(array: Stored, num_ws: int, w_dim: int, space: str | None) -> tuple[np.ndarray, str]:
+    """One W+ for each image, and how the array was read."""
+    values, shape = array.values, list(array.values.shape)
+    if values.dtype.kind != "f" and values.dtype != bfloat16:
+        raise InputError(f"holds {values.dtype} of shape {shape}", _FORM)
+    if values.ndim == 0 or values.size == 0:
+        raise InputError(f"holds {values.dtype} of shape {shape}", _FORM)
+    layered = values.ndim >= 2 and values.shape[-2:] == (num_ws, w_dim)
+    plain = values.shape[-1] == w_dim and (values.ndim <= 2 or values.shape[-2] == 1)
+    reads_layers = layered and space != "w"
+    if not reads_layers and not (plain and space != "w+"):
+        told = f"--w-space {space} of this model takes" if space else "this model takes"
+        wanted = f"[n, {w_dim}]" if space == "w" else f"[n, {num_ws}, {w_dim}]"
+        what = f"holds ws of shape {shape}, {told} {wanted}"
+        raise InputError(what, "use the model they were projected with, or a blend of it")
+    with np.errstate(all="ignore"):
+        numbers = values.astype(np.float32)
+    if not np.isfinite(numbers).all():
+        raise InputError("holds NaN or Inf", _FORM)
+    if reads_layers:
+        ws = numbers.reshape(-1, num_ws, w_dim)
+        hint = " (for plain ws: --w-space w)" if plain and space is None else ""
+        return ws, f"{shape} read as {_count(len(ws), 'W+')}{hint}"
+    ws = np.repeat(numbers.reshape(-1, 1, w_dim), num_ws, 1)
+    hint = f" (one W+ of this model is [{num_ws}, {w_dim}])" if len(ws) > 1 and space is None else ""
+    return ws, f"{shape} read as {_count(len(ws), 'w')}, each for all {num_ws} layers{hint}"
+
+
+def _count(n: int, what: str) -> str:
+    return f"one {what}" if n == 1 else f"{n} {what}" if what == "W+" else f"{n} {what}s"
+
+
+def _plain(name: str) -> str:
+    """A name from a file as part of an output's name: no folders, no suffix, no characters of a shell's."""
+    last = re.split(r"[/\\]", name)[-1]
+    stem = last[: -len(Path(last).suffix)] if NAMED.fullmatch(last) else last
+    return re.sub(r"[^\w.+-]+", "-", stem)[:80].strip(".-") or "w"
+
+
+def _numbered(stem: str, count: int) -> list[str]:
+    return [stem] if count == 1 else [f"{stem}-{i:02d}" for i in range(count)]
+
+
+def _unique(names: Sequence[str]) -> list[str]:
+    """Names that occur again get a number; none is that of a file beside the images."""
+    taken: set[str] = {"grid", "manifest", "w"}
+    result = []
+    for name in names:
+        free = name
+        for i in range(2, len(names) + 5):
+            if free.casefold() not in taken:
+                break
+            free = f"{name}-{i}"
+        taken.add(free.casefold())
+        result.append(free)
+    return result

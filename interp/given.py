@@ -1,0 +1,41 @@
+"""What a picture shows: seeds, or the ws of files that projection and encoders write."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from convert import ws
+from convert.ws import Ws
+from interp.recipes import Recipe
+from interp.sheets import View
+from stylegan_jax.checkpoint import Model
+from stylegan_jax.errors import InputError
+from stylegan_jax.latents import truncate
+
+
+def view_of(recipe: Recipe, seeds: Sequence[int], base: Model) -> View:
+    """The columns that a recipe asks for: its seeds, or ws; these lie in the base's W, so its w_avg truncates them."""
+    if not recipe.w:
+        return View(seeds, recipe.psi, recipe.class_idx)
+    found = given_ws(recipe.w, recipe.w_space, base, psi=recipe.psi, class_idx=recipe.class_idx)
+    return View((), recipe.psi, ws=found.values, names=found.names)
+
+
+def given_ws(files: Sequence[str], space: str | None, base: Model, *, psi: float, class_idx: Any) -> Ws:
+    """The ws of files for a model, pulled towards its w_avg; prints how each array was read.
+
+    Raises InputError for files that hold none, and for a class.
+    """
+    config = base.config.generator
+    if class_idx is not None:
+        raise InputError("class: ws are beyond the mapping network", "leave --class out")
+    if psi != 1 and config.w_avg_beta is None:
+        raise InputError("the base has no w_avg to truncate towards", "leave --psi out")
+    found = ws.read(files, num_ws=config.num_ws, w_dim=config.w_dim, space=space)
+    print("\n".join(found.said))
+    if psi == 1:
+        return found
+    w_avg = jnp.asarray(base.networks["G_ema"]["mapping.w_avg"])
+    return Ws(found.names, np.asarray(truncate(jnp.asarray(found.values), w_avg, psi)), found.files, found.said)
