@@ -163,6 +163,12 @@ class ModelConfig:
 
 _NUMBERS = ("conv_clamp", "w_avg_beta", "mapping_lr_multiplier")
 _LISTS = ("channel_table", "resample_filter")
+_SWITCHES = {
+    field.name
+    for part in (GeneratorConfig, DiscriminatorConfig)
+    for field in dataclasses.fields(part)
+    if field.type is bool
+}
 _DEEPEST = 64  # layers of a mapping network
 
 
@@ -174,7 +180,7 @@ def _plausible(name: str, value: Any) -> bool:
         return value is None or (0 < len(numbers) <= 4096 and all(_is_number(each) for each in numbers))
     if name in ("architecture", "activation", "mapping_activation"):
         return isinstance(value, str)
-    if name == "use_noise":
+    if name in _SWITCHES:
         return isinstance(value, bool)
     if name in _NUMBERS:
         return _is_number(value)

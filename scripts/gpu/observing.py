@@ -1,6 +1,7 @@
 """Looks at models in training from a thread of its own, on the CPU: files, sheets, scores. The GPU never waits."""
 
 from argparse import Namespace
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -37,11 +38,11 @@ class Observer:
         if self._last is not None and self._last.exception() is not None:
             self._report.log(f"looking failed: {self._last.exception()!r}")
 
-    def look(self, name: str, config: TrainConfig, data: Any, networks: dict[str, Weights], nimg: int) -> None:
+    def look(self, name: str, config: TrainConfig, data: Any, networks: Mapping[str, Weights], nimg: int) -> None:
         """Queues one look at host copies of G, D and G_ema."""
         self._last = self._thread.submit(self._look, name, config, data, networks, nimg)
 
-    def _look(self, name: str, config: TrainConfig, data: Any, networks: dict[str, Weights], nimg: int) -> None:
+    def _look(self, name: str, config: TrainConfig, data: Any, networks: Mapping[str, Weights], nimg: int) -> None:
         half = {n: {k: np.asarray(v, np.float16) for k, v in leaves.items()} for n, leaves in networks.items()}
         lineage = {"source": f"{name}.safetensors", "nimg": nimg, "seed": config.seed, "data": data.description}
         model = checkpoint.Model(config.model, half, lineage)

@@ -133,7 +133,7 @@ class Stage:
         """Keeps the state, and hands a copy to the observer."""
         leaves = {key: np.array(leaf) for key, leaf in to_leaves(state).items()}
         partial = self.saved.with_suffix(".partial.npz")
-        np.savez(partial, **leaves)
+        np.savez(partial, **leaves)  # type: ignore[arg-type]
         partial.replace(self.saved)
         networks = names.split_networks({k: v for k, v in leaves.items() if k.startswith(("G.", "D.", "G_ema."))})
         self.observer.look(self.name, self.config, self.data, networks, iteration * self.config.batch)

@@ -29,8 +29,8 @@ class Resident(NamedTuple):
     @classmethod
     def of(cls, data: Any, phases: Phases) -> "Resident":
         """Copies a `data.Dataset` to every device of the phases' mesh."""
-        whole = cls(np.ascontiguousarray(data.images.pixels), np.asarray(data.labels, np.float32))
-        return jax.device_put(whole, phases.replicated)
+        whole = np.ascontiguousarray(data.images.pixels), np.asarray(data.labels, np.float32)
+        return cls(*jax.device_put(whole, phases.replicated))
 
     def take(self, indices: Int[Array, " n"]) -> tuple[UInt8[Array, "n r r c"], Float[Array, "n c_dim"]]:
         """Images and labels of one batch."""
@@ -65,8 +65,8 @@ class Cycles:
 
     def _run(self, state: State, indices: Array, resident: Resident) -> tuple[State, dict[str, Array]]:
         def iterate(state: State, rows: Array) -> tuple[State, dict[str, Array]]:
-            batch = lax.with_sharding_constraint(resident.take(rows), self._phases.split)
-            return self._phases.iteration(state, *batch, resident.labels)
+            real, c = lax.with_sharding_constraint(resident.take(rows), self._phases.split)
+            return self._phases.iteration(state, real, c, resident.labels)
 
         state, means = lax.scan(iterate, state, indices)
         return state, {name: jnp.nanmean(values) for name, values in means.items()}
