@@ -15,7 +15,7 @@ import interp.figures
 import interp.film
 import stylegan_jax.sample
 import stylegan_jax.train.__main__
-from stylegan_jax import checkpoint, doors
+from stylegan_jax import arguments, checkpoint, doors
 from stylegan_jax.errors import InputError
 from stylegan_jax.train.config import official
 from tests.golden_data import ROOT
@@ -31,6 +31,7 @@ COMMANDS = {
     "train": stylegan_jax.train.__main__.main,
 }
 OTHERS = {"--force-fp16", "--array"}  # of other programs
+ALIASES = {"--network", *arguments.ALIASES, *stylegan_jax.train.__main__.ALIASES}  # understood, and never advised
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
 
 
@@ -72,7 +73,7 @@ SOURCES = [path for package in ("stylegan_jax", "convert", "interp") for path in
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_flag_that_a_message_names_is_one_of_the_command(path: Path):
-    known = {flag for command in sayers(path) for flag in flags(command)} | OTHERS
+    known = {flag for command in sayers(path) for flag in flags(command)} | OTHERS | ALIASES
     wrong = [f"{line}: {flag}" for line, text in texts(path) for flag in FLAG.findall(text) if flag not in known]
     assert not wrong
 
