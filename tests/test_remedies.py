@@ -32,7 +32,7 @@ COMMANDS = {
 }
 OTHERS = {"--force-fp16", "--array"}  # of other programs
 ALIASES = {"--network", *arguments.ALIASES, *stylegan_jax.train.__main__.ALIASES}  # understood, and never advised
-FLAG = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
+FLAG = re.compile(r"(?<![\w-])--[a-z](?:[a-z0-9-]*[a-z0-9])?(?![\w-])")
 
 
 @cache
