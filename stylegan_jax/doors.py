@@ -14,6 +14,7 @@ from pathlib import Path
 
 import tyro
 
+from stylegan_jax import usercache
 from stylegan_jax.errors import InputError
 
 DONE, OUR_BUG, BAD_INPUT, NO_SPACE, RESUME, INTERRUPTED = 0, 1, 2, 74, 75, 130
@@ -97,18 +98,7 @@ def set_up_jax() -> None:
 
 def compilation_cache() -> Path | None:
     """A folder of the user's for compiled programs; None where there is no such place."""
-    try:
-        folder = _cache_folder() / "stylegan-jax" / "compiled"
-        folder.mkdir(parents=True, exist_ok=True)
-    except (OSError, RuntimeError):  # RuntimeError: a user without a home
-        return None
-    return folder if os.access(folder, os.W_OK) else None
-
-
-def _cache_folder() -> Path:
-    if named := os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA"):
-        return Path(named)
-    return Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
+    return usercache.folder("compiled")
 
 
 def seeds(text: str, flag: str = "--seeds") -> list[int]:
