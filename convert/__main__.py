@@ -15,7 +15,7 @@ from convert.precision import halved, is_half
 from convert.reading import read_with_origins
 from convert.report import as_json, as_table
 from convert.report import rows as tensor_rows
-from stylegan_jax import checkpoint, doors, outputs
+from stylegan_jax import addresses, checkpoint, doors, outputs
 from stylegan_jax.checkpoint import Model
 from stylegan_jax.errors import InputError
 from stylegan_jax.names import NETWORKS
@@ -26,7 +26,7 @@ SUFFIXES = (".pkl", ".pt", ".pth", ".safetensors")
 
 
 def main(
-    model: Positional[Annotated[Path, arg(metavar="MODEL")]],
+    model: Positional[Annotated[str, arg(metavar="MODEL")]],
     out: Positional[Annotated[str, arg(metavar="[OUT]")]] = "",
     /,
     *,
@@ -45,9 +45,10 @@ def main(
       python -m convert ffhq.pkl ffhq.safetensors   writes one file
       python -m convert toon ../stylegan2-ada-pytorch/toon.pkl   writes a pickle for the official programs
       python -m convert ffhq.pkl --describe         says what it is
+      python -m convert https://nvlabs-fi-cdn.nvidia.com/stylegan2-ada-pytorch/pretrained/metfaces.pkl
 
     Args:
-      model: the file or folder to read.
+      model: the file or folder to read; its address (https://, hf://owner/repo/file, gs://, s3://), or a public name.
       out: where to write; its suffix decides the form: .safetensors, .pkl, .pt, otherwise an Orbax folder.
       to: the form where OUT is not given: orbax, safetensors, pkl (stylegan2-ada-pytorch), sg3 (a .pkl for the
         stylegan3 repository) or pt (rosinality); with OUT, sg3 says for whom a .pkl is.
@@ -59,14 +60,16 @@ def main(
       overwrite: replace an output that exists.
     """
     chosen = _networks(networks)
-    if describe:
-        print(f"{model}: {convert.sniff(model)}\n{description(convert.read(model, networks=chosen))}")
-        return
-    place = Path(out) if out else _beside(model, to)
-    if not overwrite and not report and _is_up_to_date(model, place, chosen, half=half):
-        print(f"{place}: up to date")
-    else:
-        _convert(model, place, chosen, report=report, half=half, sg3=to == "sg3", overwrite=overwrite)
+    source = convert.locate(model)
+    with convert.naming(source, model):
+        if describe:
+            print(f"{model}: {convert.sniff(source)}\n{description(convert.read(source, networks=chosen))}")
+            return
+        place = Path(out) if out else _beside(model, to)
+        if not overwrite and not report and _is_up_to_date(source, place, chosen, half=half):
+            print(f"{place}: up to date")
+        else:
+            _convert(model, source, place, chosen, report=report, half=half, sg3=to == "sg3", overwrite=overwrite)
     if verify:
         _verify(place)
 
@@ -81,13 +84,14 @@ def _networks(text: str) -> list[str] | None:
     return chosen
 
 
-def _beside(model: Path, to: str) -> Path:
-    """The output's name where none is given: the source's, with the suffix of the form."""
+def _beside(named: str, to: str) -> Path:
+    """The output's name where none is given: the source's, with the suffix of the form; here if it has an address."""
     if to not in FORMS:
         raise InputError("no such form", f"choose among {', '.join(FORMS)}", file=f"--to {to}")
+    model = addresses.place_of(named)
     place = Path(str(model).removesuffix(model.suffix) if model.suffix in SUFFIXES else model)
     place = place.with_name(place.name + FORMS[to])
-    if place == model:
+    if place == model and addresses.find(named) is None:
         raise InputError("the output would take its place", f"name one: python -m convert {model} OUT", file=model)
     return place
 
@@ -104,7 +108,15 @@ def _is_up_to_date(source: Path, place: Path, chosen: list[str] | None, *, half:
 
 
 def _convert(
-    source: Path, place: Path, chosen: list[str] | None, *, report: str, half: bool, sg3: bool, overwrite: bool
+    named: str,
+    source: Path,
+    place: Path,
+    chosen: list[str] | None,
+    *,
+    report: str,
+    half: bool,
+    sg3: bool,
+    overwrite: bool,
 ) -> None:
     for output in (place, *([Path(report)] if report else [])):
         outputs.check_place(output, overwrite=overwrite)
@@ -116,7 +128,7 @@ def _convert(
     model = halved(model) if half else model
     convert.write(model, place, overwrite=overwrite, sg3=sg3)
     resolution = model.config.generator.img_resolution
-    print(f"{source}: {model.lineage.get('format', 'model')}, {', '.join(model.networks)}, {resolution}×{resolution}")
+    print(f"{named}: {model.lineage.get('format', 'model')}, {', '.join(model.networks)}, {resolution}×{resolution}")
     left_out = rosinality.left_out(model) if place.suffix in (".pt", ".pth") else []
     for note in [*model.lineage.get("notes", ()), *left_out]:
         print(f"note: {note}")

@@ -8,7 +8,7 @@ from pathlib import Path
 import convert
 from interp.mix import Plan, blend_all, plan_blend
 from interp.recipes import Ingredient, Recipe
-from stylegan_jax import checkpoint
+from stylegan_jax import addresses, checkpoint
 from stylegan_jax.checkpoint import Model
 from stylegan_jax.errors import InputError
 
@@ -46,9 +46,11 @@ def read_models(recipe: Recipe, beside: Path | None = None, shipped: Shipped = N
     loaded = []
     for ingredient in recipe.models:
         place = find(ingredient.path, beside, shipped)
-        model = convert.read(place, networks=recipe.options["networks"])
+        with convert.naming(place, ingredient.path):
+            model = convert.read(place, networks=recipe.options["networks"])
         weights = checkpoint.fingerprint(model)
-        name = ingredient.path if ingredient.path in shipped else str(place.absolute())
+        address = addresses.find(ingredient.path)
+        name = address.shown if address else ingredient.path if ingredient.path in shipped else str(place.absolute())
         loaded.append(Loaded(place, name, model, _file_sha256(place) or weights, weights))
         _check_hash(ingredient, loaded[-1])
     _check_distinct(loaded)
@@ -70,9 +72,11 @@ def plan_loaded(recipe: Recipe, loaded: Sequence[Loaded]) -> Plan:
 
 
 def find(path: str, beside: Path | None = None, shipped: Shipped = NONE) -> Path:
-    """Where a model of a recipe lies now; `path` itself if nowhere."""
+    """Where a model of a recipe lies now, fetching it if it has an address; `path` itself if nowhere."""
     if path in shipped:
         return shipped[path]
+    if addresses.find(path) is not None:
+        return convert.locate(path)
     folders = [Path()] if beside is None else [beside, Path()]
     places = [*(folder / path for folder in folders), *(folder / Path(path).name for folder in folders)]
     return next((place for place in places if place.exists()), Path(path))
