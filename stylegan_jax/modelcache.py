@@ -173,9 +173,11 @@ def _transferred(address: Address, folder: Path, partial: Path, whole: Record | 
     """Appends what is missing to the unfinished file; a record without a hash, or `whole` itself."""
     begun = read_record(folder / _UNFINISHED) if partial.exists() else None
     start = partial.stat().st_size if begun and begun.version else 0
+    if begun and start and start == begun.size:  # a kill came between the last byte and the new name
+        return begun
     version = begun.version if begun and start else whole.version if whole else None
     with transfers.opened(address, start, version) as reply:
-        if reply.same and whole is not None:
+        if whole is not None and (reply.same or _looks_same(reply, whole)):
             return whole
         record = Record(address=address.shown, name=address.file_name, size=reply.size, version=reply.version)
         if reply.start == 0:
@@ -183,6 +185,11 @@ def _transferred(address: Address, folder: Path, partial: Path, whole: Record | 
         _write_record(folder / _UNFINISHED, record)
         _append(partial, reply, address)
     return record
+
+
+def _looks_same(reply: transfers.Reply, whole: Record) -> bool:
+    """Whether a server that names no versions at least serves a file of the same size, as far as it says."""
+    return reply.version is None and whole.version is None and reply.size in (None, whole.size)
 
 
 def _append(partial: Path, reply: transfers.Reply, address: Address) -> None:

@@ -11,6 +11,7 @@ from stylegan_jax import modelcache, places, rundir
 from stylegan_jax.addresses import Address
 from stylegan_jax.errors import InputError
 from stylegan_jax.modelcache import Check, Record
+from stylegan_jax.transfers import in_store
 
 
 def fetch(address: Address, check: Check) -> Path:
@@ -36,11 +37,11 @@ def fetch(address: Address, check: Check) -> Path:
 
 def _files(system: Any, place: str) -> dict[str, dict[str, Any]]:
     """The files below a folder with the store's facts of each; nothing where it is a file or is not there."""
-    with places.told(place):
-        if not system.isdir(place):
-            return {}
-        root = system._strip_protocol(place).rstrip("/")
-        return {name[len(root) + 1 :]: facts for name, facts in system.find(root, detail=True).items()}
+    if not in_store(lambda: system.isdir(place)):
+        return {}
+    root = system._strip_protocol(place).rstrip("/")
+    found = in_store(lambda: system.find(root, detail=True))
+    return {name[len(root) + 1 :]: facts for name, facts in found.items()}
 
 
 def _folder(address: Address, system: Any, place: str, found: dict[str, dict[str, Any]]) -> Path:

@@ -5,6 +5,7 @@ The usual downloaders (pooch, fsspec's HTTP) begin anew after every break and ta
 
 import contextlib
 import os
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -198,25 +199,27 @@ def _reason(error: BaseException) -> str:
     """What the innermost error says, in a few words."""
     while isinstance(inner := getattr(error, "reason", None) or next(iter(error.args), None), BaseException):
         error = inner
-    return " ".join(str(error).split()).rpartition(">: ")[2][:120] or type(error).__name__
+    words = re.sub(r"^\w+\(host=.*?\): ", "", " ".join(str(error).split()))
+    return words[:120] or type(error).__name__
 
 
 @contextlib.contextmanager
 def _from_store(address: Address, start: int, version: str | None) -> Iterator[Reply]:
     system, place = places.file_system(address.url)
-    found = _in_store(lambda: str(system.ukey(place)))
+    found = in_store(lambda: str(system.ukey(place)))
     if found == version and not start:
         yield Reply(same=True, version=version)
         return
     start = start if found == version else 0
-    size = _in_store(lambda: system.size(place))
+    size = in_store(lambda: system.size(place))
     with contextlib.ExitStack() as stack:
-        file = _in_store(lambda: stack.enter_context(system.open(place, "rb")))
-        _in_store(lambda: file.seek(start))
-        yield Reply(False, start, size, found, iter(lambda: _in_store(lambda: file.read(CHUNK)), b""))
+        file = in_store(lambda: stack.enter_context(system.open(place, "rb")))
+        in_store(lambda: file.seek(start))
+        yield Reply(False, start, size, found, iter(lambda: in_store(lambda: file.read(CHUNK)), b""))
 
 
-def _in_store(ask: Callable[[], Any]) -> Any:
+def in_store(ask: Callable[[], Any]) -> Any:
+    """What a store answers; its packages' many kinds of errors become `Broken`."""
     try:
         return ask()
     except FileNotFoundError as error:

@@ -58,6 +58,24 @@ def test_a_file_is_fetched_once_and_then_only_asked_about(server, cache, capsys)
     assert entry.whole and entry.record.size == len(DATA) and len(str(entry.record.sha256)) == 64
 
 
+def test_a_server_without_versions_is_believed_while_the_size_is_the_same(server):
+    server.tag = None
+    fetch(server)
+    server.files["ffhq.pkl"] = DATA[::-1]
+    assert fetch(server).read_bytes() == DATA
+    server.files["ffhq.pkl"] = b"shorter"
+    assert fetch(server).read_bytes() == b"shorter"
+
+
+def test_a_download_that_was_killed_at_its_end_needs_no_more_bytes(server):
+    server.bad = cut_after(2_000_000, stall)
+    refusal(server)
+    (partial,) = modelcache.root().glob("*/*.unfinished")
+    partial.write_bytes(DATA)
+    asked = len(server.asked)
+    assert fetch(server).read_bytes() == DATA and len(server.asked) == asked
+
+
 def test_a_changed_file_is_fetched_again(server):
     fetch(server)
     server.files["ffhq.pkl"], server.tag = b"other", '"two"'

@@ -230,6 +230,15 @@ def test_a_training_run_in_a_bucket_is_its_latest_snapshot(server, bucket):
     assert sj.load("memory://bucket/run").lineage["source"] == "tiny-1"
 
 
+def test_a_bucket_that_cannot_be_read_is_told_and_is_no_full_disk(server, bucket, monkeypatch, capsys):
+    def refuse(*_):
+        raise PermissionError("anonymous caller has no access")
+
+    monkeypatch.setattr(type(bucket), "info", refuse)
+    assert run(convert_door, "memory://bucket/ffhq.pkl") == 2
+    assert "memory://bucket/ffhq.pkl: cannot be read (anonymous caller has no access)" in capsys.readouterr().err
+
+
 def test_what_is_not_in_a_bucket_is_told(server, bucket, capsys):
     assert run(convert_door, "memory://bucket/none.pkl") == 2
     assert capsys.readouterr().err == "error: memory://bucket/none.pkl: no such file or folder — check the address\n"

@@ -82,7 +82,7 @@ def test_what_an_installed_package_lacks_is_named(tmp_path, monkeypatch):
     (tmp_path / "s3fs.py").write_text("import nosuchneed.inner")
     monkeypatch.delitem(sys.modules, "s3fs", raising=False)
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(InputError, match="s3:// needs a package that is not installed — .* install nosuchneed$"):
+    with pytest.raises(InputError, match=r"s3:// needs a package that is not installed — .* install nosuchneed$"):
         places.RemoteFolder("s3://bucket/faces")
 
 
