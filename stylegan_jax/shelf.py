@@ -59,9 +59,8 @@ def _is_of(entry: Entry, address: addresses.Address) -> bool:
 
 
 def _shipped() -> list[str]:
-    import stylegan_jax
-
-    return ["with the package:", *(f"  {name}" for name in stylegan_jax.shipped_models())]
+    names = sorted(file.stem for file in (Path(__file__).parent / "models").glob("*.safetensors"))
+    return ["with the package:", *(f"  {name}" for name in names)]
 
 
 def _public(found: list[Entry]) -> list[str]:
