@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
@@ -10,7 +9,7 @@ import tyro
 
 import stylegan_jax
 from interp.options import typed
-from stylegan_jax import doors
+from stylegan_jax import addresses, doors
 
 if TYPE_CHECKING:
     from interp.distances import Distance, Verdict
@@ -50,7 +49,7 @@ def diagnose(
 
     if out is not None:
         outputs.check_place(out, overwrite=overwrite)
-    labels = [Path(path).name for path in (base, other)]
+    labels = [addresses.place_of(path).name for path in (base, other)]
     models = [stylegan_jax.load(path, networks=("G_ema",)) for path in (base, other)]
     print("\n".join(_layout(models, labels)))
     weights = [model.networks["G_ema"] for model in models]

@@ -9,7 +9,7 @@ import tyro
 
 import stylegan_jax
 from interp.options import Flat, Pair, Pictures
-from stylegan_jax import doors
+from stylegan_jax import addresses, doors
 from stylegan_jax.errors import InputError
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def figures(
 def _place(out: str, recipe: "Recipe", name: str, overwrite: bool) -> Path:
     from stylegan_jax import outputs
 
-    base, transfer = (Path(model.path).stem for model in recipe.models)
+    base, transfer = (addresses.place_of(model.path).stem for model in recipe.models)
     target = Path(out) / f"{base}-x-{transfer}-{name}.png"
     outputs.check_place(target, overwrite=overwrite)
     return target

@@ -29,7 +29,7 @@ class Loaded:
     @property
     def label(self) -> str:
         """How messages name it."""
-        return Path(self.name).name
+        return addresses.place_of(self.name).name
 
 
 def read_models(recipe: Recipe, beside: Path | None = None, shipped: Shipped = NONE) -> list[Loaded]:
@@ -60,7 +60,7 @@ def read_models(recipe: Recipe, beside: Path | None = None, shipped: Shipped = N
 def plan_recipe(recipe: Recipe, beside: Path | None = None, shipped: Shipped = NONE) -> tuple[Plan, list[str]]:
     """All decisions of a recipe and its models' names; only descriptions are read, no weights."""
     places = [find(ingredient.path, beside, shipped) for ingredient in recipe.models]
-    labels = [Path(ingredient.path).name for ingredient in recipe.models]
+    labels = [addresses.place_of(ingredient.path).name for ingredient in recipe.models]
     configs = [convert.read_config(place, networks=recipe.options["networks"]) for place in places]
     return plan_blend(configs, labels, recipe.schedules, **recipe.options), labels
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from stylegan_jax import addresses
 from stylegan_jax.errors import InputError
 
 _PARTIAL = re.compile(r"\.\d+\.(partial|replaced)$")
@@ -100,6 +101,8 @@ def check_place(path: str | Path, *, overwrite: bool = False) -> Path:
 
     Raises InputError if it exists (unless `overwrite`) or lies in no folder. Doors call this before long work.
     """
+    if (address := addresses.find(path)) is not None and "://" in address.typed:
+        raise InputError("this output goes to a disk of this machine", "name a path here", file=address.shown)
     absolute = Path(os.path.abspath(os.path.expanduser(path)))
     if absolute.exists() and not overwrite:
         raise InputError("exists", "pass --overwrite, or give the output another name", file=path)

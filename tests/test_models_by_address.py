@@ -143,6 +143,27 @@ def test_diagnose_figures_film_sample_and_train_take_addresses(server, capsys):
     assert b"/cache/" not in note
 
 
+def test_signatures_of_addresses_are_neither_shown_nor_kept(server, capsys):
+    base, transfer = (f"{url}?X-Amz-Signature=s3cret.1" for url in pair(server))
+    assert run(diagnose, base, transfer, "--out", "d.png") == 0
+    assert run(blend, "--base", base, "--transfer", transfer, "--swap", "8", "--seeds", "0") == 0
+    shown = capsys.readouterr()
+    assert here() == ["d.png", "ffhq-x-toon-swap-8", "ffhq-x-toon-swap-8.png"]
+    written = [*Path().rglob("*"), *modelcache.root().glob("*/.record.json")]
+    kept = [file.read_bytes() for file in written if file.is_file()]
+    assert "s3cret" not in shown.out + shown.err and not any(b"s3cret" in data for data in kept)
+
+
+def test_outputs_of_models_stay_on_this_machine(server, models, capsys):
+    for door, arguments in {
+        convert_door: [models[0], "gs://b/x.pkl"],
+        blend: ["--base", models[0], "--transfer", models[1], "--swap", "8", "--out", "gs://b/x.pkl"],
+    }.items():
+        assert run(door, *arguments) == 2
+        line = "error: gs://b/x.pkl: this output goes to a disk of this machine — name a path here\n"
+        assert capsys.readouterr().err == line
+
+
 def test_train_begins_from_an_address(server, capsys):
     assert run(train, "nosuch", "--from", server.url("ffhq.pkl"), "--out", "r") == 2
     assert "nosuch" in capsys.readouterr().err and modelcache.entries()[0].record.name == "ffhq.pkl"
