@@ -206,6 +206,7 @@ def _append(partial: Path, reply: transfers.Reply, address: Address) -> None:
                 if number == 0 and reply.start == 0:
                     _refuse_page(chunk)
                 file.write(chunk)
+                file.flush()  # a kill loses nothing that came
                 bar.update(len(chunk))
     except OSError as error:
         error.filename = error.filename or str(partial)

@@ -18,8 +18,13 @@ DATA = bytes(range(1, 256)) * 20_000  # 5 MB
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("STYLEGAN_JAX_TIMEOUT", "0.6")
+    monkeypatch.setenv("STYLEGAN_JAX_TIMEOUT", "30")
     return tmp_path / "cache" / "stylegan-jax" / "models"
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    monkeypatch.setenv("STYLEGAN_JAX_TIMEOUT", "0.6")
 
 
 @pytest.fixture
@@ -67,7 +72,7 @@ def test_a_server_without_versions_is_believed_while_the_size_is_the_same(server
     assert fetch(server).read_bytes() == b"shorter"
 
 
-def test_a_download_that_was_killed_at_its_end_needs_no_more_bytes(server):
+def test_a_download_that_was_killed_at_its_end_needs_no_more_bytes(impatient, server):
     server.bad = cut_after(2_000_000, stall)
     refusal(server)
     (partial,) = modelcache.root().glob("*/*.unfinished")
@@ -109,7 +114,7 @@ def test_a_broken_transfer_goes_on_where_it_stopped(server):
 
 
 @pytest.mark.parametrize("modified", [None, "Mon, 01 Jun 2020 10:00:00 GMT"])
-def test_the_next_run_goes_on_where_this_one_was_stalled(server, cache, modified):
+def test_the_next_run_goes_on_where_this_one_was_stalled(impatient, server, cache, modified):
     server.tag, server.modified = (None, modified) if modified else (server.tag, None)
     server.bad = cut_after(2_000_000, stall)
     assert "no answer for 0.6 s — check the network, then run the same command again to go on" in refusal(server)
@@ -121,7 +126,7 @@ def test_the_next_run_goes_on_where_this_one_was_stalled(server, cache, modified
 
 
 @pytest.mark.parametrize("fault", ["changed", "no ranges", "no version", "weak version", "past the end", "other part"])
-def test_what_cannot_go_on_begins_anew(server, fault):
+def test_what_cannot_go_on_begins_anew(impatient, server, fault):
     if fault == "no version":
         server.tag = None
     if fault == "weak version":
@@ -151,7 +156,7 @@ def test_a_server_that_never_sends_the_rest_is_given_up(server):
     assert len(server.asked) == 2
 
 
-def test_a_server_that_drips_is_given_up(server):
+def test_a_server_that_drips_is_given_up(impatient, server):
     def drip(request):
         request.answer(200, b"", {"Content-Length": "1000"})
         for _ in range(30):
@@ -163,7 +168,7 @@ def test_a_server_that_drips_is_given_up(server):
     assert "bytes in 1 s — run the same command again to go on" in refusal(server)
 
 
-def test_a_server_that_says_nothing_is_given_up(server):
+def test_a_server_that_says_nothing_is_given_up(impatient, server):
     server.bad = stall
     assert "no answer for 0.6 s" in refusal(server)
 
@@ -243,8 +248,7 @@ def started(server):
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def test_a_killed_download_is_never_taken_for_whole_and_goes_on(server, cache, monkeypatch):
-    monkeypatch.setenv("STYLEGAN_JAX_TIMEOUT", "30")
+def test_a_killed_download_is_never_taken_for_whole_and_goes_on(server, cache):
     server.bad = cut_after(2_000_000, stall)
     process = started(server)
     while not (partials := list(cache.glob("*/*.unfinished"))) or partials[0].stat().st_size < 2_000_000:
@@ -258,8 +262,7 @@ def test_a_killed_download_is_never_taken_for_whole_and_goes_on(server, cache, m
     assert server.asked[-1]["Range"] == "bytes=2000000-"
 
 
-def test_processes_that_want_the_same_file_fetch_it_once(server, monkeypatch):
-    monkeypatch.setenv("STYLEGAN_JAX_TIMEOUT", "30")
+def test_processes_that_want_the_same_file_fetch_it_once(server):
     server.bad = lambda request: (time.sleep(0.3), request.serve())
     ended = [process.communicate() for process in [started(server) for _ in range(3)]]
     assert [out for out, _ in ended] == ["True\n"] * 3
