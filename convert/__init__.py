@@ -1,7 +1,8 @@
 """Reads and writes the model files people have; the kind of a file is told by its content."""
 
 from convert.kinds import sniff
+from convert.locating import locate, naming
 from convert.reading import read, read_config
 from convert.writing import write
 
-__all__ = ["read", "read_config", "sniff", "write"]
+__all__ = ["locate", "naming", "read", "read_config", "sniff", "write"]

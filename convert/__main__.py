@@ -16,7 +16,7 @@ from convert.reading import read_with_origins
 from convert.report import as_json, as_table, left_aside
 from convert.report import rows as tensor_rows
 from convert.writing import made_up
-from stylegan_jax import checkpoint, doors, outputs
+from stylegan_jax import addresses, checkpoint, doors, outputs
 from stylegan_jax.checkpoint import Model
 from stylegan_jax.errors import InputError
 from stylegan_jax.names import NETWORKS
@@ -48,9 +48,11 @@ def main(
       python -m convert ffhq.pkl ffhq.safetensors   writes one file
       python -m convert toon ../stylegan2-ada-pytorch/toon.pkl   writes a pickle for the official programs
       python -m convert ffhq.pkl --describe         says what it is
+      python -m convert https://nvlabs-fi-cdn.nvidia.com/stylegan2-ada-pytorch/pretrained/metfaces.pkl
 
     Args:
-      model: the file or folder to read, or the name of a shipped model.
+      model: the file or folder to read; its address (https://, hf://owner/repo/file, gs://, s3://), a public name, or
+        that of a shipped model.
       out: where to write; its suffix decides the form: .safetensors, .pkl, .pt, otherwise an Orbax folder.
       to: the form where OUT is not given: orbax, safetensors, pkl (stylegan2-ada-pytorch), sg3 (a .pkl for the
         stylegan3 repository) or pt (rosinality); with OUT, sg3 says for whom a .pkl is.
@@ -63,19 +65,20 @@ def main(
       overwrite: replace an output that exists.
     """
     wanted = {"networks": _networks(networks), "key": key or None}
-    source = shipped_models().get(model, Path(model))
-    kind = convert.sniff(source)
-    if describe:
-        print(f"{model}: {kind}\n{description(convert.read(source, **wanted))}")
-        return
-    place = Path(out) if out else _beside(Path(model), to)
-    if verify:
-        _check_picture(_picture_of(place), place, overwrite=overwrite)
-    if not (overwrite or report or key) and _is_up_to_date(source, place, wanted["networks"], half=half):
-        print(f"{place}: up to date")
-    else:
-        _check_outputs(source, place, wanted, report=report, overwrite=overwrite)
-        _convert(source, place, wanted, report=report, half=half, sg3=to == "sg3", overwrite=overwrite)
+    source = shipped_models().get(model) or convert.locate(model)
+    with convert.naming(source, model):
+        kind = convert.sniff(source)
+        if describe:
+            print(f"{model}: {kind}\n{description(convert.read(source, **wanted))}")
+            return
+        place = Path(out) if out else _beside(model, to)
+        if verify:
+            _check_picture(_picture_of(place), place, overwrite=overwrite)
+        if not (overwrite or report or key) and _is_up_to_date(source, place, wanted["networks"], half=half):
+            print(f"{place}: up to date")
+        else:
+            _check_outputs(source, place, wanted, report=report, overwrite=overwrite)
+            _convert(model, source, place, wanted, report=report, half=half, sg3=to == "sg3", overwrite=overwrite)
     if verify:
         _verify(place, overwrite=overwrite)
 
@@ -90,13 +93,14 @@ def _networks(text: str) -> list[str] | None:
     return chosen
 
 
-def _beside(model: Path, to: str) -> Path:
-    """The output's name where none is given: the source's, with the suffix of the form."""
+def _beside(named: str, to: str) -> Path:
+    """The output's name where none is given: the source's, with the suffix of the form; here if it has an address."""
     if to not in FORMS:
         raise InputError("no such form", f"choose among {', '.join(FORMS)}", file=f"--to {to}")
+    model = addresses.place_of(named)
     place = Path(str(model).removesuffix(model.suffix) if model.suffix.lower() in SUFFIXES else model)
     place = place.with_name(place.name + FORMS[to])
-    if place == model:
+    if place == model and addresses.find(named) is None:
         raise InputError("the output would take its place", f"name one: python -m convert {model} OUT", file=model)
     return place
 
@@ -124,7 +128,15 @@ def _check_outputs(source: Path, place: Path, wanted: dict[str, Any], *, report:
 
 
 def _convert(
-    source: Path, place: Path, wanted: dict[str, Any], *, report: str, half: bool, sg3: bool, overwrite: bool
+    named: str,
+    source: Path,
+    place: Path,
+    wanted: dict[str, Any],
+    *,
+    report: str,
+    half: bool,
+    sg3: bool,
+    overwrite: bool,
 ) -> None:
     if half and place.suffix in FOREIGN:
         raise InputError("other programs expect float32", "use --half with .safetensors or a folder", file=place)
@@ -134,7 +146,7 @@ def _convert(
     model = halved(model) if half else model
     convert.write(model, place, overwrite=overwrite, sg3=sg3)
     resolution = model.config.generator.img_resolution
-    print(f"{source}: {model.lineage.get('format', 'model')}, {', '.join(model.networks)}, {resolution}×{resolution}")
+    print(f"{named}: {model.lineage.get('format', 'model')}, {', '.join(model.networks)}, {resolution}×{resolution}")
     left_out = rosinality.left_out(model) if place.suffix in (".pt", ".pth") else []
     aside = [f"left aside, unread: {name}" for name in model.lineage.get("left_aside", ())]
     for note in [*model.lineage.get("notes", ()), *aside, *left_out, *made_up(model, place)]:

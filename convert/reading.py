@@ -14,6 +14,7 @@ import numpy as np
 from convert import finding, kinds, official, rosinality, state_dict, tensorflow, unpickle
 from convert.assembly import Found, Part, assemble, prove_config
 from convert.inert import Budget, shown
+from convert.locating import locate, naming
 from stylegan_jax import checkpoint, rundir, safetensors
 from stylegan_jax.checkpoint import Model
 from stylegan_jax.config import ModelConfig
@@ -41,7 +42,7 @@ def read_config(path: str | Path, *, networks: Sequence[str] | None = None, key:
 
     Raises InputError as `read`, except for what only the weights show (NaN, damaged numbers).
     """
-    with _naming(path):
+    with _local(path) as path:
         kind = kinds.sniff(path)
         if kind == kinds.RUN:
             return read_config(rundir.latest_snapshot(path), networks=networks)
@@ -62,7 +63,7 @@ def read_with_origins(
     path: str | Path, *, networks: Sequence[str] | None = None, key: str | None = None
 ) -> tuple[Model, Parts]:
     """As `read`, and beside the model the parts of the foreign file that it was made of (none if it is our own)."""
-    with _naming(path):
+    with _local(path) as path:
         kind = kinds.sniff(path)
         if kind == kinds.RUN:
             return read_with_origins(rundir.latest_snapshot(path), networks=networks)
@@ -80,14 +81,11 @@ def read_with_origins(
 
 
 @contextlib.contextmanager
-def _naming(path: str | Path) -> Iterator[None]:
-    """Errors inside name the file, where they do not yet."""
-    try:
-        yield
-    except InputError as error:
-        if error.file is None:
-            error.file = path
-        raise
+def _local(path: str | Path) -> Iterator[Path]:
+    """Where a path or an address lies on this machine; errors inside name it as it was given, or a file in it."""
+    local = locate(path)
+    with naming(local, path):
+        yield local
 
 
 def _in_folder(path: Path, key: str | None, networks: Sequence[str] | None) -> tuple[Found, int]:

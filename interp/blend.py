@@ -163,9 +163,11 @@ def _row(view: "View", loaded: "Loaded", bar: Any) -> Any:
 
 def _provenance(loaded: "Loaded", index: int) -> str:
     from interp.relatives import describe
+    from stylegan_jax import addresses
 
     origin = loaded.model.lineage.get("source")
-    facts = [os.path.abspath(loaded.path), describe(loaded.model.config.generator), f"sha256 {loaded.sha256[:12]}"]
+    place = loaded.name if addresses.find(loaded.name) else os.path.abspath(loaded.path)
+    facts = [place, describe(loaded.model.config.generator), f"sha256 {loaded.sha256[:12]}"]
     facts += [f"from {origin}"] if origin and origin != loaded.label else []
     return f"{'transfer' if index else 'base'} {loaded.label} ({', '.join(facts)})"
 

@@ -2,14 +2,13 @@
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
 import stylegan_jax
 from interp.options import File, Models, pair, positioned, typed
-from stylegan_jax import doors
+from stylegan_jax import addresses, doors
 
 if TYPE_CHECKING:
     from interp.distances import Distance, Verdict
@@ -53,7 +52,7 @@ def diagnose(
         encoding.form_of(out)
         outputs.check_place(out, overwrite=overwrite)
     paths = pair(*positioned(models, base, transfer), stylegan_jax.shipped_models())
-    labels = [Path(path).name for path in paths]
+    labels = [addresses.place_of(path).name for path in paths]
     loaded = [stylegan_jax.load(path, networks=("G_ema",)) for path in paths]
     print("\n".join(_layout(loaded, labels)))
     weights = [model.networks["G_ema"] for model in loaded]

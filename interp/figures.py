@@ -10,7 +10,7 @@ import tyro
 
 import stylegan_jax
 from interp.options import Flat, Pair, Pictures
-from stylegan_jax import doors
+from stylegan_jax import addresses, doors
 from stylegan_jax.errors import InputError
 
 if TYPE_CHECKING:
@@ -65,7 +65,8 @@ def _sorted(words: tuple[str, ...]) -> tuple[tuple[str, ...], list[str]]:
     """Names of figures (all where none is named) and of models; InputError for what is neither."""
     models = [word for word in words if word not in NAMES]
     for word in models:
-        if not os.path.exists(word) and word not in stylegan_jax.shipped_models():
+        known = os.path.exists(word) or word in stylegan_jax.shipped_models() or addresses.find(word)
+        if not known:
             raise InputError(f"{word}: no such figure", f"use {', '.join(NAMES)}, or name a model")
     return tuple(word for word in words if word in NAMES) or NAMES, models
 
@@ -76,7 +77,7 @@ def _place(out: str, recipe: "Recipe", name: str, overwrite: bool, *, alone: boo
     if alone and Path(out).suffix.lower() in outputs.PICTURES:
         return outputs.check_place(out, overwrite=overwrite) and Path(out)
     outputs.check_suffix(out, ())
-    base, transfer = (Path(model.path).stem for model in recipe.models)
+    base, transfer = (addresses.place_of(model.path).stem for model in recipe.models)
     target = Path(out) / f"{base}-x-{transfer}-{name}.png"
     outputs.check_place(target, overwrite=overwrite)
     return target

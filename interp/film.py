@@ -11,7 +11,7 @@ import tyro
 
 import stylegan_jax
 from interp.options import File, Flat, Many, Models, Number, in_order, models_of, typed
-from stylegan_jax import doors
+from stylegan_jax import addresses, doors
 from stylegan_jax.errors import InputError
 
 if TYPE_CHECKING:
@@ -158,7 +158,8 @@ def film(
     shipped = stylegan_jax.shipped_models()
     cast.check()
     recipe = models_of(*in_order(models, base, transfer), shipped)
-    place = Path(out or f"{'-x-'.join(Path(model.path).stem for model in recipe.models)}{video.default_form()}")
+    stems = "-x-".join(addresses.place_of(model.path).stem for model in recipe.models)
+    place = Path(out or f"{stems}{video.default_form()}")
     video.check_form(place.suffix.lower())
     scene = _scene(motion, cast, timing, place.suffix.lower())
     outputs.check_place(place, overwrite=overwrite)

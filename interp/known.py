@@ -32,7 +32,7 @@ def recall(sha256: str | None) -> Path | None:
 
 
 def _file() -> Path:
-    return usercache.folder() / "stylegan-jax" / "models-seen.json"
+    return usercache.root() / "stylegan-jax" / "models-seen.json"
 
 
 def _read() -> dict[str, str]:

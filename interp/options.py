@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from stylegan_jax import doors
+from stylegan_jax import addresses, doors
 from stylegan_jax.errors import InputError
 
 if TYPE_CHECKING:
@@ -254,8 +254,8 @@ def _relocated(recipe: "Recipe", base: str | None, transfer: str | None) -> "Rec
 
 def slug(recipe: "Recipe") -> str:
     """The default name of an output: BASE-x-TRANSFER-SCHEDULE, with further models behind."""
-    parts = [f"{Path(model.path).stem}-{model.schedule}" for model in recipe.models[1:]]
-    name = "-x-".join([Path(recipe.models[0].path).stem, *parts])
+    parts = [f"{addresses.place_of(model.path).stem}-{model.schedule}" for model in recipe.models[1:]]
+    name = "-x-".join([addresses.place_of(recipe.models[0].path).stem, *parts])
     return re.sub(r"[^\w.,]+", "-", name)
 
 

@@ -9,7 +9,7 @@ import convert
 from interp import known
 from interp.mix import Plan, blend_all, blend_up, plan_blend
 from interp.recipes import Ingredient, Recipe
-from stylegan_jax import checkpoint
+from stylegan_jax import addresses, checkpoint
 from stylegan_jax.checkpoint import Model
 from stylegan_jax.errors import InputError
 
@@ -30,7 +30,7 @@ class Loaded:
     @property
     def label(self) -> str:
         """How messages name it."""
-        return Path(self.name).name
+        return addresses.place_of(self.name).name
 
 
 def read_models(
@@ -51,9 +51,10 @@ def read_models(
     for ingredient in recipe.models:
         place = _located(ingredient, beside, shipped)
         wanted = recipe.options["networks"]
-        model = (_read_whole if discriminator and not loaded else convert.read)(place, networks=wanted)
-        weights = checkpoint.fingerprint(model)
-        name = ingredient.path if ingredient.path in shipped or _is_relative(ingredient.path) else place.name
+        with convert.naming(place, ingredient.path):
+            model = (_read_whole if discriminator and not loaded else convert.read)(place, networks=wanted)
+        weights, address = checkpoint.fingerprint(model), addresses.find(ingredient.path)
+        name = address.shown if address else _noted(ingredient.path, place, shipped)
         loaded.append(Loaded(place, name, model, _file_sha256(place) or weights, weights))
         _check_hash(ingredient, loaded[-1])
         known.remember(loaded[-1].sha256, place)
@@ -73,6 +74,11 @@ def _located(ingredient: Ingredient, beside: Path | None, shipped: Shipped) -> P
     return seen
 
 
+def _noted(path: str, place: Path, shipped: Shipped) -> str:
+    """How outputs name a model."""
+    return path if path in shipped or _is_relative(path) else place.name
+
+
 def _is_relative(path: str) -> bool:
     """Whether a path says nothing of the machine: what is absolute is noted by its name, and found by its hash."""
     return not (Path(path).is_absolute() or path.startswith("~") or ".." in Path(path).parts)
@@ -89,7 +95,7 @@ def _read_whole(place: Path, *, networks: Sequence[str]) -> Model:
 def plan_recipe(recipe: Recipe, beside: Path | None = None, shipped: Shipped = NONE) -> tuple[Plan, list[str]]:
     """All decisions of a recipe and its models' names; only descriptions are read, no weights."""
     places = [_located(ingredient, beside, shipped) for ingredient in recipe.models]
-    labels = [Path(ingredient.path).name for ingredient in recipe.models]
+    labels = [addresses.place_of(ingredient.path).name for ingredient in recipe.models]
     configs = [convert.read_config(place, networks=recipe.options["networks"]) for place in places]
     return plan_blend(configs, labels, recipe.schedules, **recipe.options), labels
 
@@ -101,9 +107,11 @@ def plan_loaded(recipe: Recipe, loaded: Sequence[Loaded]) -> Plan:
 
 
 def find(path: str, beside: Path | None = None, shipped: Shipped = NONE) -> Path:
-    """Where a model of a recipe lies now; `path` itself if nowhere."""
+    """Where a model of a recipe lies now, fetching it if it has an address; `path` itself if nowhere."""
     if path in shipped:
         return shipped[path]
+    if addresses.find(path) is not None:
+        return convert.locate(path)
     folders = [Path()] if beside is None else [beside, Path()]
     places = [*(folder / path for folder in folders), *(folder / Path(path).name for folder in folders)]
     return next((place for place in places if place.exists()), Path(path))

@@ -23,12 +23,13 @@ __all__ = ["load", "save", "shipped_models"]
 
 
 def load(path: str | Path, *, networks: Sequence[str] | None = None) -> "Model":
-    """Reads any model file: ours, an official or TensorFlow `.pkl`, a `.pt`, a training run, or a shipped model.
+    """Reads any model: ours, an official or TensorFlow `.pkl`, a `.pt`, a training run, a shipped or a public model.
 
     A bare name such as `portraits` is a shipped model; `./portraits` is a path. Nothing in a file is ever executed.
+    What has an address is fetched once and kept in the user's cache.
 
     Args:
-      path: the file, folder or name.
+      path: the file, folder or name, or an address: `https://…/ffhq.pkl`, `hf://owner/repo/file`, `gs://…`, `s3://…`.
       networks: which of "G", "D", "G_ema" to read; all by default.
 
     Raises InputError, which says what the file is and what to do, if it holds no StyleGAN2 model.

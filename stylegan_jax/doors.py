@@ -141,12 +141,7 @@ def set_up_jax() -> None:
 
 def compilation_cache() -> Path | None:
     """A folder of the user's for compiled programs; None where there is no such place."""
-    try:
-        folder = usercache.folder() / "stylegan-jax" / "compiled"
-        folder.mkdir(parents=True, exist_ok=True)
-    except (OSError, RuntimeError):  # RuntimeError: a user without a home
-        return None
-    return folder if os.access(folder, os.W_OK) else None
+    return usercache.folder("compiled")
 
 
 def seeds(text: str, flag: str = "--seeds") -> list[int]:

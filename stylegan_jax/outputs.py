@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 import filelock
 
+from stylegan_jax import addresses
 from stylegan_jax.errors import InputError
 
 _PARTIAL = r"\.(?P<host>[\w-]+)\.(?P<pid>\d+)\.\d+\.(?:partial|replaced)"
@@ -109,6 +110,8 @@ def check_place(path: str | Path, *, overwrite: bool = False) -> Path:
 
     Raises InputError if it exists (unless `overwrite`) or lies in no folder. Doors call this before long work.
     """
+    if (address := addresses.find(path)) is not None and "://" in address.typed:
+        raise InputError("this output goes to a disk of this machine", "name a path here", file=address.shown)
     absolute = Path(os.path.abspath(os.path.expanduser(path)))
     if absolute.exists() and not overwrite:
         raise InputError("exists", "pass --overwrite, or give the output another name", file=path)

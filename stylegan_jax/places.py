@@ -12,6 +12,7 @@ from stylegan_jax import outputs
 from stylegan_jax.errors import InputError
 
 _EXTRAS = {"gs": "gcsfs", "gcs": "gcsfs", "s3": "s3fs", "az": "adlfs", "abfs": "adlfs"}
+_PACKAGES = {"google": "gcsfs", "azure": "adlfs"}  # of modules that are called otherwise
 
 
 def is_remote(path: str | Path) -> bool:
@@ -28,8 +29,8 @@ def fetched(path: str | Path) -> Iterator[str | Path]:
     if not is_remote(path):
         yield path
         return
-    system, place = _file_system(str(path))
-    with tempfile.TemporaryDirectory(prefix="stylegan-jax-") as folder, _told(str(path)):
+    system, place = file_system(str(path))
+    with tempfile.TemporaryDirectory(prefix="stylegan-jax-") as folder, told(str(path)):
         if not system.exists(place):
             raise InputError("no such file or folder", "check the URL", file=path)
         local = Path(folder) / PurePosixPath(place).name
@@ -37,30 +38,53 @@ def fetched(path: str | Path) -> Iterator[str | Path]:
         yield local
 
 
-def _file_system(url: str) -> tuple[Any, str]:
+def file_system(url: str) -> tuple[Any, str]:
+    """The fsspec file system of a URL, and its path there; InputError that names what is missing for it."""
     protocol = url.partition("://")[0]
-    extra = _EXTRAS.get(protocol, "fsspec")
     try:
         from fsspec.core import url_to_fs
 
         return url_to_fs(url)
     except ImportError as error:
         what = f"{protocol}:// needs a package that is not installed"
-        raise InputError(what, f"python -m pip install {extra}", file=url) from error
+        raise InputError(what, f"python -m pip install {_missing(error, protocol)}", file=url) from error
     except ValueError as error:
-        raise InputError(f"{protocol}:// is unknown", "use gs://, s3:// or a local path", file=url) from error
+        remedy = "use https://, hf://, gs://, s3:// or a local path"
+        raise InputError(f"{protocol}:// is unknown", remedy, file=url) from error
+    except Exception as error:  # of the packages for single stores: no credentials, no such account
+        raise _unreached(url, error) from error
+
+
+def _check_writable(url: str) -> None:
+    if url.partition("://")[0] in ("http", "https", "hf"):
+        raise InputError("is no place for outputs", "use a folder, gs:// or s3://", file=url)
+
+
+def _missing(error: ImportError, protocol: str) -> str:
+    """The package to install: the one whose import failed, which may be a need of the store's own package."""
+    cause: BaseException | None = error
+    names = []
+    while cause is not None:
+        names += [cause.name.partition(".")[0]] if isinstance(cause, ImportError) and cause.name else []
+        cause = cause.__cause__ or cause.__context__
+    package = names[-1] if names else _EXTRAS.get(protocol, "fsspec")
+    return _PACKAGES.get(package, package)
 
 
 @contextlib.contextmanager
-def _told(url: str) -> Iterator[None]:
-    """Packages for remote places raise their own kinds of errors; which place it was is what the user can use."""
+def told(url: str) -> Iterator[None]:
+    """Packages for remote places raise their own kinds of errors: here they become InputErrors that name the place."""
     try:
         yield
     except (InputError, OSError):
         raise
     except Exception as error:
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise InputError(f"cannot be reached ({reason})", "check the URL and your credentials", file=url) from error
+        raise _unreached(url, error) from error
+
+
+def _unreached(url: str, error: Exception) -> InputError:
+    reason = " ".join(str(error).split())[:200] or type(error).__name__
+    return InputError(f"cannot be reached ({reason})", "check the URL and your credentials", file=url)
 
 
 class Folder(Protocol):
@@ -128,13 +152,14 @@ class RemoteFolder:
     """A `Folder` behind fsspec. Object stores show an object once its upload is complete."""
 
     def __init__(self, url: str):
+        _check_writable(url)
         self.url = url
-        self._system, self._root = _file_system(url)
+        self._system, self._root = file_system(url)
         self._known: set[str] | None = None
 
     def names(self) -> Iterator[str]:
         """See `Folder`."""
-        with _told(self.url):
+        with told(self.url):
             found = self._system.ls(self._root, detail=False) if self._system.exists(self._root) else []
         yield from (PurePosixPath(path).name for path in found)
 
@@ -146,18 +171,18 @@ class RemoteFolder:
 
     def read(self, name: str) -> bytes:
         """See `Folder`."""
-        with _told(self.url):
+        with told(self.url):
             return self._system.cat_file(f"{self._root}/{name}")
 
     def write(self, name: str, data: bytes) -> None:
         """See `Folder`."""
-        with _told(self.url):
+        with told(self.url):
             self._system.pipe_file(f"{self._root}/{name}", data)
 
     def remove(self, name: str) -> None:
         """See `Folder`."""
         self._known = None
-        with _told(self.url):
+        with told(self.url):
             self._system.rm_file(f"{self._root}/{name}")
 
 
@@ -165,8 +190,8 @@ def exists(path: str | Path) -> bool:
     """Whether there is a file or folder at a path or URL."""
     if not is_remote(path):
         return Path(path).exists()
-    system, place = _file_system(str(path))
-    with _told(str(path)):
+    system, place = file_system(str(path))
+    with told(str(path)):
         return system.exists(place)
 
 
@@ -174,8 +199,8 @@ def read(path: str | Path) -> bytes:
     """The contents of a file at a path or URL."""
     if not is_remote(path):
         return Path(path).read_bytes()
-    system, place = _file_system(str(path))
-    with _told(str(path)):
+    system, place = file_system(str(path))
+    with told(str(path)):
         return system.cat_file(place)
 
 
@@ -193,8 +218,8 @@ def publish(file: Path, path: str | Path) -> None:
         os.replace(file, path)
         outputs.sync(Path(path).parent)
         return
-    system, place = _file_system(str(path))
-    with _told(str(path)):
+    system, place = file_system(str(path))
+    with told(str(path)):
         system.put_file(str(file), place)
     file.unlink()
 
@@ -206,6 +231,7 @@ def new_file(path: str | Path) -> Iterator[BinaryIO]:
         with outputs.new_file(path, overwrite=True) as file:
             yield file
         return
+    _check_writable(str(path))
     with tempfile.TemporaryDirectory(prefix="stylegan-jax-") as folder:
         with open(Path(folder) / "new", "wb") as file:
             yield file

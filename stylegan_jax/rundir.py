@@ -5,7 +5,7 @@ import json
 import os
 import re
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +26,16 @@ def is_run(path: str | Path) -> bool:
 
 def latest_snapshot(path: str | Path) -> Path:
     """The newest model file of a run; InputError where there is none yet."""
-    found = sorted((int(name[1]), file) for file in Path(path).iterdir() if (name := _SNAPSHOT.fullmatch(file.name)))
-    if not found:
+    found = newest(os.listdir(path))
+    if found is None:
         raise InputError("this training run has made no snapshot yet", "wait for the first, or train on", file=path)
-    return found[-1][1]
+    return Path(path) / found
+
+
+def newest(names: Iterable[str]) -> str | None:
+    """The latest snapshot among the names in a run's folder."""
+    found = [(int(match[1]), name) for name in names if (match := _SNAPSHOT.fullmatch(name))]
+    return max(found)[1] if found else None
 
 
 def snapshot_path(path: Path, nimg: int) -> Path:

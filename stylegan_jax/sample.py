@@ -52,7 +52,7 @@ def main(
     The same command run again goes on where it stopped.
 
     Args:
-      model: a model file of any kind, a training run, or the name of a shipped model; may be gs://….
+      model: a model file of any kind, a training run, or the name of a shipped or public model; may be https://… or gs://….
     """
     what.check()
     make, options = _maker(what, look, machine), {**machine.options, "noise": look.noise}
@@ -105,10 +105,8 @@ def _read_ws(what: What, model: "Model") -> "Ws":
 
 def _load(path: str) -> "Model":
     import stylegan_jax
-    from stylegan_jax import places
 
-    with places.fetched(path) as file:
-        return stylegan_jax.load(file, networks=["G_ema"])
+    return stylegan_jax.load(path, networks=["G_ema"])
 
 
 def _submitted(out: str) -> "Array | None":

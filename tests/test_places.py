@@ -78,6 +78,21 @@ def test_a_missing_package_is_named(monkeypatch):
         places.RemoteFolder("gs://bucket/faces")
 
 
+def test_what_an_installed_package_lacks_is_named(tmp_path, monkeypatch):
+    (tmp_path / "s3fs.py").write_text("import nosuchneed.inner")
+    monkeypatch.delitem(sys.modules, "s3fs", raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(InputError, match=r"s3:// needs a package that is not installed — .* install nosuchneed$"):
+        places.RemoteFolder("s3://bucket/faces")
+
+
+def test_web_addresses_are_no_places_for_outputs():
+    with pytest.raises(InputError, match=r"^https://h/faces: is no place for outputs — use a folder, gs:// or s3://"):
+        places.RemoteFolder("https://h/faces")
+    with pytest.raises(InputError, match="is no place for outputs"), places.new_file("http://h/x.png"):
+        pass
+
+
 def test_an_unfinished_folder_goes_with_an_error_unless_it_is_kept(tmp_path):
     for keep in (False, True):
         with pytest.raises(ZeroDivisionError), places.unfinished(tmp_path / "x", keep=keep) as folder:

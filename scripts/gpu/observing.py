@@ -65,7 +65,7 @@ class Observer:
             those = self._kept[part * KEPT : (part + 1) * KEPT]
             if those:
                 flat = {f"{at}/{key}": leaf for at, leaves in those for key, leaf in leaves.items()}
-                np.savez(self._options.out / f"snapshots{part}.npz", **flat)
+                np.savez(self._options.out / f"snapshots{part}.npz", **flat)  # type: ignore[arg-type]
 
     def _seen(self, name: str, config: TrainConfig, data: Any, ema: Weights) -> dict[str, Any]:
         score = self._scores.setdefault(

@@ -101,13 +101,8 @@ def _open(place: Path, resolution: int, channels: int) -> Cropped | None:
 
 def cache_folder() -> Path:
     """A folder of the user's that may be deleted at any time; where there is none, one that goes with the process."""
-    try:
-        folder = usercache.folder() / "stylegan-jax" / "images"
-        folder.mkdir(parents=True, exist_ok=True)
-        if os.access(folder, os.W_OK):
-            return folder
-    except (OSError, RuntimeError):  # RuntimeError: a user without a home
-        pass
+    if (kept := usercache.folder("images")) is not None:
+        return kept
     folder = Path(tempfile.mkdtemp(prefix="stylegan-jax-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder

@@ -10,7 +10,7 @@ from typing import Any
 
 import jax
 
-from stylegan_jax import checkpoint, names, rundir
+from stylegan_jax import addresses, checkpoint, names, rundir
 from stylegan_jax.checkpoint import Model
 from stylegan_jax.config import resolutions_up_to
 from stylegan_jax.errors import InputError
@@ -135,7 +135,10 @@ def _lineage(asked: Request, data: Dataset, model: Model | None) -> dict[str, An
     lineage: dict[str, Any] = {"source": asked.out.name, "made_by": "stylegan_jax.train", "cfg": asked.cfg}
     lineage["data"] = data.description
     if model is not None:
-        lineage["from"] = {"source": Path(str(asked.source)).name, "sha256": checkpoint.fingerprint(model)}
+        lineage["from"] = {
+            "source": addresses.place_of(str(asked.source)).name,
+            "sha256": checkpoint.fingerprint(model),
+        }
     return lineage
 
 
@@ -148,7 +151,8 @@ def _labels(data: Dataset) -> dict[str, Any]:
 def _announce(asked: Request, config: TrainConfig, data: Dataset, model: Model | None, iteration: int) -> None:
     layouts = [names.layout_of(config.model, network) for network in ("G", "D")]
     count = sum(math.prod(shape) for layout in layouts for shape in layout.values())
-    where = f", from {asked.source}" if model is not None else ""
+    source = addresses.find(asked.source) if asked.source is not None else None
+    where = f", from {source.shown if source else asked.source}" if model is not None else ""
     print(data.summary)
     print(f"{data.resolution}×{data.resolution} pixels, {count:,} parameters{where}")
     if config.frozen:
