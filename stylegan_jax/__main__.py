@@ -1,6 +1,7 @@
-"""`python -m stylegan_jax` lists the commands; `python -m stylegan_jax sample …` runs one."""
+"""`python -m stylegan_jax` and `stylegan-jax` list the commands; with the name of one, `sample …`, they run it."""
 
 import difflib
+import importlib.metadata
 import runpy
 import sys
 
@@ -12,17 +13,23 @@ COMMANDS = {
     "interp.film": "films a blend whose hand-over, share or seed moves, as MP4, WebP or GIF",
     "stylegan_jax.sample": "makes the images of seeds, or of projected faces",
     "stylegan_jax.train": "fine-tunes a model, or trains one from nothing, on a folder of images",
+    "stylegan_jax.shelf": "lists the models that have names or were downloaded, and clears downloads",
 }
-BY_NAME = {module.rpartition(".")[2]: module for module in COMMANDS}
+_NAMES = {"stylegan_jax.shelf": "models"}  # models/ is a folder
+BY_NAME = {_NAMES.get(module, module.rpartition(".")[2]): module for module in COMMANDS}
 
 
 def main() -> int:
     """Runs the command that the first argument names; without one, prints every command and what it does."""
+    if sys.argv[1:] == ["--version"]:
+        print(f"stylegan-jax {importlib.metadata.version('stylegan-jax')}")
+        return 0
     if len(sys.argv) > 1 and sys.argv[1] not in ("--help", "-h"):
         return _run(sys.argv[1])
-    for module, summary in COMMANDS.items():
-        print(f"python -m {module:<20} {summary}")
-    print("\nEach explains itself with --help.")
+    print("usage: stylegan-jax COMMAND …, or python -m stylegan_jax COMMAND …\n")
+    for name, module in BY_NAME.items():
+        print(f"  {name:<10} {COMMANDS[module]}")
+    print(f"\nEach explains itself with --help; python -m {', '.join(list(COMMANDS)[:-1])} work too.")
     return 0
 
 

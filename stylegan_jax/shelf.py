@@ -1,12 +1,13 @@
 """The command `models`: which models there are by name, which were downloaded, and clearing those."""
 
+import sys
 import time
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
-from stylegan_jax import addresses, modelcache
+from stylegan_jax import addresses, doors, modelcache
 from stylegan_jax.errors import InputError
 from stylegan_jax.modelcache import Entry
 from stylegan_jax.public import LICENCES, PUBLIC
@@ -89,3 +90,7 @@ def _line(entry: Entry) -> str:
 
 def _size(count: int) -> str:
     return f"{count / 1e6:,.1f} MB"
+
+
+if __name__ == "__main__":
+    sys.exit(doors.run(models, "stylegan-jax models"))

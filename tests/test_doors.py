@@ -219,7 +219,9 @@ def called(*arguments):
 
 
 def test_the_package_runs_the_command_that_is_named():
-    assert "python -m stylegan_jax.sample" in called().stdout
+    assert "sample     makes the images of seeds" in called().stdout
+    assert called("--version").stdout.startswith("stylegan-jax 0.")
+    assert "ffhq-1024-f" in called("models").stdout
     done = called("sample", "--seeds", "0", "--seeds", "1")
     assert (done.returncode, done.stdout) == (2, "") and "--seeds: given twice" in done.stderr
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from stylegan_jax.__main__ import COMMANDS
+from stylegan_jax.__main__ import BY_NAME, COMMANDS
 from tests.golden_data import golden
 
+NAMES = {module: name for name, module in BY_NAME.items()}
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("stylegan_jax", "convert", "interp")
 FLOORS = ("ground", "networks", "services", "formats", "uses", "commands", "doors")
@@ -131,6 +132,7 @@ def test_every_command_shows_help_with_an_example_and_without_importing_jax(comm
     arguments = [sys.executable, "-W", "error", "-X", "importtime", "-m", command, "--help"]
     done = subprocess.run(arguments, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr[-2000:]
-    assert f"python -m {command} " in done.stdout.split("\n", 1)[1], "an example beside the usage line"
+    starts = f"python -m {command} ", f"stylegan-jax {NAMES[command]} "
+    assert any(start in done.stdout.split("\n", 1)[1] for start in starts), "an example beside the usage line"
     imported = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines()}
     assert not imported & {"jax", "flax", "orbax.checkpoint"}

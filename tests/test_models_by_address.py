@@ -16,7 +16,7 @@ from interp.diagnose import diagnose
 from interp.figures import figures
 from interp.film import film
 from interp.recipes import read as read_recipe
-from stylegan_jax import doors, modelcache, rundir
+from stylegan_jax import doors, images, modelcache, rundir
 from stylegan_jax.errors import InputError
 from stylegan_jax.sample import main as sample
 from stylegan_jax.train.__main__ import main as train
@@ -76,7 +76,7 @@ def test_load_takes_files_on_hugging_face(server, monkeypatch, models):
     monkeypatch.setenv("HF_ENDPOINT", server.url("").rstrip("/"))
     monkeypatch.setenv("HF_TOKEN", "sesame")
     server.files["me/toons/resolve/main/toon.safetensors"] = models[1].read_bytes()
-    assert sj.load("hf://me/toons/toon.safetensors").config == tiny_model(1).config
+    assert sj.load("hf://me/toons/toon.safetensors").config.generator == tiny_model(1).config.generator
     assert server.asked[0]["Authorization"] == "Bearer sesame"
     with pytest.raises(InputError, match=r"^hf://me/toons/none\.pkl: no such file on the server \(404\)"):
         sj.load("hf://me/toons/none.pkl")
@@ -164,16 +164,26 @@ def test_outputs_of_models_stay_on_this_machine(server, models, capsys):
         assert capsys.readouterr().err == line
 
 
-def test_train_begins_from_an_address(server, capsys):
-    assert run(train, "nosuch", "--from", server.url("ffhq.pkl"), "--out", "r") == 2
+@pytest.fixture
+def data(tmp_path):
+    """A folder of one image."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    images.write_png(folder / "a.png", np.zeros((16, 16, 3), np.uint8))
+    return str(folder)
+
+
+def test_train_begins_from_an_address(server, data, capsys):
+    arguments = ["--out", "r", "--freeze", "nosuch"]  # refused after the model was read
+    assert run(train, data, "--from", server.url("ffhq.pkl"), *arguments) == 2
     assert "nosuch" in capsys.readouterr().err and modelcache.entries()[0].record.name == "ffhq.pkl"
 
 
 @pytest.mark.parametrize("door", [convert_door, sample, train])
-def test_every_command_names_the_address_at_fault_in_one_line(server, door, capsys):
+def test_every_command_names_the_address_at_fault_in_one_line(server, data, door, capsys):
     url = server.url("none.pkl")
     more = {sample: ["--seeds", "0", "--out", "o"], train: ["--out", "r"]}.get(door, [])
-    arguments = ["data", "--from", url, *more] if door is train else [url, *more]
+    arguments = [data, "--from", url, *more] if door is train else [url, *more]
     assert run(door, *arguments) == 2
     assert capsys.readouterr().err == f"error: {url}: no such file on the server (404) — check the address\n"
     assert here() == []
@@ -199,7 +209,7 @@ def test_what_is_no_whole_model_is_told_and_not_kept(server, data, message):
     assert str(refused.value).startswith(f"{url}: ") and message in str(refused.value)
     assert not any(entry.whole for entry in modelcache.entries())
     server.files["ffhq.pkl"], server.tag = whole, '"two"'
-    assert sj.load(url).config == tiny_model().config
+    assert sj.load(url).config.generator == tiny_model().config.generator
 
 
 def test_a_length_that_is_too_small_is_noticed(server):
@@ -222,7 +232,7 @@ def test_what_is_no_model_is_named_by_its_address(server):
 
 def test_a_changed_object_is_read_again_and_a_lost_bucket_is_no_loss(server, bucket, models, capsys, monkeypatch):
     address = "memory://bucket/toon.safetensors"
-    assert sj.load(address).config == tiny_model(1).config
+    assert sj.load(address).config.generator == tiny_model(1).config.generator
     bucket.pipe_file("/bucket/toon.safetensors", Path(sj.save(tiny_model(1, w_dim=8), "t.safetensors")).read_bytes())
     assert sj.load(address).config.generator.w_dim == 8
     monkeypatch.setattr(type(bucket), "ukey", lambda *_: 1 / 0)
@@ -234,11 +244,11 @@ def test_folders_in_buckets_are_models(server, bucket, tmp_path):
     folder = sj.save(tiny_model(3), tmp_path / "faces")
     bucket.put(str(folder), "/bucket/faces", recursive=True)
     for _ in range(2):
-        assert sj.load("memory://bucket/faces").config == tiny_model().config
+        assert sj.load("memory://bucket/faces").config.generator == tiny_model().config.generator
     (entry,) = modelcache.entries()
     assert entry.whole and entry.record.name == "faces"
     next(entry.folder.rglob("model.json")).write_text("{}")
-    assert sj.load("memory://bucket/faces/").config == tiny_model().config
+    assert sj.load("memory://bucket/faces/").config.generator == tiny_model().config.generator
 
 
 def test_a_training_run_in_a_bucket_is_its_latest_snapshot(server, bucket):
@@ -289,7 +299,7 @@ def test_a_public_name_is_a_model(server, monkeypatch):
     from stylegan_jax.public import PUBLIC
 
     monkeypatch.setitem(PUBLIC, "afhqcat-512", dataclasses.replace(PUBLIC["afhqcat-512"], address=pair(server)[0]))
-    assert sj.load("afhqcat-512").config == tiny_model().config
+    assert sj.load("afhqcat-512").config.generator == tiny_model().config.generator
     assert run(convert_door, "afhqcat-512") == 0 and here() == ["afhqcat-512"]
     assert json.loads(next(modelcache.root().glob("*/.record.json")).read_text())["address"] == "afhqcat-512"
     assert convert.locate("afhqcat-512") == Path("afhqcat-512")  # which is here by now

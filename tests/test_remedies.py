@@ -14,6 +14,7 @@ import interp.diagnose
 import interp.figures
 import interp.film
 import stylegan_jax.sample
+import stylegan_jax.shelf
 import stylegan_jax.train.__main__
 from stylegan_jax import arguments, checkpoint, doors
 from stylegan_jax.errors import InputError
@@ -27,10 +28,11 @@ COMMANDS = {
     "diagnose": interp.diagnose.diagnose,
     "figures": interp.figures.figures,
     "film": interp.film.film,
+    "models": stylegan_jax.shelf.models,
     "sample": stylegan_jax.sample.main,
     "train": stylegan_jax.train.__main__.main,
 }
-OTHERS = {"--force-fp16", "--array"}  # of other programs
+OTHERS = {"--force-fp16", "--array", "--version"}  # of other programs, and of all commands together
 ALIASES = {"--network", *arguments.ALIASES, *stylegan_jax.train.__main__.ALIASES}  # understood, and never advised
 FLAG = re.compile(r"(?<![\w-])--[a-z](?:[a-z0-9-]*[a-z0-9])?(?![\w-])")
 
@@ -54,6 +56,8 @@ def sayers(path):
         return ["train"]
     if path.stem in ("sample", "jobs", "parts", "archives", "imagefolder") and parts[0] == "stylegan_jax":
         return ["sample"]
+    if path.stem == "shelf":
+        return ["models"]
     if parts[0] == "interp":
         return [path.stem] if path.stem in COMMANDS else ["blend", "diagnose", "figures", "film"]
     return list(COMMANDS)
@@ -79,7 +83,7 @@ def test_every_flag_that_a_message_names_is_one_of_the_command(path: Path):
 
 
 def test_every_command_that_writes_has_the_flag_that_a_place_in_use_advises():
-    assert [command for command in COMMANDS if "--overwrite" not in flags(command)] == ["train"]
+    assert [command for command in COMMANDS if "--overwrite" not in flags(command)] == ["models", "train"]
 
 
 def advised(error, flag):
