@@ -11,42 +11,66 @@ ROOT = Path(__file__).resolve().parent.parent
 MODELS = ROOT / "stylegan_jax" / "models"
 SHARED = "--mirror --batch 8 --mbstd-chunks 1 --mbstd-group-size 4 --pl-weight 0 --ada-kimg 100 --devices 1"
 # Trained this briefly, noise is speckle and no texture: its strengths stay 0. One w for all layers, as `cifar` has it.
-SHARED += " --style-mixing 0 --freeze noise_strength"
+SHARED += " --style-mixing 0"
+STILL = "--freeze noise_strength"
 SMALL = "--channel-base 1024 --channel-max 128 --z-dim 128 --w-dim 128 --conv-clamp 0 --num-fp16-res 0"
 BEGINNING = "--ema-kimg 5 --ema-rampup 0.05 --r1-gamma 0.05"
 
 # name → (images, what else the command says). Coarse layers first, at a quarter of the pixels; then the whole size.
 STAGES = {
-    "portraits32": ("portraits", f"--resolution 32 {SMALL} {BEGINNING} --seed 11 --kimg 99.44"),
+    "portraits32": ("portraits", f"--resolution 32 {SMALL} {BEGINNING} {STILL} --seed 11 --kimg 99.44"),
     "portraits": (
         "portraits",
-        "--from {runs}/portraits32 --resolution 64 --ema-kimg 5 --ema-rampup 0.2 --r1-gamma 0.1"
+        f"--from {{runs}}/portraits32 --resolution 64 {STILL} --ema-kimg 5 --ema-rampup 0.2 --r1-gamma 0.1"
         " --seed 12 --kimg 78.352",
     ),
-    "toons": ("toons", "--from {runs}/portraits --lr 0.002 --ema-kimg 5 --r1-gamma 0.2 --seed 13 --kimg 40.464"),
+    "toons": (
+        "toons",
+        f"--from {{runs}}/portraits {STILL} --lr 0.002 --ema-kimg 5 --r1-gamma 0.2 --seed 13 --kimg 40.464",
+    ),
+}
+# The same pair trained on from the shipped files. They hold no D yet: it begins alone, against a G that stands still.
+# Mapping and affine layers stay the base's in the fine-tune: one w means one face, and the layers that a blend takes
+# from the base see the styles they know.
+ONWARD = {
+    "portraits-d": (
+        "portraits",
+        "--from portraits --resolution 64 --freeze mapping,synthesis --r1-gamma 0.1 --seed 31 --kimg 12",
+    ),
+    "portraits-on": (
+        "portraits",
+        "--from {runs}/portraits-d --resolution 64 --freeze noise_strength --ema-kimg 10 --r1-gamma 0.1 --seed 32"
+        " --kimg 800",
+    ),
+    "toons-on": (
+        "toons",
+        "--from {runs}/portraits-on --lr 0.002 --freeze noise_strength,mapping,affine --ema-kimg 10 --r1-gamma 0.2"
+        " --seed 33 --kimg 200",
+    ),
 }
 WATCHING = "--tick 2 --snapshot-ticks 5 --score-images 800"
 SHIPPED = ("portraits", "toons")
-SMOKE = f"--resolution 32 {SMALL.replace('1024', '256')} {BEGINNING} --seed 1 --kimg 1.6"
+SMOKE = f"--resolution 32 {SMALL.replace('1024', '256')} {BEGINNING} {STILL} --seed 1 --kimg 1.6"
 SMOKE_WATCHING = "--tick 0.4 --snapshot-ticks 4 --score-images 400"
 
 
 def main(arguments: list[str]) -> int:
     """Runs the stages, or their small form; returns the exit code."""
-    smoke = "--smoke" in arguments
-    places = [argument for argument in arguments if argument != "--smoke"]
+    smoke, onward = "--smoke" in arguments, "--onward" in arguments
+    places = [argument for argument in arguments if argument not in ("--smoke", "--onward")]
     if not 1 <= len(places) <= 2:
-        print("usage: scripts/make_demo_models [--smoke] IMAGES [RUNS]", file=sys.stderr)
+        print("usage: scripts/make_demo_models [--smoke|--onward] IMAGES [RUNS]", file=sys.stderr)
         return 2
     images, runs = Path(places[0]), Path(places[1] if len(places) > 1 else "out/runs")
     if smoke:
         return smoke_test(images, runs)
-    for name, (folder, flags) in STAGES.items():
+    stages = ONWARD if onward else STAGES
+    for name, (folder, flags) in stages.items():
         code = train(images / folder, runs / name, f"{SHARED} {WATCHING} {flags.format(runs=runs)}")
         if code:
             return code
     for name in SHIPPED:
-        export(runs / name, MODELS / f"{name}.safetensors")
+        export(runs / (f"{name}-on" if onward else name), MODELS / f"{name}.safetensors")
     return 0
 
 
@@ -59,14 +83,17 @@ def train(images: Path, run: Path, flags: str) -> int:
 
 
 def export(run: Path, path: Path) -> None:
-    """The run's latest G_ema in float16, with what made it."""
+    """The run's latest G_ema and D in float16, with what made them."""
     from stylegan_jax import checkpoint, rundir
 
-    model = checkpoint.load(rundir.latest_snapshot(run), networks=["G_ema"])
-    half = {name: leaf.astype(np.float16) for name, leaf in model.networks["G_ema"].items()}
+    model = checkpoint.load(rundir.latest_snapshot(run), networks=["D", "G_ema"])
+    half = {
+        network: {name: leaf.astype(np.float16) for name, leaf in leaves.items()}
+        for network, leaves in model.networks.items()
+    }
     told = {**model.lineage, "source": path.name, "after_training": "float16"}
     path.parent.mkdir(parents=True, exist_ok=True)
-    print(checkpoint.save(checkpoint.Model(model.config, {"G_ema": half}, told), path, overwrite=True))
+    print(checkpoint.save(checkpoint.Model(model.config, half, told), path, overwrite=True))
 
 
 def smoke_test(images: Path, runs: Path) -> int:
