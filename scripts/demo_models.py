@@ -9,9 +9,11 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
 MODELS = ROOT / "stylegan_jax" / "models"
-SHARED = "--mirror --batch 8 --mbstd-chunks 1 --mbstd-group-size 4 --pl-weight 0 --ada-kimg 100 --devices 1"
+SHARED = "--mirror --batch 8 --mbstd-group-size 4 --pl-weight 0 --ada-kimg 100"
 # Trained this briefly, noise is speckle and no texture: its strengths stay 0. One w for all layers, as `cifar` has it.
 SHARED += " --style-mixing 0"
+ONE = "--mbstd-chunks 1 --devices 1"
+TWO = "--mbstd-chunks 2 --devices 2"  # the two cores as two devices: 1.2 to 1.3 times as fast
 STILL = "--freeze noise_strength"
 SMALL = "--channel-base 1024 --channel-max 128 --z-dim 128 --w-dim 128 --conv-clamp 0 --num-fp16-res 0"
 BEGINNING = "--ema-kimg 5 --ema-rampup 0.05 --r1-gamma 0.05"
@@ -64,9 +66,9 @@ def main(arguments: list[str]) -> int:
     images, runs = Path(places[0]), Path(places[1] if len(places) > 1 else "out/runs")
     if smoke:
         return smoke_test(images, runs)
-    stages = ONWARD if onward else STAGES
+    stages, devices = (ONWARD, TWO) if onward else (STAGES, ONE)
     for name, (folder, flags) in stages.items():
-        code = train(images / folder, runs / name, f"{SHARED} {WATCHING} {flags.format(runs=runs)}")
+        code = train(images / folder, runs / name, f"{SHARED} {devices} {WATCHING} {flags.format(runs=runs)}")
         if code:
             return code
     for name in SHIPPED:
@@ -99,7 +101,7 @@ def export(run: Path, path: Path) -> None:
 def smoke_test(images: Path, runs: Path) -> int:
     """Some hundred iterations at 32 pixels; proxy-FID must end lower than it began."""
     run = runs / "smoke"
-    code = train(images / "toons", run, f"{SHARED} {SMOKE_WATCHING} {SMOKE}")
+    code = train(images / "toons", run, f"{SHARED} {ONE} {SMOKE_WATCHING} {SMOKE}")
     if code:
         return code
     from stylegan_jax import rundir

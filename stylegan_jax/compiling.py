@@ -14,15 +14,21 @@ _BEGINS, _ENDS = "Compiling ", "Finished XLA compilation"
 _said = -_AGAIN
 
 
-class _Listener(logging.Handler):
-    """Hears from JAX's own log when a compilation begins and ends."""
+class _Listener(logging.Filter):
+    """Hears from JAX's own log when a compilation begins and ends; what is said below `level` goes no further."""
 
-    def __init__(self) -> None:
-        super().__init__(logging.DEBUG)
+    def __init__(self, level: int) -> None:
+        super().__init__()
+        self._level = level
         self._timer: threading.Timer | None = None
 
-    def emit(self, record: logging.LogRecord) -> None:
-        text = str(record.msg)
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether others, such as a handler of the root logger, hear it too: as if nobody listened."""
+        self.hear(str(record.msg))
+        return record.levelno >= self._level
+
+    def hear(self, text: str) -> None:
+        """Starts and stops the clock."""
         if text.startswith((_BEGINS, _ENDS)):
             self.stop()
         if text.startswith(_BEGINS):
@@ -57,18 +63,18 @@ def _say() -> None:
 @contextlib.contextmanager
 def told() -> Iterator[None]:
     """While the block runs, a compilation that takes over a second is announced."""
-    listener = _Listener()
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     before = [logger.level for logger in loggers]
+    listener = _Listener(min(logger.getEffectiveLevel() for logger in loggers))
     for logger in loggers:
-        logger.addHandler(listener)
+        logger.addFilter(listener)
         logger.setLevel(logging.DEBUG)
     try:
         yield
     finally:
         listener.stop()
         for logger, level in zip(loggers, before, strict=True):
-            logger.removeHandler(listener)
+            logger.removeFilter(listener)
             logger.setLevel(level)
 
 

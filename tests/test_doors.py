@@ -197,7 +197,7 @@ def test_jax_still_says_when_it_compiles(monkeypatch):
     import jax
 
     heard = []
-    monkeypatch.setattr(compiling._Listener, "emit", lambda self, record: heard.append(str(record.msg)))
+    monkeypatch.setattr(compiling._Listener, "hear", lambda self, text: heard.append(text))
     with compiling.told():
         jax.jit(lambda x: x * 1.2345 + len(heard))(1.0)
     assert any(text.startswith(compiling._BEGINS) for text in heard)
@@ -229,3 +229,22 @@ def test_the_package_runs_the_command_that_is_named():
 def test_an_unknown_command_is_told_the_nearest_one():
     done = called("smaple")
     assert (done.returncode, done.stderr) == (2, "error: smaple: no such command — did you mean sample?\n")
+
+
+def test_listening_for_compilations_shows_nothing_of_the_log_whatever_handlers_others_add():
+    import jax
+
+    heard = []
+
+    class Terminal(logging.Handler):
+        def emit(self, record):
+            heard.append(record.getMessage())
+
+    terminal = Terminal()
+    logging.getLogger().addHandler(terminal)
+    try:
+        with compiling.told():
+            jax.jit(lambda x: x * 5.4321)(1.0)
+    finally:
+        logging.getLogger().removeHandler(terminal)
+    assert not heard
