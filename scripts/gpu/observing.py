@@ -3,18 +3,22 @@
 from argparse import Namespace
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
-from stylegan_jax import appearance, checkpoint, images, latents
-from stylegan_jax.generator import generator
+from interp import schedules
+from interp.mix import blend
+from stylegan_jax import appearance, checkpoint, images
+from stylegan_jax.checkpoint import Model
 from stylegan_jax.layers import Weights
-from stylegan_jax.names import resolution_of
+from stylegan_jax.sampler import sample
 from stylegan_jax.train.config import TrainConfig
 from stylegan_jax.train.score import Score
 
+CPU = jax.local_devices(backend="cpu")[0]
 SWAPS = (8, 16, 32)
 KEPT = 3  # snapshots in one file, which must stay under 16 MiB
 FILES = 2
@@ -24,8 +28,8 @@ class Observer:
     """Writes what came of each look into the folder of the day."""
 
     def __init__(self, options: Namespace, report: Any):
-        self._options, self._report, self._scores, self._programs = options, report, {}, {}
-        self._base: dict[str, np.ndarray] | None = None
+        self._options, self._report, self._scores = options, report, {}
+        self._base: Model | None = None
         self._thread = ThreadPoolExecutor(1)
         self._last: Future[None] | None = None
         self._kept: list[tuple[int, dict[str, np.ndarray]]] = []
@@ -38,6 +42,12 @@ class Observer:
         if self._last is not None and self._last.exception() is not None:
             self._report.log(f"looking failed: {self._last.exception()!r}")
 
+    def compare_with(self, config: TrainConfig, state: Path) -> None:
+        """From now on, blends with the G_ema of a saved state are looked at too, and snapshots are kept."""
+        with np.load(state) as leaves:
+            ema = {key.removeprefix("G_ema."): leaves[key] for key in leaves.files if key.startswith("G_ema.")}
+        self._thread.submit(setattr, self, "_base", Model(config.model, {"G_ema": ema}, {"source": state.stem}))
+
     def look(self, name: str, config: TrainConfig, data: Any, networks: Mapping[str, Weights], nimg: int) -> None:
         """Queues one look at host copies of G, D and G_ema."""
         self._last = self._thread.submit(self._look, name, config, data, networks, nimg)
@@ -45,15 +55,14 @@ class Observer:
     def _look(self, name: str, config: TrainConfig, data: Any, networks: Mapping[str, Weights], nimg: int) -> None:
         half = {n: {k: np.asarray(v, np.float16) for k, v in leaves.items()} for n, leaves in networks.items()}
         lineage = {"source": f"{name}.safetensors", "nimg": nimg, "seed": config.seed, "data": data.description}
-        model = checkpoint.Model(config.model, half, lineage)
-        checkpoint.save(model, self._options.out / f"{name}.safetensors", overwrite=True)
-        ema = {key: np.asarray(leaf) for key, leaf in networks["G_ema"].items()}
-        if name == "portraits":
-            self._base = ema
-        else:
+        checkpoint.save(Model(config.model, half, lineage), self._options.out / f"{name}.safetensors", overwrite=True)
+        model = Model(
+            config.model, {"G_ema": {key: np.asarray(leaf) for key, leaf in networks["G_ema"].items()}}, lineage
+        )
+        if self._base is not None:
             self._keep(nimg, half["G_ema"])
-        with jax.default_device(jax.local_devices(backend="cpu")[0]):
-            found = self._seen(name, config, data, ema)
+        with jax.default_device(CPU):
+            found = self._seen(name, data, model)
         self._report.add("looks", {"name": name, "kimg": nimg / 1000, **found})
         self._report.log(f"{name}: {nimg / 1000:.0f} kimg looked at: {found}")
 
@@ -67,54 +76,28 @@ class Observer:
                 flat = {f"{at}/{key}": leaf for at, leaves in those for key, leaf in leaves.items()}
                 np.savez(self._options.out / f"snapshots{part}.npz", **flat)  # type: ignore[arg-type]
 
-    def _seen(self, name: str, config: TrainConfig, data: Any, ema: Weights) -> dict[str, Any]:
-        score = self._scores.setdefault(
-            name, Score(data, 32 if self._options.smoke else 800, config.generator.img_resolution)
-        )
-        found = {
-            k: round(v, 3) for k, v in score(lambda seeds: self._fakes(config, ema, seeds)).items() if k != "features"
-        }
-        own = self._fakes(config, ema, range(64), 0.7)
+    def _seen(self, name: str, data: Any, model: Model) -> dict[str, Any]:
+        n = 32 if self._options.smoke else 800
+        score = self._scores.setdefault(name, Score(data, n, model.config.generator.img_resolution))
+        scores = score(lambda seeds: fakes(model, seeds))
+        found: dict[str, Any] = {key: round(value, 3) for key, value in scores.items() if key != "features"}
+        own = fakes(model, range(64), 0.7)
         found["dead 0-63 psi 0.7"] = np.flatnonzero(appearance.dead(own)).tolist()
-        found["dead 0-63 psi 1"] = np.flatnonzero(appearance.dead(self._fakes(config, ema, range(64)))).tolist()
+        found["dead 0-63 psi 1"] = np.flatnonzero(appearance.dead(fakes(model, range(64)))).tolist()
         rows = [own[:8], own[8:16], own[16:24], own[24:32]]
-        if name != "portraits" and self._base is not None:
-            parent = self._fakes(config, self._base, range(64), 0.7)
+        if self._base is not None:
+            parent = fakes(self._base, range(64), 0.7)
             rows = [own[8:16], own[16:24], own[24:32], parent[:8]]
             for swap in SWAPS:
-                mixed = {k: leaf if alpha_of_swap(k, swap) else self._base[k] for k, leaf in ema.items()}
-                blend = self._fakes(config, mixed, range(64), 0.7, mapping=self._base)
-                found[f"swap {swap}"] = [round(x, 3) for x in appearance.blend_quality(blend, parent, own)]
-                rows.append(blend[:8])
+                if swap in model.config.generator.resolutions:
+                    mixed = fakes(blend(self._base, model, schedules.swap(swap), mapping="base"), range(64), 0.7)
+                    found[f"swap {swap}"] = [round(x, 3) for x in appearance.blend_quality(mixed, parent, own)]
+                    rows.append(mixed[:8])
             rows.append(own[:8])
         images.write_png(self._options.out / f"{name}.png", images.grid(np.concatenate(rows), 8), overwrite=True)
         return found
 
-    def _fakes(
-        self, config: TrainConfig, ema: Weights, seeds: range, psi: float = 1.0, mapping: Weights | None = None
-    ) -> np.ndarray:
-        """uint8 images on the CPU, in batches of 16; w from `mapping` if it is given."""
-        if config.generator not in self._programs:
-            self._programs[config.generator] = jax.jit(_program(config))
-        program, parts = self._programs[config.generator], []
-        for begin in range(0, len(seeds), 16):
-            part = [seeds[min(begin + i, len(seeds) - 1)] for i in range(16)]
-            z = latents.z_from_seeds(part, config.generator.z_dim)
-            made = program(dict(ema), dict(mapping or ema), z, np.float32(psi))
-            parts.append(np.asarray(images.to_uint8(made)))
-        return np.concatenate(parts)[: len(seeds)]
 
-
-def alpha_of_swap(name: str, swap: int) -> bool:
-    """Whether a tensor of a blend is the fine-tune's: the paper's rule."""
-    resolution = resolution_of(name)
-    return resolution is not None and resolution <= swap
-
-
-def _program(config: TrainConfig):
-    def run(weights: Weights, mapping: Weights, z: Any, psi: Any) -> Any:
-        network, source = generator(config.generator, weights), generator(config.generator, mapping)
-        w = latents.broadcast(source.mapping(z, None), config.generator.num_ws)
-        return network.synthesis(latents.truncate(w, source.mapping.w_avg[...], psi, None))
-
-    return run
+def fakes(model: Model, seeds: range, psi: float = 1.0) -> np.ndarray:
+    """uint8 images of G_ema, made on the CPU."""
+    return np.concatenate(list(sample(model, seeds, truncation_psi=psi, batch=16, devices=[CPU])))

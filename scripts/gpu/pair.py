@@ -45,6 +45,8 @@ def train(options: Namespace, report: Any) -> None:
                 program = stage.compile() if later is None else later.result()
                 if name == "portraits":
                     later = behind.submit(stages["toons"].compile)
+                else:
+                    observer.compare_with(stages["portraits"].config, stages["portraits"].saved)
                 stage.run(program, stage.restore(stages["portraits"]), until)
 
 

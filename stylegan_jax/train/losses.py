@@ -131,25 +131,6 @@ class Setting(NamedTuple):
         images = self.augment(images, keys) if keys is not None else images
         return in_chunks(discriminator, images, c, size=self.chunk, dtype=self.dtype)
 
-    def score_both(
-        self,
-        discriminator: Discriminator,
-        fake: Images,
-        fake_c: Array,
-        fake_keys: Key[Array, " n"] | None,
-        real: Images,
-        real_c: Array,
-        real_keys: Key[Array, " n"] | None,
-    ) -> tuple[Logits, Logits]:
-        """Logits of two batches of one size in one pass, the minibatch statistic of each taken by itself."""
-        n = fake.shape[0]
-        alone = self._replace(chunk=min(self.chunk, n))
-        join = lambda a, b: None if a is None or b is None else jnp.concatenate([a, b])  # noqa: E731
-        logits = alone.score(
-            discriminator, jnp.concatenate([fake, real]), jnp.concatenate([fake_c, real_c]), join(fake_keys, real_keys)
-        )
-        return logits[:n], logits[n:]
-
 
 def g_main(generator: Generator, discriminator: Discriminator, inputs: Inputs, *, setting: Setting):
     """Phase Gmain: the loss of G, and its statistics."""
@@ -176,11 +157,15 @@ def g_reg(
 def d_main(
     generator: Generator, discriminator: Discriminator, inputs: Inputs, real: Images, c: Array, *, setting: Setting
 ):
-    """Phase Dmain: the loss of D."""
+    """Phase Dmain: the loss of D, which sees as many fake as real images in one pass.
+
+    The minibatch statistic of each is taken by itself.
+    """
     images, w = synthesize(generator, inputs, setting.dtype)
-    fake, real_logits = setting.score_both(
-        discriminator, jax.lax.stop_gradient(images), inputs.c, inputs.augment, real, c, _other(inputs.augment)
-    )
+    both = jnp.concatenate([jax.lax.stop_gradient(images), real])
+    keys = None if inputs.augment is None else jnp.concatenate([inputs.augment, _other(inputs.augment)])
+    alone = setting._replace(chunk=min(setting.chunk, real.shape[0]))
+    fake, real_logits = jnp.split(alone.score(discriminator, both, jnp.concatenate([inputs.c, c]), keys), 2)
     loss = setting.mean(discriminator_loss(fake, real_logits))
     scores = _scores("fake", fake, setting.mean) | _scores("real", real_logits, setting.mean)
     return loss, Stats({"D/loss": loss, **scores}, _w_mean(w, setting.mean))
@@ -202,9 +187,9 @@ def d_reg(
     return mean * (gamma / 2), Stats(means)
 
 
-def _other(keys: Key[Array, " n"] | None) -> Key[Array, " n"] | None:
+def _other(keys: Key[Array, " n"]) -> Key[Array, " n"]:
     """Real images are augmented independently of the fake ones."""
-    return None if keys is None else jax.vmap(lambda key: jax.random.fold_in(key, 1))(keys)
+    return jax.vmap(lambda key: jax.random.fold_in(key, 1))(keys)
 
 
 def _scores(which: str, logits: Logits, mean: Mean) -> dict[str, Array]:
