@@ -16,11 +16,13 @@ from convert.reading import read_with_origins
 from convert.report import as_json, as_table, left_aside
 from convert.report import rows as tensor_rows
 from convert.writing import made_up
-from stylegan_jax import addresses, checkpoint, doors, outputs
-from stylegan_jax.checkpoint import Model
+from stylegan_jax.commands import cli
 from stylegan_jax.errors import InputError
 from stylegan_jax.names import NETWORKS
-from stylegan_jax.shipped import shipped_models
+from stylegan_jax.storage import atomic, checkpoint
+from stylegan_jax.storage.checkpoint import Model
+from stylegan_jax.storage.downloads import addresses
+from stylegan_jax.storage.shipped import shipped_models
 
 FORMS = {"orbax": "", "safetensors": ".safetensors", "pkl": ".pkl", "sg3": ".pkl", "pt": ".pt"}
 FOREIGN = (".pkl", ".pt", ".pth")
@@ -119,9 +121,9 @@ def _is_up_to_date(source: Path, place: Path, chosen: list[str] | None, *, half:
 def _check_outputs(source: Path, place: Path, wanted: dict[str, Any], *, report: str, overwrite: bool) -> None:
     """Refuses outputs that cannot be made, after what is wrong with the source."""
     try:
-        outputs.check_suffix(place, outputs.MODELS)
+        atomic.check_suffix(place, atomic.MODELS)
         for output in (place, *([Path(report)] if report else [])):
-            outputs.check_place(output, overwrite=overwrite)
+            atomic.check_place(output, overwrite=overwrite)
     except InputError:
         convert.read_config(source, **wanted)
         raise
@@ -153,7 +155,7 @@ def _convert(
         print(f"note: {note}")
     if report:
         text = json.dumps(as_json(rows), indent=1) if report.endswith(".json") else as_table(rows)
-        with outputs.new_file(report, overwrite=overwrite) as file:
+        with atomic.new_file(report, overwrite=overwrite) as file:
             file.write(f"{text}\n".encode())
         print(f"wrote {report}: {len(rows) - len(left_aside(model))} tensors")
     print(f"wrote {place}")
@@ -170,7 +172,7 @@ def _told(place: Path) -> dict[str, Any]:
 
 def _check_picture(picture: Path, place: Path, *, overwrite: bool) -> None:
     """Refuses to replace what is there, unless it is the picture that was made for this very output before."""
-    from stylegan_jax import images
+    from stylegan_jax.pictures import images
 
     if not picture.exists() or overwrite:
         return
@@ -179,14 +181,14 @@ def _check_picture(picture: Path, place: Path, *, overwrite: bool) -> None:
     except InputError:
         found = {}
     if {key: found.get(key) for key in _told(place)} != _told(place):
-        outputs.check_place(picture)
+        atomic.check_place(picture)
 
 
 def _verify(place: Path, *, overwrite: bool) -> None:
     """Makes the image of seed 0 (of class 0) from the file that was written, and looks at its values."""
     import numpy as np
 
-    from stylegan_jax import images
+    from stylegan_jax.pictures import images
 
     model = convert.read(place, networks=["G_ema"])
     image = _image_of_seed_0(model)
@@ -203,13 +205,13 @@ def _verify(place: Path, *, overwrite: bool) -> None:
 def _image_of_seed_0(model: Model):
     import jax
 
-    from stylegan_jax import sampler
-    from stylegan_jax.generator import generator
+    from stylegan_jax.networks.stylegan2 import generator
+    from stylegan_jax.sampler import run
 
     config, weights = model.config.generator, model.networks["G_ema"]
-    ws = sampler.map_seeds(model, [0], class_idx=0 if config.c_dim else None)
+    ws = run.map_seeds(model, [0], class_idx=0 if config.c_dim else None)
     return jax.device_get(jax.jit(lambda leaves, ws: generator(config, leaves).synthesis(ws))(weights, ws))[0]
 
 
 if __name__ == "__main__":
-    sys.exit(doors.run(main, "python -m convert"))
+    sys.exit(cli.run(main, "python -m convert"))

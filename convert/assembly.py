@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from convert.facts import Facts, prove
-from convert.inert import AGAIN
+from convert.pickles.allowed import AGAIN
 from convert.translation import Origin
-from stylegan_jax import names, safetensors
-from stylegan_jax.checkpoint import Model
+from stylegan_jax import names
 from stylegan_jax.config import DiscriminatorConfig, GeneratorConfig, ModelConfig
 from stylegan_jax.errors import InputError
+from stylegan_jax.storage import safetensors
+from stylegan_jax.storage.checkpoint import Model
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from stylegan_jax import names
-from stylegan_jax.checkpoint import Model
 from stylegan_jax.config import ConvConfig, DiscriminatorConfig, GeneratorConfig
+from stylegan_jax.storage.checkpoint import Model
 
 _COLOURS = {1: "grey", 3: "RGB", 4: "RGBA"}
 

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from convert.inert import AGAIN
+from convert.pickles.allowed import AGAIN
 from stylegan_jax import names
 from stylegan_jax.config import DEFAULT_FILTER, ConvConfig, DiscriminatorConfig, Filter, GeneratorConfig, embed_width
 from stylegan_jax.errors import InputError

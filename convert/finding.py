@@ -8,7 +8,7 @@ import numpy as np
 
 from convert import rosinality, state_dict
 from convert.assembly import Found, Part
-from convert.inert import AGAIN, shown
+from convert.pickles.allowed import AGAIN, shown
 from stylegan_jax.errors import InputError
 
 _AVERAGES = ("latent_avg", "w_avg", "mean_latent", "dlatent_avg")

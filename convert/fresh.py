@@ -6,8 +6,8 @@ import numpy as np
 
 from convert.facts import configured_taps, filter_buffer
 from stylegan_jax import names
-from stylegan_jax.checkpoint import Model
 from stylegan_jax.config import DiscriminatorConfig, ModelConfig
+from stylegan_jax.storage.checkpoint import Model
 
 SEED = 0
 _ALIKE = ("img_resolution", "img_channels", "c_dim", "channel_base", "channel_max", "channel_table", "num_fp16_res")

@@ -5,10 +5,10 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
-from convert.inert import Instance, library_of, shown
-from convert.torch_file import LEGACY_START
-from stylegan_jax import checkpoint, rundir, shipped
+from convert.pickles.allowed import Instance, library_of, shown
+from convert.pickles.torch_file import LEGACY_START
 from stylegan_jax.errors import InputError
+from stylegan_jax.storage import checkpoint, rundir, shipped
 
 OURS, RUN, SAFETENSORS, PICKLE = "ours", "training run", "safetensors", "pickle"
 TORCH_ZIP, TORCH_STREAM, TORCH_FOLDER = "torch zip", "torch stream", "unpacked torch archive"

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from convert import kinds
-from stylegan_jax import addresses
 from stylegan_jax.errors import InputError
+from stylegan_jax.storage.downloads import addresses
 
 _AGAIN = "run the same command again; if that does not help, get the file in another way"
 _END_OF_ZIP = b"PK\5\6"
@@ -22,10 +22,10 @@ def locate(model: str | Path) -> Path:
     if address is None:
         return Path(addresses.path_of(model))
     if address.scheme in ("http", "https"):
-        from stylegan_jax import modelcache
+        from stylegan_jax.storage.downloads import modelcache
 
         return modelcache.fetch(address, check_whole)
-    from stylegan_jax import remotefolders
+    from stylegan_jax.storage.downloads import remotefolders
 
     return remotefolders.fetch(address, check_whole)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from convert.pickler import ChannelsLast
+from convert.pickles.writer import ChannelsLast
 from stylegan_jax.config import ConvConfig, DiscriminatorConfig, GeneratorConfig, embed_width
 
 Tensors = Mapping[str, np.ndarray]

@@ -10,14 +10,15 @@ from convert.assembly import Found, Part
 from convert.discriminator_modules import absent_discriminator, discriminator_module
 from convert.fresh import with_discriminator
 from convert.generator_modules import generator_module
-from convert.inert import AGAIN, Instance, refuse, shown, unknown_global
 from convert.modules import Module, Tensors
-from convert.pickler import Call, Global, Ordered, Pickler
+from convert.pickles.allowed import AGAIN, Instance, refuse, shown, unknown_global
+from convert.pickles.writer import Call, Global, Ordered, Pickler
 from convert.stored import discriminator_facts, generator_facts
-from stylegan_jax import names, outputs
-from stylegan_jax.checkpoint import Model
+from stylegan_jax import names
 from stylegan_jax.config import GeneratorConfig, ModelConfig
 from stylegan_jax.errors import InputError
+from stylegan_jax.storage import atomic
+from stylegan_jax.storage.checkpoint import Model
 
 ADA, SG3 = "stylegan2-ada-pytorch", "stylegan3"
 _MODULE = "torch_utils.persistence"
@@ -137,8 +138,8 @@ def write(model: Model, path: str | Path, *, overwrite: bool = False, sg3: bool 
     freshly drawn. Raises InputError if `path` exists (unless `overwrite`), OSError if it cannot be written,
     ValueError if a network does not fit its configuration.
     """
-    place = outputs.check_place(path, overwrite=overwrite)
-    with outputs.new_file(path, overwrite=overwrite) as file:
+    place = atomic.check_place(path, overwrite=overwrite)
+    with atomic.new_file(path, overwrite=overwrite) as file:
         Pickler(file).dump(_tree(with_discriminator(model), sg3=sg3))
     return place
 

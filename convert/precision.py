@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from stylegan_jax.checkpoint import Model
 from stylegan_jax.errors import InputError
+from stylegan_jax.storage.checkpoint import Model
 
 _NOTE = "half precision: "
 

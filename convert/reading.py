@@ -11,14 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from convert import finding, kinds, official, rosinality, state_dict, tensorflow, unpickle
+from convert import finding, kinds, official, rosinality, state_dict, tensorflow
 from convert.assembly import Found, Part, assemble, prove_config
-from convert.inert import Budget, shown
 from convert.locating import locate, naming
-from stylegan_jax import checkpoint, rundir, safetensors
-from stylegan_jax.checkpoint import Model
+from convert.pickles import unpickle
+from convert.pickles.allowed import Budget, shown
 from stylegan_jax.config import ModelConfig
 from stylegan_jax.errors import InputError
+from stylegan_jax.storage import checkpoint, rundir, safetensors
+from stylegan_jax.storage.checkpoint import Model
 
 Parts = Mapping[str, Part]
 _READERS = (official, tensorflow, rosinality, state_dict)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from convert.reading import Parts
-from stylegan_jax.checkpoint import Model
+from stylegan_jax.storage.checkpoint import Model
 
 
 @dataclass(frozen=True)

@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from convert import torch_file
 from convert.assembly import Found, Part
 from convert.facts import Facts, filter_buffer, taps_of, with_filters
-from convert.inert import AGAIN
+from convert.pickles import torch_file
+from convert.pickles.allowed import AGAIN
 from convert.rosinality_names import discriminator_kernels, discriminator_pairs, generator_kernels, generator_pairs
 from convert.translation import from_official, origins, to_official
-from stylegan_jax import outputs
-from stylegan_jax.checkpoint import Model
 from stylegan_jax.config import DEFAULT_FILTER, DiscriminatorConfig, GeneratorConfig
 from stylegan_jax.errors import InputError
+from stylegan_jax.storage import atomic
+from stylegan_jax.storage.checkpoint import Model
 
 _NETWORKS = {"g_ema": "G_ema", "g": "G", "d": "D"}
 _AVERAGES = {"g_ema": "latent_avg", "g": "latent_avg_g"}  # the second is our own: their programs keep only one
@@ -127,7 +127,7 @@ def write(model: Model, path: str | Path, *, overwrite: bool = False) -> Path:
     Their classes know one kind of network: InputError with everything in which the model differs from it, or if `path`
     exists (unless `overwrite`); OSError if it cannot be written. A clamp of 256 and 16-bit settings are left out.
     """
-    place = outputs.check_place(path, overwrite=overwrite)
+    place = atomic.check_place(path, overwrite=overwrite)
     lines = _unlike_generator(model.config.generator)
     if "D" in model.networks and model.config.discriminator is not None:
         lines += [f"D: {line}" for line in _unlike_discriminator(model.config.discriminator)]
@@ -137,7 +137,7 @@ def write(model: Model, path: str | Path, *, overwrite: bool = False) -> Path:
         others = ",".join(network for network in model.networks if network != "D")
         remedy = "write a .pkl or .safetensors" + (f", or leave D out: --networks {others}" if only_d else "")
         raise InputError(f"{listed}\nThe model cannot be written in this form", remedy, file=path)
-    with outputs.new_file(path, overwrite=overwrite) as file:
+    with atomic.new_file(path, overwrite=overwrite) as file:
         torch_file.save_zip(file, _tree(model))
     return place
 

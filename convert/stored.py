@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from convert.facts import Facts
-from convert.inert import AGAIN, Instance, shown
+from convert.pickles.allowed import AGAIN, Instance, shown
 from stylegan_jax.config import DEFAULT_FILTER
 from stylegan_jax.errors import InputError
 

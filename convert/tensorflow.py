@@ -8,7 +8,7 @@ import numpy as np
 
 from convert.assembly import Found, Part
 from convert.facts import Facts, with_filters
-from convert.inert import Instance, shown
+from convert.pickles.allowed import Instance, shown
 from convert.stored import checked
 from convert.translation import BATCHED, CONV, FLIPPED_CONV, IMAGE, PLUS_ONE, TRANSPOSED, Pair, origins, to_official
 from stylegan_jax.config import DEFAULT_FILTER, DiscriminatorConfig, GeneratorConfig

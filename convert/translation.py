@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from convert.inert import shown
+from convert.pickles.allowed import shown
 from stylegan_jax.errors import InputError
 
 Arrays = Mapping[str, np.ndarray]

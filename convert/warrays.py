@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from convert import unpickle
-from convert.inert import shown
+from convert.pickles import unpickle
+from convert.pickles.allowed import shown
 from stylegan_jax.errors import InputError
 
 NAMED = re.compile(r".+\.(png|jpe?g|webp|bmp|tiff?|jfif|gif|npy|npz|pt|pth)", re.IGNORECASE)

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from convert import fresh, official, rosinality
-from stylegan_jax import checkpoint
-from stylegan_jax.checkpoint import Model
+from stylegan_jax.storage import checkpoint
+from stylegan_jax.storage.checkpoint import Model
 
 
 def made_up(model: Model, path: str | Path) -> list[str]:

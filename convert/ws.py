@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from ml_dtypes import bfloat16
 
-from convert.inert import shown
+from convert.pickles.allowed import shown
 from convert.warrays import NAMED, Stored, stored
 from stylegan_jax.errors import InputError
 

@@ -9,7 +9,7 @@ import tyro
 
 import stylegan_jax
 from interp.options import Flat, Request, slug
-from stylegan_jax import doors
+from stylegan_jax.commands import cli
 from stylegan_jax.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from interp.recipes import Recipe
     from interp.replay import Loaded
     from interp.sheets import View
-    from stylegan_jax.checkpoint import Model
+    from stylegan_jax.storage.checkpoint import Model
 
 
 _RECIPES = (".yaml", ".yml")
@@ -72,20 +72,20 @@ class _Places:
     """Where the outputs go, checked before any work is done."""
 
     def __init__(self, recipe: "Recipe", out: str | None, sheet: bool, overwrite: bool):
-        from stylegan_jax import outputs
+        from stylegan_jax.storage import atomic
 
         place = Path(slug(recipe) if out is None else out)
         suffix = place.suffix.lower()
         if out is not None:
-            outputs.check_suffix(place, (*outputs.MODELS, *outputs.PICTURES, *_RECIPES))
-        stem = place.stem if suffix in outputs.MODELS else place.name
+            atomic.check_suffix(place, (*atomic.MODELS, *atomic.PICTURES, *_RECIPES))
+        stem = place.stem if suffix in atomic.MODELS else place.name
         beside = place.with_name(f"{stem}.png") if sheet else None
-        self.model = None if suffix in (*outputs.PICTURES, *_RECIPES) else place
+        self.model = None if suffix in (*atomic.PICTURES, *_RECIPES) else place
         self.recipe = place if suffix in _RECIPES else None
-        self.sheet = place if suffix in outputs.PICTURES else None if self.recipe else beside
+        self.sheet = place if suffix in atomic.PICTURES else None if self.recipe else beside
         self.overwrite = overwrite
         for target in self.targets:
-            outputs.check_place(target, overwrite=overwrite)
+            atomic.check_place(target, overwrite=overwrite)
 
     @property
     def targets(self) -> list[Path]:
@@ -103,7 +103,8 @@ class _Places:
         """Writes model, sheet and recipe, each whole or not at all, and says where."""
         from convert.writing import made_up
         from interp.recipes import from_json, to_yaml
-        from stylegan_jax import encoding, outputs
+        from stylegan_jax.pictures import encoding
+        from stylegan_jax.storage import atomic
 
         if self.model is not None:
             for note in made_up(mixed, self.model):
@@ -112,7 +113,7 @@ class _Places:
         if self.sheet is not None:
             encoding.write_picture(self.sheet, picture, mixed.lineage, overwrite=self.overwrite)
         if self.recipe is not None:
-            with outputs.new_file(self.recipe, overwrite=self.overwrite) as file:
+            with atomic.new_file(self.recipe, overwrite=self.overwrite) as file:
                 file.write(to_yaml(from_json(mixed.lineage["recipe"])).encode())
         print(f"wrote {' and '.join(map(str, self.targets))}")
 
@@ -121,7 +122,7 @@ def _view(recipe: "Recipe", loaded: "list[Loaded]") -> "View":
     """What the sheet shows; InputError where a model cannot show it."""
     from interp.given import view_of
 
-    view = view_of(recipe, doors.seeds(recipe.seeds), loaded[0].model)
+    view = view_of(recipe, cli.seeds(recipe.seeds), loaded[0].model)
     view.check([each.model for each in loaded], [each.label for each in loaded])
     return view
 
@@ -163,7 +164,7 @@ def _row(view: "View", loaded: "Loaded", bar: Any) -> Any:
 
 def _provenance(loaded: "Loaded", index: int) -> str:
     from interp.relatives import describe
-    from stylegan_jax import addresses
+    from stylegan_jax.storage.downloads import addresses
 
     origin = loaded.model.lineage.get("source")
     place = loaded.name if addresses.find(loaded.name) else os.path.abspath(loaded.path)
@@ -207,4 +208,4 @@ def _table(plan: "Plan", labels: list[str]) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(doors.run(blend, "python -m interp.blend"))
+    sys.exit(cli.run(blend, "python -m interp.blend"))

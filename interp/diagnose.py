@@ -8,11 +8,12 @@ import numpy as np
 
 import stylegan_jax
 from interp.options import File, Models, pair, positioned, typed
-from stylegan_jax import addresses, doors
+from stylegan_jax.commands import cli
+from stylegan_jax.storage.downloads import addresses
 
 if TYPE_CHECKING:
     from interp.distances import Distance, Verdict
-    from stylegan_jax.checkpoint import Model
+    from stylegan_jax.storage.checkpoint import Model
 
 COLUMNS = {
     "weight": "weights",
@@ -46,11 +47,12 @@ def diagnose(
       overwrite: replace what is there.
     """
     from interp.distances import DIVERGED, FINE_TUNED, distances, judge
-    from stylegan_jax import encoding, outputs
+    from stylegan_jax.pictures import encoding
+    from stylegan_jax.storage import atomic
 
     if out is not None:
         encoding.form_of(out)
-        outputs.check_place(out, overwrite=overwrite)
+        atomic.check_place(out, overwrite=overwrite)
     paths = pair(*positioned(models, base, transfer), stylegan_jax.shipped_models())
     labels = [addresses.place_of(path).name for path in paths]
     loaded = [stylegan_jax.load(path, networks=("G_ema",)) for path in paths]
@@ -108,7 +110,7 @@ def _draw(
     overwrite: bool,
 ) -> None:
     from interp.charts import heatmap
-    from stylegan_jax import encoding
+    from stylegan_jax.pictures import encoding
 
     facts: dict[str, Any] = {"models": list(labels), "kinship": verdict.kinship, "cosine": verdict.weights.cosine}
     picture = heatmap(
@@ -124,4 +126,4 @@ def _draw(
 
 
 if __name__ == "__main__":
-    sys.exit(doors.run(diagnose, "python -m interp.diagnose"))
+    sys.exit(cli.run(diagnose, "python -m interp.diagnose"))

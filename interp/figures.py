@@ -10,8 +10,9 @@ import tyro
 
 import stylegan_jax
 from interp.options import Flat, Pair, Pictures
-from stylegan_jax import addresses, doors
+from stylegan_jax.commands import cli
 from stylegan_jax.errors import InputError
+from stylegan_jax.storage.downloads import addresses
 
 if TYPE_CHECKING:
     from interp.recipes import Recipe
@@ -49,12 +50,12 @@ def figures(
     from interp.replay import read_models
 
     which, models = _sorted(which)
-    side = doors.natural(cell, "--cell", low=16, high=1024)
+    side = cli.natural(cell, "--cell", low=16, high=1024)
     recipe = pair.recipe(models, pictures, stylegan_jax.shipped_models())
     targets = {name: _place(out, recipe, name, overwrite, alone=len(which) == 1) for name in which}
     loaded = read_models(recipe, None, stylegan_jax.shipped_models())
     renderer = Renderer([each.model for each in loaded], [each.label for each in loaded])
-    view = view_of(recipe, doors.seeds(recipe.seeds), loaded[0].model)
+    view = view_of(recipe, cli.seeds(recipe.seeds), loaded[0].model)
     view.check(renderer.models, [each.label for each in loaded])
     for name, target in targets.items():
         _draw(name, recipe, loaded, renderer, view, target, side, overwrite)
@@ -72,14 +73,14 @@ def _sorted(words: tuple[str, ...]) -> tuple[tuple[str, ...], list[str]]:
 
 
 def _place(out: str, recipe: "Recipe", name: str, overwrite: bool, *, alone: bool) -> Path:
-    from stylegan_jax import outputs
+    from stylegan_jax.storage import atomic
 
-    if alone and Path(out).suffix.lower() in outputs.PICTURES:
-        return outputs.check_place(out, overwrite=overwrite) and Path(out)
-    outputs.check_suffix(out, ())
+    if alone and Path(out).suffix.lower() in atomic.PICTURES:
+        return atomic.check_place(out, overwrite=overwrite) and Path(out)
+    atomic.check_suffix(out, ())
     base, transfer = (addresses.place_of(model.path).stem for model in recipe.models)
     target = Path(out) / f"{base}-x-{transfer}-{name}.png"
-    outputs.check_place(target, overwrite=overwrite)
+    atomic.check_place(target, overwrite=overwrite)
     return target
 
 
@@ -97,7 +98,7 @@ def _draw(
 
     from interp.gallery import FIGURES
     from interp.sheets import View, framed_sheet
-    from stylegan_jax import encoding
+    from stylegan_jax.pictures import encoding
 
     field = name == "uncurated" and not recipe.w
     if field:
@@ -133,4 +134,4 @@ def _facts(recipe: "Recipe", loaded: "list[Loaded]") -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(doors.run(figures, "python -m interp.figures"))
+    sys.exit(cli.run(figures, "python -m interp.figures"))

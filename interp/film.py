@@ -11,14 +11,15 @@ import tyro
 
 import stylegan_jax
 from interp.options import File, Flat, Many, Models, Number, in_order, models_of, typed
-from stylegan_jax import addresses, doors
+from stylegan_jax.commands import cli
 from stylegan_jax.errors import InputError
+from stylegan_jax.storage.downloads import addresses
 
 if TYPE_CHECKING:
     from interp.replay import Loaded
     from interp.scenes import Frame, Scene
     from interp.schedules import Schedule
-    from stylegan_jax.checkpoint import Model
+    from stylegan_jax.storage.checkpoint import Model
 
 Span = Annotated[str | None, typed("A..B")]
 Source = Annotated[str | None, typed("base|transfer")]
@@ -83,17 +84,17 @@ class Timing:
     @property
     def rate(self) -> int:
         """Frames per second."""
-        return doors.natural(self.fps, "--fps", low=1, high=120)
+        return cli.natural(self.fps, "--fps", low=1, high=120)
 
     @property
     def count(self) -> int:
         """Frames in all."""
-        return max(1, round(doors.number(self.seconds, "--seconds", low=0, high=3600) * self.rate))
+        return max(1, round(cli.number(self.seconds, "--seconds", low=0, high=3600) * self.rate))
 
     def side(self, suffix: str) -> int | None:
         """The largest side of a picture; None: as it is, but for small ones."""
         if self.size is not None:
-            return doors.natural(self.size, "--size", low=16, high=4096)
+            return cli.natural(self.size, "--size", low=16, high=4096)
         return None if suffix == ".mp4" else 512
 
 
@@ -153,7 +154,7 @@ def film(
     """
     from interp import video
     from interp.replay import read_models
-    from stylegan_jax import outputs
+    from stylegan_jax.storage import atomic
 
     shipped = stylegan_jax.shipped_models()
     cast.check()
@@ -162,7 +163,7 @@ def film(
     place = Path(out or f"{stems}{video.default_form()}")
     video.check_form(place.suffix.lower())
     scene = _scene(motion, cast, timing, place.suffix.lower())
-    outputs.check_place(place, overwrite=overwrite)
+    atomic.check_place(place, overwrite=overwrite)
     loaded = read_models(recipe, None, shipped)
     scene = _with_ws(scene, cast, loaded[0].model)
     if motion.schedule is not None:
@@ -189,10 +190,10 @@ def _scene(motion: Motion, cast: Cast, timing: Timing, suffix: str) -> "Scene":
 
     return Scene(
         at=motion.at(),
-        walks=parse_walks(cast.seeds or "0,1,2", doors.seeds),
+        walks=parse_walks(cast.seeds or "0,1,2", cli.seeds),
         count=timing.count,
-        psi=doors.number(cast.psi, "--psi") if cast.psi is not None else 1.0 if cast.w else 0.7,
-        class_idx=doors.label(cast.class_),
+        psi=cli.number(cast.psi, "--psi") if cast.psi is not None else 1.0 if cast.w else 0.7,
+        class_idx=cli.label(cast.class_),
         loop=timing.loop,
         ease=timing.ease,
         size=timing.side(suffix),
@@ -206,7 +207,7 @@ def _write(
 
     from interp import video
     from interp.rendering import Renderer
-    from stylegan_jax import outputs
+    from stylegan_jax.storage import atomic
 
     renderer = Renderer([each.model for each in loaded], [each.label for each in loaded])
     sources = scene.sources(len(loaded) - 1, cast.mapping, cast.noise)
@@ -215,7 +216,7 @@ def _write(
     def frames() -> "Iterator[Frame]":
         yield from tqdm(scene.frames(renderer, sources), "frames", scene.count, disable=None, leave=False)
 
-    with outputs.new_file(place, overwrite=overwrite) as file:
+    with atomic.new_file(place, overwrite=overwrite) as file:
         video.write(file, frames(), form=place.suffix.lower(), fps=rate, note=note)
 
 
@@ -227,4 +228,4 @@ def _note(loaded: "list[Loaded]", motion: Motion, cast: Cast, timing: Timing) ->
 
 
 if __name__ == "__main__":
-    sys.exit(doors.run(film, "python -m interp.film"))
+    sys.exit(cli.run(film, "python -m interp.film"))

@@ -10,9 +10,9 @@ from convert import ws
 from convert.ws import Ws
 from interp.recipes import Recipe
 from interp.sheets import View
-from stylegan_jax.checkpoint import Model
 from stylegan_jax.errors import InputError
-from stylegan_jax.latents import truncate
+from stylegan_jax.sampler.latents import truncate
+from stylegan_jax.storage.checkpoint import Model
 
 
 def view_of(recipe: Recipe, seeds: Sequence[int], base: Model) -> View:

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from stylegan_jax import outputs, usercache
+from stylegan_jax.storage import atomic, usercache
 
 _MOST = 500
 
@@ -19,7 +19,7 @@ def remember(sha256: str, place: Path) -> None:
     try:
         file = _file()
         file.parent.mkdir(parents=True, exist_ok=True)
-        with outputs.new_file(file, overwrite=True) as handle:
+        with atomic.new_file(file, overwrite=True) as handle:
             handle.write(json.dumps(dict(entries), indent=1).encode())
     except (OSError, RuntimeError):  # RuntimeError: a user without a home
         return

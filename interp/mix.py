@@ -15,11 +15,11 @@ from interp.alphas import Kind, Shares, Sources, alpha_table, resolve_sources
 from interp.recipes import Ingredient, Recipe, networks_text
 from interp.relatives import check_blendable, merged_config, resolved_differences
 from interp.schedules import Schedule
-from stylegan_jax.checkpoint import Model
 from stylegan_jax.config import ModelConfig
 from stylegan_jax.errors import InputError
-from stylegan_jax.layers import Weights
 from stylegan_jax.names import is_buffer, layout_of, resolution_of
+from stylegan_jax.networks.layers import Weights
+from stylegan_jax.storage.checkpoint import Model
 
 
 @jax.jit

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from stylegan_jax import addresses, doors
+from stylegan_jax.commands import cli
 from stylegan_jax.errors import InputError
+from stylegan_jax.storage.downloads import addresses
 
 if TYPE_CHECKING:
     from interp.recipes import Ingredient, Recipe
@@ -236,12 +237,12 @@ def with_pictures(recipe: "Recipe", pictures: Pictures) -> "Recipe":
     if pictures.w:
         chosen |= {"w": tuple(map(os.path.abspath, pictures.w)), "w_space": pictures.w_space, "psi": 1.0}
     if pictures.psi is not None:
-        chosen["psi"] = doors.number(pictures.psi, "--psi")
+        chosen["psi"] = cli.number(pictures.psi, "--psi")
     if pictures.class_ is not None:
-        chosen["class_idx"] = doors.label(pictures.class_)
+        chosen["class_idx"] = cli.label(pictures.class_)
     if pictures.same_w:
         chosen["same_w"] = True
-    doors.seeds(chosen.get("seeds", recipe.seeds))
+    cli.seeds(chosen.get("seeds", recipe.seeds))
     return dataclasses.replace(recipe, **chosen)
 
 

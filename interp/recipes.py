@@ -186,7 +186,8 @@ def read(path: str | Path) -> Recipe:
 
 
 def _carried(place: Path, path: str | Path) -> Any:
-    from stylegan_jax import checkpoint, images
+    from stylegan_jax.pictures import images
+    from stylegan_jax.storage import checkpoint
 
     if place.is_dir() or checkpoint.is_checkpoint(place):
         made_by = checkpoint.contents(place)[2] if checkpoint.is_checkpoint(place) else {}

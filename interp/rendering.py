@@ -12,12 +12,12 @@ from interp.alphas import Sources, alpha_table, model_names
 from interp.mix import mix_trees
 from interp.relatives import check_blendable, merged_config
 from interp.schedules import Schedule
-from stylegan_jax import batching, plans
-from stylegan_jax.checkpoint import Model
 from stylegan_jax.config import GeneratorConfig
 from stylegan_jax.errors import InputError
-from stylegan_jax.images import to_uint8
 from stylegan_jax.names import is_buffer
+from stylegan_jax.pictures.images import to_uint8
+from stylegan_jax.sampler import batching, prepared
+from stylegan_jax.storage.checkpoint import Model
 
 Tree = Mapping[str, Any]
 
@@ -32,14 +32,19 @@ class Renderer:
     """
 
     def __init__(
-        self, models: Sequence[Model], labels: Sequence[str], *, batch: int | None = None, plan: plans.Choice = "auto"
+        self,
+        models: Sequence[Model],
+        labels: Sequence[str],
+        *,
+        batch: int | None = None,
+        plan: prepared.Choice = "auto",
     ):
         configs = [model.config for model in models]
         check_blendable(configs, labels, ("G_ema",))
         self.models, self.names = models, model_names(len(models) - 1)
         self.config = merged_config(configs, ("G_ema",), mapping=0, w_avg=0).generator
         self._how = batching.choose(self.config, batch=batch, devices=1, plan=plan)
-        lay_out = jax.jit(plans.lay_out) if self._how.plan == "prepared" else plans.synthesis_of
+        lay_out = jax.jit(prepared.lay_out) if self._how.plan == "prepared" else prepared.synthesis_of
         layouts = [jax.device_put(lay_out(model.networks["G_ema"])) for model in models]
         self._trained = [{n: a for n, a in tree.items() if not is_buffer(n)} for tree in layouts]
         self._buffers = [{n: a for n, a in tree.items() if is_buffer(n)} for tree in layouts]
@@ -95,7 +100,7 @@ def _space(mix: Callable[..., Tree], *arguments: Any) -> Tree:
 
 
 @functools.lru_cache(maxsize=8)
-def _mixing_program(names: tuple[str, ...], plan: plans.Plan, form: plans.Form) -> Callable[..., Tree]:
+def _mixing_program(names: tuple[str, ...], plan: prepared.Plan, form: prepared.Form) -> Callable[..., Tree]:
     """(an earlier blend, trained tensors of each model as `lay_out` has them, buffers, α [tensor model]) → a blend.
 
     The earlier one is overwritten.
@@ -105,19 +110,19 @@ def _mixing_program(names: tuple[str, ...], plan: plans.Plan, form: plans.Form) 
     def run(old: Any, trained: list[Tree], buffers: Tree, alphas: Array) -> Tree:
         base, *others = trained
         mixed = mix_trees(base, others, {name: alphas[i] for i, name in enumerate(names)})
-        return plans.prepare({**mixed, **buffers}, form) if plan == "prepared" else {**mixed, **buffers}
+        return prepared.prepare({**mixed, **buffers}, form) if plan == "prepared" else {**mixed, **buffers}
 
     return run
 
 
 @functools.lru_cache(maxsize=8)
-def _synthesis_program(config: GeneratorConfig, plan: plans.Plan, form: plans.Form) -> Callable[..., Array]:
+def _synthesis_program(config: GeneratorConfig, plan: prepared.Plan, form: prepared.Form) -> Callable[..., Array]:
     """(a blend, ws) → pixels."""
 
-    @functools.partial(jax.jit, compiler_options=plans.compiler_options(plan, form))
+    @functools.partial(jax.jit, compiler_options=prepared.compiler_options(plan, form))
     def run(weights: Tree, ws: Array) -> Array:
         leaves = weights if plan == "prepared" else {f"synthesis.{name}": leaf for name, leaf in weights.items()}
         with jax.default_matmul_precision("highest"):  # as `sample`
-            return to_uint8(plans.synthesise(plan, config, leaves, ws, form=form))
+            return to_uint8(prepared.synthesise(plan, config, leaves, ws, form=form))
 
     return run

@@ -9,9 +9,10 @@ import convert
 from interp import known
 from interp.mix import Plan, blend_all, blend_up, plan_blend
 from interp.recipes import Ingredient, Recipe
-from stylegan_jax import addresses, checkpoint
-from stylegan_jax.checkpoint import Model
 from stylegan_jax.errors import InputError
+from stylegan_jax.storage import checkpoint
+from stylegan_jax.storage.checkpoint import Model
+from stylegan_jax.storage.downloads import addresses
 
 Shipped = Mapping[str, Path]
 NONE: Shipped = {}

@@ -12,8 +12,8 @@ from interp.motion import EASINGS, positions, through, walk
 from interp.rendering import Renderer
 from interp.schedules import Schedule
 from interp.sheets import View
-from stylegan_jax.images import on_white
-from stylegan_jax.latents import Label
+from stylegan_jax.pictures.images import on_white
+from stylegan_jax.sampler.latents import Label
 
 Frame = UInt8[np.ndarray, "h w 3"]
 LEAST = 512

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from stylegan_jax.checkpoint import Model
 from stylegan_jax.errors import InputError
-from stylegan_jax.images import sheet
-from stylegan_jax.latents import Label, labels_of
-from stylegan_jax.sampler import map_seeds, sample, sample_ws
+from stylegan_jax.pictures.images import sheet
+from stylegan_jax.sampler.latents import Label, labels_of
+from stylegan_jax.sampler.run import map_seeds, sample, sample_ws
+from stylegan_jax.storage.checkpoint import Model
 
 MARGIN = 12  # pixels
 MOST_COLUMNS = 200  # a wider sheet is no image file any more

@@ -78,7 +78,7 @@ def main(arguments: list[str]) -> int:
 
 def train(images: Path, run: Path, flags: str) -> int:
     """One stage as a command of its own."""
-    command = [sys.executable, "-m", "stylegan_jax.train", str(images), "--out", str(run), *flags.split()]
+    command = [sys.executable, "-m", "stylegan_jax", "train", str(images), "--out", str(run), *flags.split()]
     print("$ python", *command[1:], flush=True)
     run.parent.mkdir(parents=True, exist_ok=True)
     return subprocess.run(command, check=False).returncode
@@ -86,7 +86,7 @@ def train(images: Path, run: Path, flags: str) -> int:
 
 def export(run: Path, path: Path) -> None:
     """The run's latest G_ema and D in float16, with what made them."""
-    from stylegan_jax import checkpoint, rundir
+    from stylegan_jax.storage import checkpoint, rundir
 
     model = checkpoint.load(rundir.latest_snapshot(run), networks=["D", "G_ema"])
     half = {
@@ -104,7 +104,7 @@ def smoke_test(images: Path, runs: Path) -> int:
     code = train(images / "toons", run, f"{SHARED} {ONE} {SMOKE_WATCHING} {SMOKE}")
     if code:
         return code
-    from stylegan_jax import rundir
+    from stylegan_jax.storage import rundir
 
     lines = [json.loads(line) for line in (run / rundir.METRICS).read_text().splitlines()]
     scores = [line["proxy-FID"] for line in lines if "proxy-FID" in line]

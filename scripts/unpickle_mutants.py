@@ -18,9 +18,10 @@ import time
 import warnings
 from pathlib import Path
 
-from convert import assembly, reading, unpickle
+from convert import assembly, reading
+from convert.pickles import unpickle
 from stylegan_jax.errors import InputError
-from tests.hostile_pickles import watched
+from tests.convert.hostile_pickles import watched
 
 ROOT = Path(__file__).resolve().parent.parent
 

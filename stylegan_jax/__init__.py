@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stylegan_jax.shipped import shipped_models
+from stylegan_jax.storage.shipped import shipped_models
 
 if TYPE_CHECKING:
-    from stylegan_jax.checkpoint import Model
+    from stylegan_jax.storage.checkpoint import Model
 
 __all__ = ["load", "save", "shipped_models"]
 

@@ -1,22 +1,50 @@
 """`python -m stylegan_jax` and `stylegan-jax` list the commands; with the name of one, `sample …`, they run it."""
 
+import dataclasses
 import difflib
+import importlib
 import importlib.metadata
-import runpy
 import sys
+from pathlib import Path
+
+
+@dataclasses.dataclass(frozen=True)
+class Command:
+    """A command: the module whose function of that name (else `main`) it is, what it does, its other module form."""
+
+    module: str
+    does: str
+    form: str | None = None
+
 
 COMMANDS = {
-    "convert": "reads any StyleGAN2 file (.pkl, .safetensors, …) and writes it in another form",
-    "interp.blend": "blends two models layer by layer: --swap 16 takes the structure of one, the texture of the other",
-    "interp.diagnose": "says whether two models can be blended, and whether they are relatives",
-    "interp.figures": "draws labelled sheets: every hand-over resolution, soft ones, single resolutions, shares",
-    "interp.film": "films a blend whose hand-over, share or seed moves, as MP4, WebP or GIF",
-    "stylegan_jax.sample": "makes the images of seeds, or of projected faces",
-    "stylegan_jax.train": "fine-tunes a model, or trains one from nothing, on a folder of images",
-    "stylegan_jax.shelf": "lists the models that have names or were downloaded, and clears downloads",
+    "convert": Command(
+        "convert.__main__", "reads any StyleGAN2 file (.pkl, .safetensors, …) and writes it in another form", "convert"
+    ),
+    "blend": Command(
+        "interp.blend",
+        "blends two models layer by layer: --swap 16 takes the structure of one, the texture of the other",
+        "interp.blend",
+    ),
+    "diagnose": Command(
+        "interp.diagnose", "says whether two models can be blended, and whether they are relatives", "interp.diagnose"
+    ),
+    "figures": Command(
+        "interp.figures",
+        "draws labelled sheets: every hand-over resolution, soft ones, single resolutions, shares",
+        "interp.figures",
+    ),
+    "film": Command(
+        "interp.film", "films a blend whose hand-over, share or seed moves, as MP4, WebP or GIF", "interp.film"
+    ),
+    "sample": Command("stylegan_jax.commands.sample", "makes the images of seeds, or of projected faces"),
+    "train": Command(
+        "stylegan_jax.commands.train", "fine-tunes a model, or trains one from nothing, on a folder of images"
+    ),
+    "models": Command(
+        "stylegan_jax.commands.models", "lists the models that have names or were downloaded, and clears downloads"
+    ),
 }
-_NAMES = {"stylegan_jax.shelf": "models"}  # models/ is a folder
-BY_NAME = {_NAMES.get(module, module.rpartition(".")[2]): module for module in COMMANDS}
 
 
 def main() -> int:
@@ -25,24 +53,28 @@ def main() -> int:
         print(f"stylegan-jax {importlib.metadata.version('stylegan-jax')}")
         return 0
     if len(sys.argv) > 1 and sys.argv[1] not in ("--help", "-h"):
-        return _run(sys.argv[1])
+        return _run(sys.argv[1], sys.argv[2:])
     print("usage: stylegan-jax COMMAND …, or python -m stylegan_jax COMMAND …\n")
-    for name, module in BY_NAME.items():
-        print(f"  {name:<10} {COMMANDS[module]}")
-    print(f"\nEach explains itself with --help; python -m {', '.join(list(COMMANDS)[:-1])} work too.")
+    for name, command in COMMANDS.items():
+        print(f"  {name:<10} {command.does}")
+    forms = [command.form for command in COMMANDS.values() if command.form]
+    print(f"\nEach explains itself with --help; python -m {', '.join(forms)} work too.")
     return 0
 
 
-def _run(name: str) -> int:
-    module = name if name in COMMANDS else BY_NAME.get(name)
-    if module is None:
-        near = difflib.get_close_matches(name, BY_NAME, 1)
-        remedy = f"did you mean {near[0]}?" if near else f"use {', '.join(BY_NAME)}"
+def _run(name: str, arguments: list[str]) -> int:
+    name = {command.form: name for name, command in COMMANDS.items() if command.form}.get(name, name)
+    if name not in COMMANDS:
+        near = difflib.get_close_matches(name, COMMANDS, 1)
+        remedy = f"did you mean {near[0]}?" if near else f"use {', '.join(COMMANDS)}"
         print(f"error: {ascii(name)[1:61].rstrip(chr(39))}: no such command — {remedy}", file=sys.stderr)
         return 2
-    del sys.argv[1]
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
-    return 0
+    from stylegan_jax.commands import cli
+
+    module = importlib.import_module(COMMANDS[name].module)
+    typed = "python -m stylegan_jax" if Path(sys.argv[0]).name == "__main__.py" else "stylegan-jax"
+    function = getattr(module, name, None) or module.main
+    return cli.run(function, f"{typed} {name}", arguments, aliases=getattr(module, "ALIASES", cli.NO_ALIASES))
 
 
 if __name__ == "__main__":

@@ -4,14 +4,14 @@ from typing import Any
 
 import numpy as np
 
-from stylegan_jax import images
-from stylegan_jax.doors import run
-from stylegan_jax.sample import main
+from stylegan_jax.commands import cli
+from stylegan_jax.commands import sample as command
+from stylegan_jax.pictures import images
 
 
 def sample(*arguments: Any) -> int:
     """The command's exit code."""
-    return run(main, "python -m stylegan_jax.sample", [str(argument) for argument in arguments])
+    return cli.run(command.sample, "python -m stylegan_jax sample", [str(argument) for argument in arguments])
 
 
 def pixels(path: Any) -> np.ndarray:

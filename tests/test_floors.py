@@ -10,23 +10,27 @@ from pathlib import Path
 
 import pytest
 
-from stylegan_jax.__main__ import BY_NAME, COMMANDS
+from stylegan_jax.__main__ import COMMANDS
 from tests.golden_data import golden
 
-NAMES = {module: name for name, module in BY_NAME.items()}
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("stylegan_jax", "convert", "interp")
-FLOORS = ("ground", "networks", "services", "formats", "uses", "commands", "doors")
+FLOORS = (
+    {"ground"},  # the modules of stylegan_jax that lie in no folder
+    {"stylegan_jax.networks"},
+    {"stylegan_jax.storage"},
+    {"stylegan_jax.pictures", "stylegan_jax.scores"},
+    {"stylegan_jax.sampler"},
+    {"stylegan_jax.train", "convert"},
+    {"interp"},
+    {"stylegan_jax.commands"},
+    {"doors"},
+)
+"""Rooms, the lowest first: a module imports those of its own room and of lower floors."""
 
 FACE = "stylegan_jax"  # a door that doors may use: its `load` knows shipped models by name
+DOORS = {FACE, "stylegan_jax.__main__", *(command.module for command in COMMANDS.values())}
 COMMAND_PARTS = {"interp.options"}  # options that several commands share
-SERVICES = "services"  # where a module of stylegan_jax stands unless it is named here
-MEMBERS = {
-    "ground": {"config", "errors", "names", "ops", "usercache"},
-    "networks": {"discriminator", "generator", "layers"},
-    "uses": {"projection", "train"},
-    "commands": {"doors", "options"},
-}
 
 
 DISTRIBUTIONS = {"PIL": "pillow", "yaml": "pyyaml", "orbax": "orbax-checkpoint", "absl": "absl-py"}
@@ -55,20 +59,19 @@ def _name(path):
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
-def is_door(name, tree):
-    return name in ("stylegan_jax", "stylegan_jax.__main__") or any(
-        isinstance(node, ast.If) and "__main__" in ast.unparse(node.test) for node in tree.body
-    )
-
-
-def floor(name, tree):
-    if is_door(name, tree):
+def room(name):
+    if name in DOORS:
         return "doors"
     if name in COMMAND_PARTS:
-        return "commands"
-    package, _, rest = name.partition(".")
-    usual = {"convert": "formats", "interp": "uses"}.get(package, SERVICES)
-    return next((floor for floor, members in MEMBERS.items() if rest.partition(".")[0] in members), usual)
+        return "stylegan_jax.commands"
+    parts = name.split(".")
+    if parts[0] != "stylegan_jax":
+        return parts[0]
+    return ".".join(parts[:2]) if (ROOT / "stylegan_jax" / parts[1]).is_dir() else "ground"
+
+
+def floor(room):
+    return next(level for level, rooms in enumerate(FLOORS) if room in rooms)
 
 
 def imports(tree, known):
@@ -85,12 +88,12 @@ def imports(tree, known):
 
 def test_imports_point_downward_and_no_module_imports_a_door():
     trees = modules()
-    floors = {name: floor(name, tree) for name, tree in trees.items()}
     upward = [
-        f"{name} ({floors[name]}) imports {target} ({floors[target]})"
+        f"{name} ({room(name)}) imports {target} ({room(target)})"
         for name, tree in trees.items()
         for target in imports(tree, trees)
-        if FLOORS.index(floors[target]) > FLOORS.index(floors[name]) or (floors[target] == "doors" and target != FACE)
+        if (floor(room(target)) >= floor(room(name)) and room(target) != room(name))
+        or (target in DOORS and target != FACE)
     ]
     assert not upward, "\n".join(upward)
 
@@ -100,15 +103,17 @@ def test_nothing_but_doors_imports_interp():
     guests = [
         name
         for name, tree in trees.items()
-        if not name.startswith("interp") and not is_door(name, tree)
+        if room(name) != "interp" and name not in DOORS | COMMAND_PARTS
         if any(target.startswith("interp") for target in imports(tree, trees))
     ]
     assert not guests
 
 
 def test_every_command_is_listed_and_every_listed_command_exists():
-    doors = {name.removesuffix(".__main__") for name, tree in modules().items() if is_door(name, tree)}
-    assert doors - {FACE} == set(COMMANDS)
+    trees = modules()
+    guarded = {name for name, tree in trees.items() if any("'__main__'" in ast.unparse(node) for node in tree.body)}
+    assert guarded - {"stylegan_jax.__main__"} == {command.module for command in COMMANDS.values() if command.form}
+    assert set(trees) >= DOORS
 
 
 def test_no_name_on_a_package_face_equals_a_module():
@@ -127,12 +132,13 @@ def test_reading_a_pickle_imports_neither_jax_nor_flax_nor_torch(file):
     assert (done.stdout, done.stderr) == ("\n", "")
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_shows_help_with_an_example_and_without_importing_jax(command):
-    arguments = [sys.executable, "-W", "error", "-X", "importtime", "-m", command, "--help"]
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_shows_help_with_an_example_and_without_importing_jax(name):
+    form = (COMMANDS[name].form or f"stylegan_jax {name}").split()
+    arguments = [sys.executable, "-W", "error", "-X", "importtime", "-m", *form, "--help"]
     done = subprocess.run(arguments, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr[-2000:]
-    starts = f"python -m {command} ", f"stylegan-jax {NAMES[command]} "
+    starts = f"python -m {' '.join(form)} ", f"stylegan-jax {name} "
     assert any(start in done.stdout.split("\n", 1)[1] for start in starts), "an example beside the usage line"
     imported = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines()}
     assert not imported & {"jax", "flax", "orbax.checkpoint"}

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stylegan_jax import checkpoint
+from stylegan_jax.storage import checkpoint
 
 ROOT = Path(__file__).resolve().parent.parent
 MOST_FILES, LARGEST = 8, 16 * 2**20

@@ -8,12 +8,12 @@ from flax import nnx
 
 from stylegan_jax import names
 from stylegan_jax.config import DiscriminatorConfig, GeneratorConfig
-from stylegan_jax.discriminator import Discriminator
-from stylegan_jax.generator import Generator
-from stylegan_jax.layers import Buffer
+from stylegan_jax.networks.discriminator import Discriminator
+from stylegan_jax.networks.layers import Buffer
+from stylegan_jax.networks.stylegan2 import Generator
 from tests.golden_data import ABSENT, SHARED, manifest_entry
-from tests.networks import PAIRED, model
-from tests.test_big import full_size_config
+from tests.golden_networks import PAIRED, model
+from tests.networks.test_big import full_size_config
 
 GENERATORS = [GeneratorConfig(img_resolution=4 << i) for i in range(9)] + [
     GeneratorConfig(img_resolution=32, architecture="orig", use_noise=False, c_dim=5, embed_features=7),

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from stylegan_jax.checkpoint import Model
 from stylegan_jax.config import DiscriminatorConfig, GeneratorConfig, ModelConfig
 from stylegan_jax.names import layout_of
-from stylegan_jax.ops import setup_filter
+from stylegan_jax.networks.ops import setup_filter
+from stylegan_jax.storage.checkpoint import Model
 
 
 def tiny_model(seed: int = 0, *, discriminator: bool = False, **fields: Any) -> Model:

@@ -13,22 +13,22 @@ from pathlib import Path
 
 import numpy as np
 
-from stylegan_jax.safetensors import aligned
+from stylegan_jax.storage.safetensors import aligned
 
 RUNS = 15
 SOFT = ("--smooth", "16", "--width", "1")
 HARD = ("--swap", "16")
 CHILD = """
 import sys
-from stylegan_jax import doors
-doors.set_up_jax()
+from stylegan_jax.commands import cli
+cli.set_up_jax()
 import jax, numpy, orbax.checkpoint.experimental.v1
 import interp.mix, interp.replay
 from interp.blend import blend
 jax.devices()
 peak = lambda: next(int(line.split()[1]) * 1024 for line in open("/proc/self/status") if line.startswith("VmHWM"))
 before = peak()
-assert doors.run(blend, "blend", sys.argv[1:]) == 0
+assert cli.run(blend, "blend", sys.argv[1:]) == 0
 print(peak() - before)
 """
 
@@ -117,9 +117,9 @@ def file_to_file(folder: Path) -> dict[str, float]:
 
 def write_models(folder: Path) -> None:
     """Two random 1024-pixel models with a G_ema each."""
-    from stylegan_jax import checkpoint
     from stylegan_jax.config import GeneratorConfig, ModelConfig
     from stylegan_jax.names import layout_of
+    from stylegan_jax.storage import checkpoint
 
     config = ModelConfig(generator=GeneratorConfig(img_resolution=1024))
     for seed, name in enumerate(("base", "transfer")):

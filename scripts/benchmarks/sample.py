@@ -13,7 +13,7 @@ from typing import Any
 
 from sample_runs import PARTS, Case, grid
 
-from stylegan_jax import doors
+from stylegan_jax.commands import cli
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -28,7 +28,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--model", default="portraits", help="for the command and the precisions")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args(argv)
-    doors.set_up_jax()
+    cli.set_up_jax()
     found: dict[str, Any] = {}
     for part in options.parts:
         measure: Callable[..., list[dict[str, Any]]] = grid if part == "grid" else PARTS[part]

@@ -58,9 +58,10 @@ def _alone(function: str, *arguments: Any, **environment: str) -> Row:
 
 def grid_case(case: Case, runs: int) -> Row:
     """Times of one case."""
-    from stylegan_jax import doors, plans
+    from stylegan_jax.commands import cli
+    from stylegan_jax.sampler import prepared
 
-    doors.set_up_jax()
+    cli.set_up_jax()
     import jax
 
     jax.devices()
@@ -73,7 +74,7 @@ def grid_case(case: Case, runs: int) -> Row:
     median, second = (float(np.median(seconds)) for seconds in zip(*rounds, strict=True))
     peak, share = memory() - before, waited(model, case, program, arguments)
     rates = {"matmul GF/s": 2 * 2048**3 / second / 1e9, "copy GB/s": copy_rate()}
-    work = 2 * case.batch * plans.multiplications(case.config)
+    work = 2 * case.batch * prepared.multiplications(case.config)
     return {
         **case.row,
         "ms": median * 1e3,
@@ -89,26 +90,26 @@ def grid_case(case: Case, runs: int) -> Row:
 
 def prepared_program(model: Any, case: Case) -> tuple[Callable, tuple, float]:
     """(compiled synthesis on one device, its arguments, seconds of preparing and compiling or loading)."""
-    from stylegan_jax import batching, sampler
+    from stylegan_jax.sampler import batching, run
 
     options: Row = {"batch": case.batch, "devices": 1, "dtype": case.dtype, "plan": case.plan}
     how = batching.choose(case.config, **options)
-    start, place = time.perf_counter(), sampler._Placement(how)
+    start, place = time.perf_counter(), run._Placement(how)
     weights = place.prepare(place.replicate(model.networks["G_ema"]))
     ws = np.random.RandomState(0).standard_normal((case.batch, case.config.num_ws, 512)).astype(np.float32)
     arguments = weights, place.split(ws), place.split(np.arange(case.batch, dtype=np.uint32))
-    program = sampler._synthesis_program(case.config, how).lower(*arguments).compile()
+    program = run._synthesis_program(case.config, how).lower(*arguments).compile()
     return program, arguments, time.perf_counter() - start
 
 
 def waited(model: Any, case: Case, program: Callable, arguments: tuple, steps: int = 2) -> float:
     """Share of a sampling run in which the device had nothing to do: what exceeds the program's own time."""
-    from stylegan_jax import sampler
+    from stylegan_jax.sampler import run
 
     options: Row = {"batch": case.batch, "devices": 1, "dtype": case.dtype, "plan": case.plan}
-    list(sampler.sample(model, range(case.batch), **options))
+    list(run.sample(model, range(case.batch), **options))
     alone = min(timed(lambda: program(*arguments).block_until_ready()) for _ in range(steps))
-    stream = sampler.sample(model, range(case.batch * (steps + 1)), **options)
+    stream = run.sample(model, range(case.batch * (steps + 1)), **options)
     next(stream)
     start = time.perf_counter()
     made = sum(1 for _ in stream)
@@ -117,10 +118,10 @@ def waited(model: Any, case: Case, program: Callable, arguments: tuple, steps: i
 
 def random_model(config: Any, seed: int = 0) -> Any:
     """A generator whose every tensor matters."""
-    from stylegan_jax.checkpoint import Model
     from stylegan_jax.config import ModelConfig
     from stylegan_jax.names import generator_layout
-    from stylegan_jax.ops import setup_filter
+    from stylegan_jax.networks.ops import setup_filter
+    from stylegan_jax.storage.checkpoint import Model
 
     rng, leaves = np.random.default_rng(seed), {}
     for name, shape in generator_layout(config).items():
@@ -177,9 +178,9 @@ def alpha(cases: list[Case], options: Namespace) -> list[Row]:
 
 def alpha_case(case: Case, runs: int) -> Row:
     """A new α for every second call of a film's renderer, against the same α again."""
-    from stylegan_jax import doors
+    from stylegan_jax.commands import cli
 
-    doors.set_up_jax()
+    cli.set_up_jax()
     from interp.alphas import resolve_sources
     from interp.rendering import Renderer
     from interp.schedules import constant
@@ -213,13 +214,14 @@ def devices(cases: list[Case], options: Namespace) -> list[Row]:
 
 def devices_case(case: Case, count: int, runs: int) -> Row:
     """Images per second of `sampler.sample` on so many devices, the same images in all."""
-    from stylegan_jax import doors, sampler
+    from stylegan_jax.commands import cli
+    from stylegan_jax.sampler import run
 
-    doors.set_up_jax()
+    cli.set_up_jax()
     model, n = random_model(case.config), 2 * case.batch * runs
     options: Row = {"batch": case.batch, "devices": count, "dtype": case.dtype, "plan": case.plan}
-    list(sampler.sample(model, range(2 * case.batch), **options))
-    return {"img/s": n / timed(lambda: list(sampler.sample(model, range(n), **options)))}
+    list(run.sample(model, range(2 * case.batch), **options))
+    return {"img/s": n / timed(lambda: list(run.sample(model, range(n), **options)))}
 
 
 def precision(cases: list[Case], options: Namespace) -> list[Row]:
@@ -231,15 +233,15 @@ def precision(cases: list[Case], options: Namespace) -> list[Row]:
 
 def precision_case(name: str, dtypes: list[str]) -> Row:
     """One row for each dtype."""
-    from stylegan_jax import doors
+    from stylegan_jax.commands import cli
 
-    doors.set_up_jax()
+    cli.set_up_jax()
     import jax
     import jax.numpy as jnp
 
     import stylegan_jax
-    from stylegan_jax import latents
-    from stylegan_jax.generator import generator
+    from stylegan_jax.networks.stylegan2 import generator
+    from stylegan_jax.sampler import latents
 
     model = stylegan_jax.load(name, networks=["G_ema"])
     config, weights = model.config.generator, model.networks["G_ema"]
@@ -260,7 +262,7 @@ def precision_case(name: str, dtypes: list[str]) -> Row:
 
 def command(cases: list[Case], options: Namespace) -> list[Row]:
     """The bulk command (PNG) against the bare generator, and the first image of a cold process with a warm cache."""
-    from stylegan_jax import checkpoint
+    from stylegan_jax.storage import checkpoint
 
     rows = []
     for case in cases:
@@ -268,7 +270,7 @@ def command(cases: list[Case], options: Namespace) -> list[Row]:
             path = Path(folder) / "model.safetensors"
             checkpoint.save(random_model(case.config), path)
             few, many = 1, 1 + case.batch * options.runs
-            run = [sys.executable, "-m", "stylegan_jax.sample", str(path), "--batch", str(case.batch)]
+            run = [sys.executable, "-m", "stylegan_jax", "sample", str(path), "--batch", str(case.batch)]
             seconds = [
                 timed(lambda: subprocess.run([*run, "--seeds", f"0-{n - 1}", "--out", out], check=True))  # noqa: B023
                 for n, out in ((few, f"{folder}/a"), (few, f"{folder}/b"), (many, f"{folder}/c"), (many, f"{folder}/d"))

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from stylegan_jax import doors
+from stylegan_jax.commands import cli
 
 SETTINGS = {"channel_max": 128, "z_dim": 128, "w_dim": 128, "mbstd_group_size": 4}
 PHASES = ("Gmain", "Greg", "Dmain", "Dreg")
@@ -19,7 +19,7 @@ PHASES = ("Gmain", "Greg", "Dmain", "Dreg")
 
 def main(resolution: int = 64, channel_base: int = 1024, batch: int = 8) -> None:
     """Prints a table, and the same as one line of JSON."""
-    doors.set_up_jax()
+    cli.set_up_jax()
     from stylegan_jax.train.config import official
 
     config = official("auto", resolution=resolution, channel_base=channel_base, batch=batch, **SETTINGS)

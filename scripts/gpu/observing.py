@@ -11,12 +11,14 @@ import numpy as np
 
 from interp import schedules
 from interp.mix import blend
-from stylegan_jax import appearance, checkpoint, images
-from stylegan_jax.checkpoint import Model
-from stylegan_jax.layers import Weights
-from stylegan_jax.sampler import sample
+from stylegan_jax.networks.layers import Weights
+from stylegan_jax.pictures import images
+from stylegan_jax.sampler.run import sample
+from stylegan_jax.scores import appearance
+from stylegan_jax.scores.score import Score
+from stylegan_jax.storage import checkpoint
+from stylegan_jax.storage.checkpoint import Model
 from stylegan_jax.train.config import TrainConfig
-from stylegan_jax.train.score import Score
 
 CPU = jax.local_devices(backend="cpu")[0]
 SWAPS = (8, 16, 32)

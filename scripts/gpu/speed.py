@@ -109,7 +109,7 @@ def bulk(options: Namespace) -> list[dict[str, Any]]:
     rows = []
     for form in ("npy", "png"):
         n, place = 4096, options.work / f"bulk-{form}"
-        command = [sys.executable, "-m", "stylegan_jax.sample", str(options.out / "portraits.safetensors")]
+        command = [sys.executable, "-m", "stylegan_jax", "sample", str(options.out / "portraits.safetensors")]
         command += ["--seeds", f"0-{n - 1}", "--batch", "64", "--dtype", "bfloat16", "--format", form, "--overwrite"]
         environment = {**os.environ, "XLA_PYTHON_CLIENT_MEM_FRACTION": "0.2"}
         begun = time.perf_counter()

@@ -16,15 +16,18 @@ import numpy as np
 from jax.sharding import Mesh
 from tqdm import tqdm
 
-from stylegan_jax import checkpoint, compiling, images, latents, rundir
-from stylegan_jax.checkpoint import Model
+from stylegan_jax import compiling
 from stylegan_jax.errors import InputError
-from stylegan_jax.generator import generator
-from stylegan_jax.train import augment, pipes
+from stylegan_jax.networks.stylegan2 import generator
+from stylegan_jax.pictures import images
+from stylegan_jax.sampler import latents
+from stylegan_jax.scores.score import Score
+from stylegan_jax.storage import checkpoint, rundir
+from stylegan_jax.storage.checkpoint import Model
+from stylegan_jax.train.augment import ada, pipes
 from stylegan_jax.train.config import TrainConfig
 from stylegan_jax.train.phases import AXIS, Phases
 from stylegan_jax.train.saved import Checkpoints
-from stylegan_jax.train.score import Score
 from stylegan_jax.train.state import State, initial_state
 
 
@@ -98,7 +101,7 @@ def augmentation(config: TrainConfig) -> Callable | None:
     pipe = pipes.PRESETS[config.augment_pipe]
 
     def apply(batch: Any, keys: Any, *, p: Any, axis_name: str) -> Any:
-        return augment.apply(augment.sample(pipe, keys, p, batch.shape[1:]), batch, axis_name=axis_name)
+        return ada.apply(ada.sample(pipe, keys, p, batch.shape[1:]), batch, axis_name=axis_name)
 
     return apply
 

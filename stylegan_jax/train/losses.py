@@ -13,8 +13,8 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Int, Key
 
-from stylegan_jax.discriminator import Discriminator
-from stylegan_jax.generator import Generator
+from stylegan_jax.networks.discriminator import Discriminator
+from stylegan_jax.networks.stylegan2 import Generator
 
 Images = Float[Array, "n r r rgb"]
 Logits = Float[Array, "n 1"]

@@ -11,8 +11,8 @@ import jax
 import numpy as np
 
 from stylegan_jax import names
-from stylegan_jax.checkpoint import crc32, disk_errors
 from stylegan_jax.errors import InputError, remedy_of, system_fault
+from stylegan_jax.storage.checkpoint import crc32, disk_errors
 from stylegan_jax.train.state import State
 
 _STEP = re.compile(r"\d{9,}")

@@ -10,14 +10,17 @@ from typing import Any
 
 import jax
 
-from stylegan_jax import addresses, checkpoint, names, rundir
-from stylegan_jax.checkpoint import Model
+from stylegan_jax import names
 from stylegan_jax.config import resolutions_up_to
 from stylegan_jax.errors import InputError
-from stylegan_jax.train import sources, transfer
+from stylegan_jax.storage import checkpoint, rundir
+from stylegan_jax.storage.checkpoint import Model
+from stylegan_jax.storage.downloads import addresses
+from stylegan_jax.train import transfer
 from stylegan_jax.train.config import NETWORK_FIELDS, Name, TrainConfig, official
-from stylegan_jax.train.data import Dataset
-from stylegan_jax.train.labels import Kind, counted
+from stylegan_jax.train.data import sources
+from stylegan_jax.train.data.dataset import Dataset
+from stylegan_jax.train.data.labels import Kind, counted
 from stylegan_jax.train.loop import Plan, Run, mesh_of
 from stylegan_jax.train.state import State, initial_state
 
@@ -26,7 +29,7 @@ MAY_CHANGE = ("config.kimg",)
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What the command line says; see `train.__main__`."""
+    """What the command line says; see `commands.train`."""
 
     data: str
     out: Path

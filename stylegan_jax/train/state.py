@@ -8,10 +8,10 @@ import optax
 from jaxtyping import Array, Float, Int
 
 from stylegan_jax import names
-from stylegan_jax.discriminator import Discriminator
-from stylegan_jax.generator import Generator
-from stylegan_jax.layers import Weights, initial_weights
-from stylegan_jax.train.augment import update_p
+from stylegan_jax.networks.discriminator import Discriminator
+from stylegan_jax.networks.layers import Weights, initial_weights
+from stylegan_jax.networks.stylegan2 import Generator
+from stylegan_jax.train.augment.ada import update_p
 from stylegan_jax.train.config import TrainConfig
 
 Leaves = dict[str, Array]

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from stylegan_jax import names
-from stylegan_jax.checkpoint import Model
 from stylegan_jax.config import DiscriminatorConfig
 from stylegan_jax.errors import InputError
+from stylegan_jax.storage.checkpoint import Model
 from stylegan_jax.train.config import TrainConfig
 from stylegan_jax.train.state import State, start
 

@@ -1,0 +1,1 @@
+"""Thin doors: what a user types becomes calls of the rooms below."""

@@ -1,0 +1,206 @@
+"""What all commands share: parsing, exit codes, one-line errors, JAX's settings, and the values that users type."""
+
+import atexit
+import gc
+import inspect
+import io
+import math
+import os
+import re
+import sys
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from stylegan_jax import compiling
+from stylegan_jax.commands import interrupts
+from stylegan_jax.commands.arguments import arranged, known
+from stylegan_jax.errors import InputError, remedy_of, system_fault
+from stylegan_jax.storage import usercache
+
+DONE, OUR_BUG, BAD_INPUT, NO_SPACE, RESUME, INTERRUPTED = 0, 1, 2, 74, 75, interrupts.INTERRUPTED
+MOST_SEEDS = 10_000_000
+NO_ALIASES: Mapping[str, str] = {}
+_SPAN = re.compile(r"(\d{1,19})(?:(?:-|\.\.)(\d{1,19}))?")
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+_NO_BACKEND = re.compile(r"Unable to initialize backend '(\w+)'|Unknown backend:? '?(\w+)")
+
+
+def run(
+    main: Callable[..., int | None],
+    prog: str,
+    argv: Sequence[str] | None = None,
+    *,
+    aliases: Mapping[str, str] = NO_ALIASES,
+) -> int:
+    """Runs a command, a typed function whose docstring is its help, and returns the exit code.
+
+    0, or what `main` returns; 2 bad input; 74 the machine fails: disk full or unwritable, network, memory; 130 Ctrl-C;
+    1 a bug of ours. Errors are one line on stderr; `--debug` shows the traceback. Settings of JAX are made here, so
+    modules import it no earlier.
+
+    Args:
+      main: the command.
+      prog: how it is called.
+      argv: what was typed; by default that of this process.
+      aliases: further flags of the command, each for a flag of its signature or ("") for a positional argument.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in arguments
+    arguments = [argument for argument in arguments if argument != "--debug"]
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that knows no "—"
+    set_up_jax()
+    _collect_seldom()
+    try:
+        arguments = arranged(arguments, known(main), aliases)
+        with interrupts.second_ends(), compiling.told():
+            code = tyro.cli(
+                main, prog=prog, args=arguments, description=_help(main), config=(tyro.conf.FlagCreatePairsOff,)
+            )
+        sys.stdout.flush()
+        return code or DONE
+    except SystemExit as exit:
+        return exit.code if isinstance(exit.code, int) else DONE
+    except BaseException as error:
+        return _report(error, debug)
+
+
+def _collect_seldom() -> None:
+    """What is imported never becomes garbage; looking for some in it takes a sixth of a short run."""
+    gc.set_threshold(100_000, 10, 10)
+    atexit.register(gc.freeze)  # nor at the end
+
+
+def _help(main: Callable[..., int | None]) -> str:
+    """The docstring as it was written, examples included, up to its arguments."""
+    text = inspect.cleandoc(main.__doc__ or "").split("\nArgs:")[0].rstrip()
+    return f"{text}\n\n--debug shows the traceback of an error."
+
+
+def _report(error: BaseException, debug: bool) -> int:
+    if debug:
+        traceback.print_exception(error)
+    if isinstance(error, BrokenPipeError):  # `| head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    code, line = _verdict(error)
+    print(line, file=sys.stderr)
+    return code
+
+
+def _verdict(error: BaseException) -> tuple[int, str]:
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED, "interrupted"
+    if isinstance(error, InputError):
+        return BAD_INPUT, f"error: {_CONTROL.sub(_escaped, str(error))}"
+    if asked := _missing_backend(error):
+        return BAD_INPUT, f"error: {asked}"
+    fault = error if isinstance(error, OSError) else system_fault(error)
+    if fault is not None:
+        place = f"{fault.filename}: " if fault.filename else ""
+        code = BAD_INPUT if isinstance(fault, FileNotFoundError | NotADirectoryError) else NO_SPACE
+        return code, f"error: {_CONTROL.sub(_escaped, f'{place}{fault.strerror or fault}')} — {remedy_of(fault)}"
+    what = " ".join(f"{type(error).__name__}: {error}".split())
+    return OUR_BUG, f"error: {what[:500]} — this is a bug: run again with --debug and report it"
+
+
+def _escaped(found: re.Match[str]) -> str:
+    """A character that would move a terminal's cursor or change its title, as its code."""
+    return ascii(found[0])[1:-1]
+
+
+def _missing_backend(error: BaseException) -> InputError | None:
+    """What to do where JAX has no device of the kind that the environment asks for."""
+    wanted = os.environ.get("JAX_PLATFORMS", "")
+    found = _NO_BACKEND.search(str(error))
+    in_jax = isinstance(error, AssertionError) and "xla_bridge" in "".join(
+        traceback.format_tb(error.__traceback__)[-1:]
+    )
+    if not wanted or not (found or in_jax):
+        return None
+    package = {"cuda": "cuda", "gpu": "cuda", "tpu": "tpu"}.get(wanted.split(",")[0])
+    install = f'python -m pip install "stylegan-jax[{package}]" on a machine that has one, or ' if package else ""
+    return InputError("JAX finds no such device here", f"{install}unset JAX_PLATFORMS", file=f"JAX_PLATFORMS={wanted}")
+
+
+def set_up_jax() -> None:
+    """Compiled programs are kept between runs."""
+    settings: dict[str, str | float] = {}
+    if cache := compilation_cache():
+        settings["jax_compilation_cache_dir"] = str(cache)
+        settings["jax_persistent_cache_min_compile_time_secs"] = 0.1  # 1 by default: the mapping network takes less
+    for name, value in settings.items():
+        os.environ.setdefault(name.upper(), str(value))  # read when jax is imported
+    if jax := sys.modules.get("jax"):
+        for name, value in settings.items():
+            jax.config.update(name, type(value)(os.environ[name.upper()]))
+
+
+def compilation_cache() -> Path | None:
+    """A folder of the user's for compiled programs; None where there is no such place."""
+    return usercache.folder("compiled")
+
+
+def seeds(text: str, flag: str = "--seeds") -> list[int]:
+    """`0-35,40` → [0, …, 35, 40]; InputError unless all are seeds of numpy (0 to 2³² - 1) in rising ranges."""
+    found: list[int] = []
+    for part in text.split(","):
+        span = _SPAN.fullmatch(part.strip())
+        if span is None:
+            raise InputError(
+                f"{part.strip()[:60]!r} is no seed", "write numbers and ranges such as 0-35,40", file=_named(flag, text)
+            )
+        first, last = int(span[1]), int(span[2] or span[1])
+        if max(first, last) >= 1 << 32:
+            raise InputError("a seed lies between 0 and 4294967295", "choose a smaller one", file=_named(flag, text))
+        if last < first:
+            raise InputError("ends before it begins", f"write {last}-{first}", file=_named(flag, text))
+        if len(found) + last - first >= MOST_SEEDS:
+            raise InputError(f"more than {MOST_SEEDS:,} seeds", "split the work", file=_named(flag, text))
+        found.extend(range(first, last + 1))
+    return found
+
+
+def number(text: str, flag: str, *, low: float = -math.inf, high: float = math.inf) -> float:
+    """A finite number from `low` to `high`; InputError otherwise."""
+    try:
+        value = float(text)
+    except ValueError:
+        raise InputError("is no number", f"write one such as {_example(low, high)}", file=_named(flag, text)) from None
+    if not math.isfinite(value) or not low <= value <= high:
+        limits = f" from {low:g} to {high:g}" if math.isfinite(low + high) else ""
+        raise InputError(
+            f"must be a finite number{limits}", f"write one such as {_example(low, high)}", file=_named(flag, text)
+        )
+    return value
+
+
+def natural(text: str, flag: str, *, low: int = 0, high: int = sys.maxsize) -> int:
+    """A whole number from `low` to `high`; InputError otherwise."""
+    if not re.fullmatch(r"[+-]?\d{1,19}", text.strip()) or not low <= int(text) <= high:
+        limits = f"from {low} to {high}" if high < sys.maxsize else f"of {low} or more"
+        raise InputError("out of range", f"write a whole number {limits}", file=_named(flag, text))
+    return int(text)
+
+
+def label(text: str | None, flag: str = "--class") -> Any:
+    """`3` → a class, `0.5,0.5,0` → a label vector, `random` and None as they are; InputError for anything else."""
+    if text is None or text == "random":
+        return text
+    if "," in text or "." in text:
+        return tuple(number(part.strip(), flag) for part in text.split(","))
+    return natural(text, flag)
+
+
+def _named(flag: str, text: str) -> str:
+    """How an error names a value: `--swap 24`."""
+    return f"{flag} {text[:60] or repr(text)}"
+
+
+def _example(low: float, high: float) -> str:
+    return f"{0.7 if low <= 0.7 <= high else low:g}"

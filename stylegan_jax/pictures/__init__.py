@@ -1,0 +1,1 @@
+"""Images as files: pixels, encodings, names, folders, archives."""

@@ -1,0 +1,237 @@
+"""Images: float ↔ uint8 as the official programs do it, labelled sheets, PNG files that say what made them, reading."""
+
+import functools
+import io
+import json
+import math
+import unicodedata
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from PIL import Image, ImageDraw, ImageFont, ImageOps, PngImagePlugin
+
+from stylegan_jax.errors import InputError, remedy_of, system_fault
+from stylegan_jax.storage import atomic
+
+Source = str | Path | io.BytesIO
+
+LARGEST_SIDE = 65_535
+LARGEST_IMAGE = 178_956_970  # pixels; Pillow's own bound for what must be a bomb
+READABLE = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")  # none that starts a program, as EPS does
+_GAP = 4  # pixels between the cells of a sheet
+_KEY = "stylegan_jax"
+_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+
+
+def to_uint8(images: Float[Any, "*n h w c"]) -> UInt8[Any, "*n h w c"]:
+    """Images of nominal range [-1, 1] → pixels: x·127.5 + 128, clipped to [0, 255], truncated. Numpy or JAX arrays."""
+    return (images.astype("float32") * 127.5 + 128).clip(0, 255).astype("uint8")
+
+
+def to_float(pixels: UInt8[np.ndarray, "*n h w c"]) -> Float[np.ndarray, "*n h w c"]:
+    """Pixels → images in [-1, 1], as training sees them: p / 127.5 - 1."""
+    return pixels.astype(np.float32) / np.float32(127.5) - np.float32(1)
+
+
+def grid(images: UInt8[np.ndarray, "n h w c"], columns: int | None = None) -> UInt8[np.ndarray, "H W c"]:
+    """Tiles images row by row, as square as possible unless `columns` is given; missing ones are black.
+
+    Raises InputError if the grid is too large for an image file.
+    """
+    n, height, width, channels = images.shape
+    columns = columns or math.ceil(math.sqrt(n))
+    rows = -(-n // columns)
+    check_size(columns * width, rows * height)
+    tiles = np.zeros((rows * columns, height, width, channels), np.uint8)
+    tiles[:n] = images
+    tiles = tiles.reshape(rows, columns, height, width, channels).swapaxes(1, 2)
+    return tiles.reshape(rows * height, columns * width, channels)
+
+
+def check_size(width: int, height: int) -> None:
+    """Raises InputError if a sheet of that many pixels is too large for an image file."""
+    if max(width, height) > LARGEST_SIDE:
+        raise InputError(f"a sheet of {width}×{height} pixels is too large for an image file", "use fewer images")
+
+
+def sheet(
+    rows: Sequence[UInt8[np.ndarray, "n h w c"]],
+    *,
+    title: str = "",
+    row_labels: Sequence[str] = (),
+    column_labels: Sequence[str] = (),
+    cell: int = 256,
+) -> UInt8[np.ndarray, "H W 3"]:
+    """Rows of images with a title above, labels beside the rows and above the columns, on white.
+
+    Larger images are shrunk to `cell` pixels; those under half of it are enlarged by a whole factor.
+
+    Raises InputError if the sheet is too large for an image file.
+    """
+    cells = [[_fit(image, cell) for image in row] for row in rows]
+    texts = [_wrapped(_plain(label), 180) for label in row_labels]
+    left = max((_width(text) + 12 for text in texts), default=_GAP)
+    top = 8 + (28 if title else 0) + (24 if column_labels else 0)
+    across, down = (side + _GAP for side in cells[0][0].size)
+    width, height = left + max(map(len, cells)) * across, top + len(cells) * down
+    width = max(width, _width(_plain(title)) + 12)
+    check_size(width, height)
+    canvas = Image.new("RGB", (width, height), "white")
+    draw = ImageDraw.Draw(canvas)
+    draw.text((6, 6), _plain(title), "black", _font())
+    for i, label in enumerate(column_labels):
+        draw.text((left + (i + 0.5) * across, top - 4), _plain(label), "black", _font(), anchor="md")
+    for i, text in enumerate(texts):
+        draw.text((6, top + (i + 0.5) * down), text, "black", _font(), anchor="lm")
+    for i, row in enumerate(cells):
+        for j, picture in enumerate(row):
+            canvas.paste(picture, (left + j * across, top + i * down))
+    return np.asarray(canvas)
+
+
+def _fit(image: UInt8[np.ndarray, "h w c"], cell: int) -> Image.Image:
+    picture = on_white(image)
+    largest = max(picture.size)
+    if largest > cell:
+        return picture.resize([round(side * cell / largest) for side in picture.size], Image.Resampling.BOX)
+    return ImageOps.scale(picture, max(1, cell // 2 // largest), Image.Resampling.LANCZOS)
+
+
+def on_white(image: UInt8[np.ndarray, "h w c"]) -> Image.Image:
+    """Grey, RGB or RGBA pixels as an RGB picture."""
+    return _without_alpha(_picture(image)).convert("RGB")
+
+
+def _picture(image: UInt8[np.ndarray, "h w c"]) -> Image.Image:
+    return Image.fromarray(np.ascontiguousarray(image[..., 0] if image.shape[-1] == 1 else image))
+
+
+_SPELT = str.maketrans(
+    {"α": "alpha", "ψ": "psi", "σ": "sigma", "×": "x", "→": "->", "≤": "<=", "≥": ">=", "·": "*"}
+    | dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-")
+)
+
+
+def _plain(text: str) -> str:
+    """The letters that Pillow's font has: ASCII."""
+    text = unicodedata.normalize("NFKD", text.translate(_SPELT))
+    return "".join(letter if letter.isascii() else "?" for letter in text if not unicodedata.combining(letter))
+
+
+@functools.cache
+def _font() -> Any:
+    return ImageFont.load_default(size=16)
+
+
+def _width(text: str) -> int:
+    return math.ceil(max(_font().getlength(line) for line in text.split("\n")))
+
+
+def _wrapped(label: str, width: int) -> str:
+    """Breaks a label into lines of at most `width` pixels, at blanks where it can."""
+    lines = [""]
+    for word in label.split(" "):
+        joined = f"{lines[-1]} {word}".strip()
+        if _width(joined) <= width or not lines[-1]:
+            lines[-1] = joined
+        else:
+            lines.append(word)
+    return "\n".join(lines)
+
+
+def encode_png(image: UInt8[np.ndarray, "h w c"], made_by: Mapping[str, Any] | None = None, *, level: int = 6) -> bytes:
+    """PNG bytes of grey, RGB or RGBA pixels; `made_by` (plain JSON data) goes into a text chunk.
+
+    Args:
+      level: zlib's, 0 to 9; at 1024 pixels level 1 takes a third of the time of level 6.
+    """
+    info = PngImagePlugin.PngInfo()
+    if made_by:
+        info.add_itxt(_KEY, json.dumps(made_by, ensure_ascii=False))
+    file = io.BytesIO()
+    _picture(image).save(file, "PNG", pnginfo=info, compress_level=level)
+    return file.getvalue()
+
+
+def write_png(
+    path: str | Path,
+    image: UInt8[np.ndarray, "h w c"],
+    made_by: Mapping[str, Any] | None = None,
+    *,
+    level: int = 6,
+    overwrite: bool = False,
+) -> None:
+    """Writes `encode_png`'s bytes, whole or not at all; InputError if `path` exists (unless `overwrite`)."""
+    with atomic.new_file(path, overwrite=overwrite) as file:
+        file.write(encode_png(image, made_by, level=level))
+
+
+def made_by(path: str | Path) -> dict[str, Any]:
+    """What `write_png` noted in a PNG; empty for other files' PNGs. Raises InputError for what is no PNG."""
+    try:
+        with Image.open(path, formats=("PNG",)) as picture:
+            return json.loads(picture.info.get(_KEY, "{}"))
+    except Exception as error:
+        raise _unreadable(path, error) from error
+
+
+def read(path: Source, channels: int = 3) -> UInt8[np.ndarray, "h w c"]:
+    """The pixels of a user's image (a file, or its bytes), upright: grey (`channels` 1), RGB (3) or RGBA (4).
+
+    Transparent pixels turn white unless `channels` is 4; 16-bit values are scaled; of an animation, the first frame.
+
+    Raises InputError, naming the file, for whatever cannot be read and for images of over 178 megapixels.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's about half a bomb, odd EXIF, odd palettes
+            picture = _decode(path)
+            picture = picture if channels == 4 else _without_alpha(picture)
+            pixels = np.asarray(picture.convert(_MODES[channels]))
+    except InputError:
+        raise
+    except Exception as error:  # decoders raise at least five kinds
+        raise _unreadable(path, error) from error
+    return pixels.reshape(*pixels.shape[:2], channels)
+
+
+def _decode(path: Source) -> Image.Image:
+    with Image.open(path, formats=READABLE) as file:
+        if file.width * file.height > LARGEST_IMAGE:
+            raise InputError(f"{file.width}×{file.height} pixels are too many", "scale it down", file=path)
+        return ImageOps.exif_transpose(_eight_bits(file, path))
+
+
+def _eight_bits(picture: Image.Image, path: Source) -> Image.Image:
+    """Pillow clips 16-bit values instead of scaling them."""
+    if not picture.mode.startswith(("I", "F")):
+        picture.load()
+        return picture
+    values = np.asarray(picture)
+    if values.dtype.kind == "f" or values.min() < 0 or values.max() > 65535:
+        raise InputError("its pixels are neither 8 nor 16 bits", "save it as an 8-bit PNG", file=path)
+    scaled = Image.fromarray(((values.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8))
+    scaled.info.update({key: value for key, value in picture.info.items() if key == "exif"})
+    return scaled
+
+
+def _without_alpha(picture: Image.Image) -> Image.Image:
+    if not picture.has_transparency_data:
+        return picture
+    picture = picture.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+
+
+def _unreadable(path: Source, error: Exception) -> InputError:
+    if isinstance(error, FileNotFoundError):
+        return InputError("no such file", "check the path", file=path)
+    if isinstance(error, Image.DecompressionBombError):
+        return InputError("has too many pixels", "scale it down", file=path)
+    if (fault := system_fault(error)) is not None:
+        return InputError(f"cannot be read ({fault.strerror})", remedy_of(fault), file=path)
+    reason = " ".join(str(error).split())[:150] or type(error).__name__
+    return InputError(f"cannot be read as an image ({reason})", "save it as PNG or JPEG", file=path)

@@ -1,0 +1,50 @@
+"""Files of ws that we write: `.npz` with the key `w`, as the official projector does."""
+
+import json
+import zipfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from stylegan_jax.errors import InputError
+from stylegan_jax.pictures.naming import difference
+from stylegan_jax.storage import remote
+
+
+def is_written(path: str | Path, made_by: Mapping[str, Any], *, overwrite: bool = False) -> bool:
+    """Whether `write_ws` made this file from the same description; InputError if it exists and is another's.
+
+    Args:
+      overwrite: it may be replaced if `write_ws` made it.
+    """
+    if not remote.exists(path):
+        return False
+    try:
+        with remote.fetched(path) as file, np.load(file, allow_pickle=False) as stored:
+            found = json.loads(str(stored["made_by"]))
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError("was not made by this command", "move it away, or choose another place", file=path) from error
+    told = difference(found, json.loads(json.dumps(made_by)))
+    if told and not overwrite:
+        raise InputError(f"holds ws {told}", "choose another place, or pass --overwrite", file=path)
+    return not told
+
+
+def write_ws(
+    path: str | Path, pieces: Iterable[Float[np.ndarray, "n l d"]], shape: tuple[int, ...], made_by: Mapping[str, Any]
+) -> None:
+    """Writes ws piece by piece as the official `projected_w.npz`, whole or not at all; `shape` is that of all.
+
+    Layers that share their w cost next to nothing: the file is packed.
+    """
+    header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+    with remote.new_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        with archive.open("w.npy", "w", force_zip64=True) as member:
+            np.lib.format.write_array_header_1_0(member, header)
+            for ws in pieces:
+                member.write(np.ascontiguousarray(ws, "<f4").tobytes())
+        with archive.open("made_by.npy", "w") as member:
+            np.lib.format.write_array(member, np.array(json.dumps(made_by)), allow_pickle=False)

@@ -1,0 +1,197 @@
+"""What `sample` can make: images of seeds, of given ws, or of mixed styles, each under a file name."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float, UInt32
+
+from stylegan_jax.config import GeneratorConfig
+from stylegan_jax.errors import InputError
+from stylegan_jax.pictures.naming import Pictures
+from stylegan_jax.sampler import latents, run
+from stylegan_jax.storage.checkpoint import Model
+
+Options = dict[str, Any]  # batch, devices, parallel, noise, dtype: see `batching.choose`
+Batches = Iterator[np.ndarray]
+
+
+@dataclass(frozen=True)
+class Truncation:
+    """psi, cutoff and class as the user gave them; None where nothing was said."""
+
+    psi: float | None = None
+    cutoff: int | None = None
+    class_idx: latents.Label = None
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """Those of `sampler.sample` and `sampler.map_seeds`."""
+        psi = 1.0 if self.psi is None else self.psi
+        return {"truncation_psi": psi, "truncation_cutoff": self.cutoff, "class_idx": self.class_idx}
+
+    @property
+    def notes(self) -> dict[str, Any]:
+        """The arguments as JSON data: a vector is a list."""
+        label = self.class_idx
+        return self.arguments | {"class_idx": list(label) if isinstance(label, tuple) else label}
+
+
+@dataclass(frozen=True)
+class Job:
+    """Images to make.
+
+    Attributes:
+      pictures: their names.
+      render: yields the uint8 batches of the images of some numbers, drawn as they are needed.
+      notes: JSON data that, with the model, tells how the images are made.
+      cells: which images the sheet shows, in its order; all by default.
+      columns: of the sheet; as square as possible by default.
+      blanks: empty cells before the first image of the sheet.
+      ws: the ws of some numbers, truncated.
+    """
+
+    pictures: Pictures
+    render: Callable[[Iterable[int], Options], Batches]
+    notes: dict[str, Any] = field(default_factory=dict)
+    cells: Sequence[int] = ()
+    columns: int | None = None
+    blanks: int = 0
+    ws: Callable[[Iterable[int], Options], Float[np.ndarray, "n l d"]] | None = None
+
+
+def of_seeds(
+    model: Model,
+    seeds: Sequence[int] | UInt32[np.ndarray, " n"],
+    truncation: Truncation,
+    *,
+    mapping: Model | None = None,
+) -> Job:
+    """One image for every seed, `seed0000`, …; a seed named twice is one image.
+
+    The ws come from `mapping` if it is given, so that several models show the same w.
+    """
+    source = model if mapping is None else run.same_ws(mapping, model)
+    arguments, c_dim = truncation.arguments, source.config.generator.c_dim
+    class_idx = latents.drawn_from(source.lineage, truncation.class_idx)
+    latents.labels_of(class_idx, [0], c_dim)  # refuse before anything is written
+    unique, cells = _unique(np.asarray(seeds, np.uint32))
+
+    def render(wanted: Iterable[int], options: Options) -> Batches:
+        numbers = (int(unique[i]) for i in wanted)
+        return run.sample(model, numbers, mapping=mapping, **arguments, **options)
+
+    def ws(wanted: Iterable[int], options: Options) -> np.ndarray:
+        return run.map_seeds(source, (int(unique[i]) for i in wanted), **arguments, **options)
+
+    def label(index: int) -> int | list[float] | None:
+        own = class_idx
+        if isinstance(class_idx, latents.Drawn):
+            own = latents.drawn_labels(class_idx, [int(unique[index])])[0]
+        elif class_idx == "random":
+            own = latents.random_classes([int(unique[index])], c_dim)[0]
+        return list(own) if isinstance(own, tuple) else own  # pyright: ignore[reportReturnType]
+
+    digest = hashlib.sha256(unique.astype("<u4").tobytes()).hexdigest()
+    runs = [(f"seed{first:04d}", f"seed{last:04d}") for first, last in _runs(unique)]
+    pictures = _pictures(model, len(unique), lambda index: f"seed{unique[index]:04d}", digest, label, runs=runs)
+    return Job(pictures, render, truncation.notes, cells, ws=ws)
+
+
+def _unique(seeds: np.ndarray) -> tuple[np.ndarray, Sequence[int]]:
+    """The seeds in order, each once, and where each of `seeds` is among them."""
+    found, first, inverse = np.unique(seeds, return_index=True, return_inverse=True)
+    if len(found) == len(seeds):
+        return seeds, range(len(seeds))
+    order = np.argsort(first)
+    return found[order], np.argsort(order)[inverse].tolist()
+
+
+def _runs(seeds: np.ndarray) -> list[tuple[int, int]]:
+    """The first and the last seed of every run without a gap."""
+    ordered = np.sort(seeds).astype(np.int64)
+    return [
+        (int(run[0]), int(run[-1])) for run in np.split(ordered, np.flatnonzero(np.diff(ordered) != 1) + 1) if len(run)
+    ]
+
+
+def _pictures(
+    model: Model, count: int, stem: Callable[[int], str], sha256: str, *label: Any, runs: Any = None
+) -> Pictures:
+    config: GeneratorConfig = model.config.generator
+    return Pictures(count, stem, config.img_resolution**2 * config.img_channels, sha256, *label, runs=runs)
+
+
+def of_ws(
+    model: Model, ws: Float[np.ndarray, "n l d"], names: Sequence[str], truncation: Truncation, *, source: str
+) -> Job:
+    """One image for every w, of that name; untruncated unless a psi is given. `source` says where they come from.
+
+    Raises InputError if they do not fit the model.
+    """
+    config = model.config.generator
+    if ws.shape[1:] != (config.num_ws, config.w_dim):
+        found = f"takes ws of shape [n, {config.num_ws}, {config.w_dim}], these are {list(ws.shape)}"
+        raise InputError(found, "use models of one resolution and w_dim", file=model.lineage.get("source"))
+    if truncation.class_idx is not None:
+        raise InputError("class: ws are beyond the mapping network", "leave the class out")
+    if truncation.psi is not None:
+        pulled = latents.truncate(jnp.asarray(ws), jnp.asarray(_w_avg(model)), truncation.psi, truncation.cutoff)
+        ws = np.asarray(pulled)
+
+    def render(wanted: Iterable[int], options: Options) -> Batches:
+        numbers = list(wanted)
+        return run.sample_ws(model, ws[numbers], seeds=numbers, **options)
+
+    def given(wanted: Iterable[int], options: Options) -> np.ndarray:
+        return ws[list(wanted)]
+
+    digest = hashlib.sha256(ws.tobytes()).hexdigest()
+    pictures = _pictures(model, len(ws), names.__getitem__, digest)
+    notes = {"w": source, "w_sha256": digest, "truncation_psi": truncation.psi}
+    return Job(pictures, render, notes, range(len(ws)), ws=given)
+
+
+def _w_avg(model: Model) -> np.ndarray:
+    if model.config.generator.w_avg_beta is None:
+        raise InputError("this model has no w_avg to truncate towards", "leave psi out")
+    return model.networks["G_ema"]["mapping.w_avg"]
+
+
+def of_styles(
+    model: Model,
+    rows: Sequence[int],
+    columns: Sequence[int],
+    layers: Sequence[int],
+    truncation: Truncation,
+    *,
+    devices: int | None = None,
+) -> Job:
+    """The official style-mixing grid: columns' own images above, rows' at the left, `row-column` between.
+
+    Raises InputError for a layer the model does not have.
+    """
+    ws = run.map_seeds(model, [*rows, *columns], devices=devices, **truncation.arguments)
+    mixed = latents.mix_styles(ws[: len(rows)], ws[len(rows) :], layers)
+    cells = [(f"{column}-{column}", w) for column, w in zip(columns, ws[len(rows) :], strict=True)]
+    for i, row in enumerate(rows):
+        cells += [(f"{row}-{row}", ws[i])]
+        cells += [(f"{row}-{column}", mixed[i, j]) for j, column in enumerate(columns)]
+    each = dict(cells)  # seeds named twice are one image
+    stems, numbers = list(each), {stem: i for i, stem in enumerate(each)}
+
+    def mixed_ws(wanted: Iterable[int], options: Options) -> np.ndarray:
+        return np.array([each[stems[i]] for i in wanted]).reshape(-1, *ws.shape[1:])
+
+    def render(wanted: Iterable[int], options: Options) -> Batches:
+        chosen = list(wanted)
+        return run.sample_ws(model, mixed_ws(chosen, options), seeds=chosen, **options)
+
+    notes = {"rows": list(rows), "columns": list(columns), "layers": list(layers), **truncation.notes}
+    digest = hashlib.sha256(repr(stems).encode()).hexdigest()
+    pictures = _pictures(model, len(stems), stems.__getitem__, digest)
+    order = [numbers[stem] for stem, _ in cells]
+    return Job(pictures, render, notes, order, len(columns) + 1, blanks=1, ws=mixed_ws)

@@ -1,0 +1,1 @@
+"""How good and how alike images are, in numbers."""

@@ -1,0 +1,1 @@
+"""Models and outputs on disk and elsewhere: whole or not at all."""

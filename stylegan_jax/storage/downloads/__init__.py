@@ -1,0 +1,1 @@
+"""Models by address: fetched once, checked, kept in the user's cache."""

@@ -1,0 +1,141 @@
+"""The folder of a training run: its lock, its description, its records, its snapshots."""
+
+import contextlib
+import json
+import os
+import re
+import socket
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from stylegan_jax.errors import InputError
+from stylegan_jax.storage import atomic
+
+MANIFEST = "run.json"
+METRICS = "metrics.jsonl"
+CHECKPOINTS = "checkpoints"
+_LOCK, _HOLDER = "lock", "holder"  # Windows lets nobody read a file that is locked
+_SNAPSHOT = re.compile(r"network-snapshot-(\d{6,})\.safetensors")
+
+
+def is_run(path: str | Path) -> bool:
+    """Whether `path` is the folder of a training run."""
+    return (Path(path) / MANIFEST).is_file()
+
+
+def latest_snapshot(path: str | Path) -> Path:
+    """The newest model file of a run; InputError where there is none yet."""
+    found = newest(os.listdir(path))
+    if found is None:
+        raise InputError("this training run has made no snapshot yet", "wait for the first, or train on", file=path)
+    return Path(path) / found
+
+
+def newest(names: Iterable[str]) -> str | None:
+    """The latest snapshot among the names in a run's folder."""
+    found = [(int(match[1]), name) for name in names if (match := _SNAPSHOT.fullmatch(name))]
+    return max(found)[1] if found else None
+
+
+def snapshot_path(path: Path, nimg: int) -> Path:
+    """Where the model after `nimg` images is written; the number counts thousands, as in the official names."""
+    return path / f"network-snapshot-{nimg // 1000:06d}.safetensors"
+
+
+def check_place(path: str | Path) -> bool:
+    """Whether a run is there already; InputError if something else is."""
+    folder = Path(path)
+    if folder.exists() and not folder.is_dir():
+        raise InputError("is a file", "name a folder", file=path)
+    if is_run(folder):
+        return True
+    if folder.is_dir() and any(file.name not in (_LOCK, _HOLDER) for file in folder.iterdir()):
+        raise InputError("exists and is no training run", "give the run another folder", file=path)
+    return False
+
+
+def open_run(path: str | Path, description: Mapping[str, Any], *, may_change: tuple[str, ...] = ()) -> bool:
+    """Makes the folder of a run, or continues it. Returns whether it was there.
+
+    Args:
+      description: JSON data that decides what the run computes; must be that of the folder, if it is one.
+      may_change: dotted keys that a continuation may set anew.
+
+    Raises InputError naming the first difference, or if the folder is something else.
+    """
+    folder, wanted = Path(path), json.loads(json.dumps(description))
+    found = _read(folder / MANIFEST) if check_place(folder) else None
+    if found is not None:
+        _compare(_flat(found), _flat(wanted), may_change, path)
+    if found != wanted:
+        folder.mkdir(parents=True, exist_ok=True)
+        with atomic.new_file(folder / MANIFEST, overwrite=True) as file:
+            file.write(json.dumps(wanted, indent=1).encode())
+    return found is not None
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return json.loads(file.read_text())
+    except ValueError as error:
+        raise InputError("is damaged", "give the run another folder", file=file) from error
+
+
+def _compare(found: Mapping[str, Any], wanted: Mapping[str, Any], may_change: tuple[str, ...], path: object) -> None:
+    for key in sorted({*found, *wanted}):
+        if key not in may_change and found.get(key) != wanted.get(key):
+            what = f"was begun with {key} = {found.get(key)}, not {wanted.get(key)}"
+            raise InputError(what, "run the same command again, or give the run another folder", file=path)
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        flat.update(_flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value})
+    return flat
+
+
+@contextlib.contextmanager
+def lock(path: str | Path) -> Iterator[None]:
+    """Keeps other processes out of a run; InputError at once, naming the holder. A killed holder's lock is free."""
+    folder = Path(path)
+    folder.mkdir(parents=True, exist_ok=True)
+    holder = folder / _HOLDER
+    with atomic.turn(folder / _LOCK, wait=False) as free:
+        if not free:
+            raise InputError(f"is in use by {_named(holder)}", "wait for it, or give the run another folder", file=path)
+        holder.write_text(f"process {os.getpid()} on {socket.gethostname()}")
+        try:
+            yield
+        finally:
+            holder.unlink(missing_ok=True)
+
+
+def _named(holder: Path) -> str:
+    try:
+        return holder.read_text().strip() or "another process"
+    except OSError:  # it has just begun, or ended
+        return "another process"
+
+
+def append_metrics(path: Path, line: Mapping[str, Any]) -> None:
+    """Adds one line of JSON to the run's metrics."""
+    with open(path / METRICS, "a") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def forget_metrics_after(path: Path, nimg: int) -> None:
+    """Drops the lines that a resumed run is going to write again."""
+    file = path / METRICS
+    if file.is_file():
+        kept = [line for line in file.read_text().splitlines() if _nimg(line) <= nimg]
+        with atomic.new_file(file, overwrite=True) as handle:
+            handle.write("".join(f"{line}\n" for line in kept).encode())
+
+
+def _nimg(line: str) -> float:
+    try:
+        return json.loads(line).get("nimg", 0)
+    except ValueError:  # cut short by a kill
+        return float("inf")

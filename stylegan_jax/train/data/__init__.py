@@ -1,0 +1,1 @@
+"""Training images: where they lie, their labels, their order."""

@@ -1,0 +1,251 @@
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from stylegan_jax import compiling
+from stylegan_jax.commands import cli, interrupts
+from stylegan_jax.errors import InputError
+
+
+def door(*, fail: str = "") -> int:
+    """A command for these tests.
+
+    Example:
+      python -m door --fail input
+
+    Args:
+      fail: how to end.
+    """
+    if fail:
+        raise {
+            "input": InputError("is empty", "download it again", file="toon.pkl"),
+            "disk": OSError(28, "No space left on device", "out.png"),
+            "reset": ConnectionResetError(104, "Connection reset by peer"),
+            "closed": PermissionError(13, "Permission denied", "out.png"),
+            "gone": FileNotFoundError(2, "No such file or directory", "toon.pkl"),
+            "broken": OSError(5, "Input/output error", "out.png"),
+            "memory": MemoryError(),
+            "accelerator": RuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 9 bytes."),
+            "stop": KeyboardInterrupt(),
+            "bug": ZeroDivisionError("division\nby zero"),
+        }[fail]
+    return cli.RESUME
+
+
+ENDINGS = {
+    "input": (2, "error: toon.pkl: is empty — download it again\n"),
+    "disk": (74, "error: out.png: No space left on device — free some space or choose another place\n"),
+    "reset": (74, "error: Connection reset by peer — check the network and run the same command again\n"),
+    "closed": (74, "error: out.png: Permission denied — change its permissions or choose another place\n"),
+    "gone": (2, "error: toon.pkl: No such file or directory — check the path: it may have gone meanwhile\n"),
+    "broken": (
+        74,
+        "error: out.png: Input/output error — the disk or its connection fails: check it, or choose another place\n",
+    ),
+    "memory": (74, "error: Cannot allocate memory — work on less at once, or use a machine with more memory\n"),
+    "accelerator": (74, "error: Cannot allocate memory — work on less at once, or use a machine with more memory\n"),
+    "stop": (130, "interrupted\n"),
+    "bug": (1, "error: ZeroDivisionError: division by zero — this is a bug: run again with --debug and report it\n"),
+}
+
+
+@pytest.mark.parametrize("how", ENDINGS)
+def test_every_ending_has_its_exit_code_and_one_line(how, capsys):
+    code, line = ENDINGS[how]
+    assert cli.run(door, "door", ["--fail", how]) == code
+    assert capsys.readouterr().err == line
+
+
+def test_debug_shows_the_traceback_too(capsys):
+    assert cli.run(door, "door", ["--fail", "input", "--debug"]) == 2
+    shown = capsys.readouterr().err
+    assert "Traceback" in shown and shown.endswith(ENDINGS["input"][1])
+
+
+def test_a_command_may_choose_its_exit_code():
+    assert cli.run(door, "door", []) == 75
+
+
+def test_an_unknown_flag_ends_with_2_and_the_nearest_one(capsys):
+    assert cli.run(door, "door", ["--fial", "input"]) == 2
+    assert "--fail" in capsys.readouterr().err
+
+
+def test_help_shows_the_example_as_written(capsys):
+    assert cli.run(door, "door", ["--help"]) == 0
+    shown = capsys.readouterr().out
+    assert "  python -m door --fail input\n" in shown and "--debug" in shown and "how to end" in shown
+
+
+PROGRAM = "import sys; from stylegan_jax.commands import cli; sys.exit(cli.run({main}, 'door', []))"
+
+
+def run(main, **environment):
+    kept = {name: value for name, value in os.environ.items() if name not in environment}
+    given = {name: value for name, value in environment.items() if value is not None}
+    command = [sys.executable, "-W", "error", "-c", PROGRAM.format(main=main)]
+    return subprocess.run(command, env={**kept, **given}, capture_output=True, text=True)
+
+
+def test_a_closed_pipe_ends_quietly():
+    endless = "lambda: [print('line') for _ in range(10**6)] and None"
+    command = f"{sys.executable} -c {PROGRAM.format(main=endless)!r} | head -1"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True)
+    assert (done.stdout, done.stderr, done.returncode) == ("line\n", "", 0)
+
+
+def test_jax_is_set_up_but_not_imported():
+    name = "JAX_COMPILATION_CACHE_DIR"
+    done = run(f"lambda: print(__import__('os').environ['{name}'], 'jax' in sys.modules)")
+    assert done.stderr == "" and "stylegan-jax" in done.stdout
+    assert done.stdout.endswith("False\n")
+
+
+def test_jax_takes_the_settings_that_were_made():
+    done = run("lambda: print(__import__('jax').config.jax_compilation_cache_dir)")
+    assert done.stdout.endswith("/stylegan-jax/compiled\n") and done.stderr == ""
+
+
+def test_no_home_is_no_error(tmp_path):
+    place = "lambda: print(cli.compilation_cache())"
+    assert run(place, HOME="/dev/null/nowhere", XDG_CACHE_HOME=None).returncode == 0
+    assert run(place, HOME=None, XDG_CACHE_HOME=None).returncode == 0
+    assert run(place, XDG_CACHE_HOME=str(tmp_path)).stdout == f"{tmp_path}/stylegan-jax/compiled\n"
+
+
+def test_seeds_are_numbers_and_ranges_in_the_order_given():
+    assert cli.seeds("0-3,40, 7") == [0, 1, 2, 3, 40, 7]
+    assert cli.seeds("4294967295") == [2**32 - 1]
+
+
+@pytest.mark.parametrize("text", ["", "0-", "-1", "5-1", "4294967296", "0-4294967295", "1,,2", "a", "1.5", "9" * 5000])
+def test_what_is_no_seed_is_an_input_error(text):
+    with pytest.raises(InputError, match=r"^--seeds .+: .+ — .+"):
+        cli.seeds(text)
+
+
+def test_numbers_are_finite_and_within_their_limits():
+    assert cli.number("-0.5", "--psi") == -0.5
+    assert cli.number("0", "--alpha", low=0, high=1) == 0
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-inf", "", "half", "1e999", "2"])
+def test_what_is_no_number_is_an_input_error(text):
+    with pytest.raises(InputError, match=r"^--alpha .+: .+ — write one such as 0\.7"):
+        cli.number(text, "--alpha", low=0, high=1)
+
+
+@pytest.mark.parametrize("text", ["-1", "10", "1.0", "", "x", "9" * 5000])
+def test_what_is_no_natural_number_in_range_is_an_input_error(text):
+    assert cli.natural("9", "--class", high=9) == 9
+    with pytest.raises(InputError, match=r"--class .+: out of range — write a whole number from 0 to 9"):
+        cli.natural(text, "--class", high=9)
+
+
+BUSY = """
+def main():
+    import hashlib, time
+    try:
+        print("begun", flush=True)
+        time.sleep(60)
+    finally:
+        print("clearing", flush=True)
+        hashlib.pbkdf2_hmac("sha256", b"", b"", 10**9)  # compiled code: no handler of Python's is called meanwhile
+"""
+
+
+def test_a_second_ctrl_c_ends_at_once_whatever_the_program_is_busy_with():
+    program = f"import sys\n{BUSY}\nfrom stylegan_jax.commands import cli\nsys.exit(cli.run(main, 'door', []))"
+    own = signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start background jobs deaf to Ctrl-C
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    signal.signal(signal.SIGINT, own)
+    assert process.stdout and process.stdout.readline() == "begun\n"
+    process.send_signal(signal.SIGINT)
+    assert process.stdout.readline() == "clearing\n"
+    time.sleep(0.2)
+    begun = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=20)
+    assert (process.returncode, error) == (130, "interrupted\n") and time.monotonic() - begun < 5
+
+
+def test_a_first_ctrl_c_lets_the_program_clear_up():
+    with pytest.raises(KeyboardInterrupt), interrupts.second_ends():
+        signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(0.2, ""), (0.01, "compiling …\n")])
+def test_a_compilation_that_takes_long_is_announced_once(monkeypatch, capsys, seconds, said):
+    monkeypatch.setattr(compiling, "_PATIENCE", seconds)
+    monkeypatch.setattr(compiling, "_said", -compiling._AGAIN)
+    logger = logging.getLogger("jax._src.interpreters.pxla")
+    with compiling.told():
+        for _ in range(2):
+            logger.debug("Compiling %s with global shapes and types %s.", "f", "x")
+            time.sleep(0.05)
+            logger.debug("Finished XLA compilation of %s", "f")
+    assert capsys.readouterr().out == said
+
+
+def test_jax_still_says_when_it_compiles(monkeypatch):
+    import jax
+
+    heard = []
+    monkeypatch.setattr(compiling._Listener, "hear", lambda self, text: heard.append(text))
+    with compiling.told():
+        jax.jit(lambda x: x * 1.2345 + len(heard))(1.0)
+    assert any(text.startswith(compiling._BEGINS) for text in heard)
+    assert any(text.startswith(compiling._ENDS) for text in heard)
+
+
+@pytest.mark.parametrize("platform", ["nonsense", "cuda", "tpu"])
+def test_a_device_that_is_asked_for_and_not_there_is_one_line(platform):
+    if platform != "nonsense" and (os.path.exists("/dev/nvidia0") or os.path.exists("/dev/accel0")):
+        pytest.skip("there is one")
+    done = run("lambda: __import__('jax').devices() and None", JAX_PLATFORMS=platform)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert done.stderr.startswith(f"error: JAX_PLATFORMS={platform}: JAX finds no such device here — ")
+    assert done.stderr.endswith("unset JAX_PLATFORMS\n")
+
+
+def called(*arguments):
+    return subprocess.run([sys.executable, "-m", "stylegan_jax", *arguments], capture_output=True, text=True)
+
+
+def test_the_package_runs_the_command_that_is_named():
+    assert "sample     makes the images of seeds" in called().stdout
+    assert called("--version").stdout.startswith("stylegan-jax 0.")
+    assert "ffhq-1024-f" in called("models").stdout
+    done = called("sample", "--seeds", "0", "--seeds", "1")
+    assert (done.returncode, done.stdout) == (2, "") and "--seeds: given twice" in done.stderr
+
+
+def test_an_unknown_command_is_told_the_nearest_one():
+    done = called("smaple")
+    assert (done.returncode, done.stderr) == (2, "error: smaple: no such command — did you mean sample?\n")
+
+
+def test_listening_for_compilations_shows_nothing_of_the_log_whatever_handlers_others_add():
+    import jax
+
+    heard = []
+
+    class Terminal(logging.Handler):
+        def emit(self, record):
+            heard.append(record.getMessage())
+
+    terminal = Terminal()
+    logging.getLogger().addHandler(terminal)
+    try:
+        with compiling.told():
+            jax.jit(lambda x: x * 5.4321)(1.0)
+    finally:
+        logging.getLogger().removeHandler(terminal)
+    assert not heard

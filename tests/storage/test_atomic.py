@@ -1,0 +1,161 @@
+import os
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from stylegan_jax.errors import InputError
+from stylegan_jax.storage import atomic
+
+
+@pytest.fixture
+def dead():
+    """The id of a process that is no more."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def test_a_file_takes_its_place_only_when_it_is_whole(tmp_path):
+    with atomic.new_file(tmp_path / "a") as file:
+        file.write(b"half")
+        assert not (tmp_path / "a").exists()
+        file.write(b" and half")
+    assert (tmp_path / "a").read_bytes() == b"half and half" and os.listdir(tmp_path) == ["a"]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, OSError])
+def test_a_failure_leaves_neither_file_nor_folder_and_keeps_what_was_there(tmp_path, error):
+    (tmp_path / "a").write_text("before")
+    with pytest.raises(error), atomic.new_file(tmp_path / "a", overwrite=True) as file:
+        file.write(b"half")
+        raise error
+    with pytest.raises(error), atomic.new_folder(tmp_path / "b", marker="m", beside=()) as folder:
+        (folder / "m").touch()
+        raise error
+    assert (tmp_path / "a").read_text() == "before" and os.listdir(tmp_path) == ["a"]
+
+
+def test_an_error_of_the_disk_names_the_output_and_not_its_unfinished_form(tmp_path):
+    with pytest.raises(OSError) as caught, atomic.new_file(tmp_path / "a"):
+        raise OSError(28, "No space left on device")
+    assert caught.value.filename == str(tmp_path / "a")
+    with pytest.raises(OSError) as caught, atomic.new_file(tmp_path / "a"):
+        (tmp_path / "of the user").read_bytes()
+    assert caught.value.filename == str(tmp_path / "of the user")
+
+
+def test_places_that_cannot_be_are_input_errors(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"its folder does not exist — make .*none first"):
+        atomic.check_place(tmp_path / "none" / "a")
+    with pytest.raises(InputError, match="its folder does not exist"):
+        atomic.check_place(tmp_path / "file" / "a")
+    with pytest.raises(InputError, match="is a folder"), atomic.new_file(tmp_path, overwrite=True):
+        pass
+
+
+def test_a_replacement_that_was_killed_between_its_renames_is_undone(tmp_path, dead):
+    old = tmp_path / f".model.{atomic._host()}.{dead}.0.replaced"
+    old.mkdir()
+    (old / "m").write_text("last acknowledged")
+    (tmp_path / f".model.{atomic._host()}.{dead}.1.partial").mkdir()
+    with pytest.raises(ValueError), atomic.new_folder(tmp_path / "model", marker="m", beside=(), overwrite=True):
+        raise ValueError
+    assert os.listdir(tmp_path) == ["model"] and (tmp_path / "model" / "m").read_text() == "last acknowledged"
+
+
+def unfinished_beside(path, host, pid):
+    """What a process that writes `path` has there."""
+    partial = path.with_name(f".{path.name}.{host}.{pid}.0.partial")
+    partial.touch()
+    return partial
+
+
+def test_the_unfinished_output_of_a_living_process_is_left_alone(tmp_path):
+    other = unfinished_beside(tmp_path / "a", atomic._host(), os.getppid())
+    with atomic.new_file(tmp_path / "a"):
+        pass
+    assert other.exists()
+
+
+def test_nothing_of_another_host_is_cleared_as_its_processes_are_unknown_here(tmp_path, dead):
+    other = unfinished_beside(tmp_path / "a", "elsewhere", dead)
+    own = unfinished_beside(tmp_path / "a", atomic._host(), dead)
+    with atomic.new_file(tmp_path / "a"):
+        assert not own.exists()
+    assert other.exists()
+
+
+def test_two_threads_that_write_one_output_do_not_clear_each_others_work(tmp_path):
+    with atomic.new_file(tmp_path / "a") as first, atomic.new_file(tmp_path / "a") as second:
+        first.write(b"first")
+        second.write(b"second")
+    assert (tmp_path / "a").read_bytes() == b"first" and os.listdir(tmp_path) == ["a"]
+
+
+def test_a_replaced_output_is_not_put_in_the_place_of_one_whose_name_is_shorter(tmp_path, dead):
+    unfinished_beside(tmp_path / "a.b", atomic._host(), dead).rename(
+        tmp_path / f".a.b.{atomic._host()}.{dead}.0.replaced"
+    )
+    with pytest.raises(ValueError), atomic.new_file(tmp_path / "a"):
+        raise ValueError
+    assert os.listdir(tmp_path) == [f".a.b.{atomic._host()}.{dead}.0.replaced"]
+
+
+def test_a_folder_with_something_else_in_it_is_not_replaced(tmp_path):
+    for name in ("m", "weights", "my notes.txt"):
+        (tmp_path / "model").mkdir(exist_ok=True)
+        (tmp_path / "model" / name).touch()
+    new = {"marker": "m", "beside": ["weights"], "overwrite": True}
+    with (
+        pytest.raises(InputError, match=r"'my notes\.txt', which is no part"),
+        atomic.new_folder(tmp_path / "model", **new),
+    ):
+        pass
+    (tmp_path / "model" / "my notes.txt").unlink()
+    with atomic.new_folder(tmp_path / "model", **new) as folder:
+        (folder / "m").write_text("new")
+    assert (tmp_path / "model" / "m").read_text() == "new" and os.listdir(tmp_path) == ["model"]
+
+
+HOLD = """
+import sys, time, pathlib
+from stylegan_jax.storage import atomic
+with atomic.turn(pathlib.Path(sys.argv[1]), wait=False) as free:
+    print(free, flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_turn_is_one_process_s_and_over_when_it_is_killed(tmp_path):
+    lock = tmp_path / "lock"
+    holder = subprocess.Popen([sys.executable, "-c", HOLD, lock], stdout=subprocess.PIPE, text=True)
+    assert holder.stdout and holder.stdout.readline() == "True\n"
+    with atomic.turn(lock, wait=False) as free:
+        assert not free
+    assert lock.exists(), "who is not in leaves the lock alone"
+    holder.kill()
+    holder.communicate()
+    with atomic.turn(lock, wait=False) as free:
+        assert free
+    assert not list(tmp_path.iterdir())
+
+
+def test_turns_follow_each_other_though_each_takes_its_lock_away(tmp_path):
+    inside, most = [], []
+
+    def work(number):
+        for _ in range(20):
+            with atomic.turn(tmp_path / "lock", wait=True) as free:
+                assert free
+                inside.append(number)
+                most.append(len(inside))
+                time.sleep(0.001)
+                inside.remove(number)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(4)))
+    assert max(most) == 1
