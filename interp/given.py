@@ -1,4 +1,4 @@
-"""What a picture shows: seeds, or the ws of files that projection and encoders write."""
+"""What stands in the columns of a sheet: seeds, or the ws of files that projection and encoders write."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -30,9 +30,9 @@ def given_ws(files: Sequence[str], space: str | None, base: Model, *, psi: float
     """
     config = base.config.generator
     if class_idx is not None:
-        raise InputError("class: ws are beyond the mapping network", "leave --class out")
+        raise InputError("class: ws are beyond the mapping network", "leave the class out")
     if psi != 1 and config.w_avg_beta is None:
-        raise InputError("the base has no w_avg to truncate towards", "leave --psi out")
+        raise InputError("the base has no w_avg to truncate towards", "use psi 1")
     found = ws.read(files, num_ws=config.num_ws, w_dim=config.w_dim, space=space)
     print("\n".join(found.said))
     if psi == 1:

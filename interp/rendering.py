@@ -8,8 +8,8 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, UInt8
 
-from interp.alphas import Sources, alpha_table, model_names
-from interp.mix import mix_trees
+from interp.alphas import DEFAULT_NETWORKS, Sources, alpha_table, model_names
+from interp.arithmetic import mix_trees
 from interp.relatives import check_blendable, merged_config
 from interp.schedules import Schedule
 from stylegan_jax.config import GeneratorConfig
@@ -40,9 +40,9 @@ class Renderer:
         plan: prepared.Choice = "auto",
     ):
         configs = [model.config for model in models]
-        check_blendable(configs, labels, ("G_ema",))
+        check_blendable(configs, labels, DEFAULT_NETWORKS)
         self.models, self.names = models, model_names(len(models) - 1)
-        self.config = merged_config(configs, ("G_ema",), mapping=0, w_avg=0).generator
+        self.config = merged_config(configs, DEFAULT_NETWORKS, mapping=0, w_avg=0).generator
         self._how = batching.choose(self.config, batch=batch, devices=1, plan=plan)
         lay_out = jax.jit(prepared.lay_out) if self._how.plan == "prepared" else prepared.synthesis_of
         layouts = [jax.device_put(lay_out(model.networks["G_ema"])) for model in models]

@@ -224,7 +224,7 @@ BAD = {
     "--swap abc: not a resolution — use 4, 8, 16 … of this model": (*PAIR, "--swap", "abc"),
     "no schedule — pass one, such as --swap 16": PAIR,
     "--swap and --band: one too many — pass one": (*PAIR, "--swap", "8", "--band", "4-8"),
-    "--swap takes no width": (*PAIR, "--swap", "8", "--width", "1"),
+    "--swap 8: takes no width": (*PAIR, "--swap", "8", "--width", "1"),
     "--alpha nan: not a number α can be": (*PAIR, "--alpha", "nan"),
     "--alpha inf: not a number α can be": (*PAIR, "--alpha", "inf"),
     "--alpha : not a number": (*PAIR, "--alpha", ""),
@@ -264,7 +264,10 @@ def test_bad_input_ends_with_2_one_line_and_no_output(folder, capsys, message):
 def test_a_model_without_w_avg_is_named_before_anything_is_drawn(folder, capsys):
     sj.save(tiny_model(3, w_avg_beta=None), "bare.safetensors")
     assert run("--base", BASE, "--transfer", "bare.safetensors", "--swap", "8", "--out", "s.png") == 2
-    assert capsys.readouterr().err == "error: bare.safetensors: has no w_avg to truncate towards — pass --psi 1\n"
+    assert (
+        capsys.readouterr().err
+        == "error: bare.safetensors: has no w_avg to truncate towards — use psi 1, which truncates nothing\n"
+    )
     assert run("--base", BASE, "--transfer", "bare.safetensors", "--swap", "8", "--psi", "1", "--out", "s.png") == 0
 
 

@@ -82,7 +82,7 @@ def test_a_film_shows_three_seeds_unless_told_otherwise(folder):
 @pytest.mark.skipif(not importlib.util.find_spec("av"), reason="needs PyAV (the extra video)")
 def test_an_mp4_plays_at_its_rate_and_notes_what_made_it(folder):
     av = importlib.import_module("av")
-    assert video.default_form() == ".mp4"
+    assert video.default_suffix() == ".mp4"
     assert run(*PAIR, "--smooth", "4..8", "--width", "0.5..1", *SHORT, "--out", "film.mp4") == 0
     with av.open("film.mp4") as container:
         assert container.streams.video[0].average_rate == 8 and json.loads(container.metadata["comment"])["models"]
