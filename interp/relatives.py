@@ -162,7 +162,7 @@ def layout_differences(base: ModelConfig, other: ModelConfig, labels: Sequence[s
 def _in_the_blend(field: str, base: str) -> str:
     """What a blend has in a field in which two models differ."""
     if field in (*MAPPING, "w_avg_beta"):
-        return "as the model that --mapping names"
+        return "as in the model that the mapping comes from"
     if field == "conv_clamp":
         return "the looser one"
     return f"as {base}" if field in ("num_fp16_res", "fp16_channels_last") else "in the way of a blend"

@@ -132,6 +132,16 @@ def test_reading_a_pickle_imports_neither_jax_nor_flax_nor_torch(file):
     assert (done.stdout, done.stderr) == ("\n", "")
 
 
+def test_the_blends_arithmetic_needs_jax_alone():
+    program = """
+import sys, interp.arithmetic
+found = {name for name in sys.modules if name.split(".")[0] in ("jax", "flax", "orbax", "stylegan_jax", "convert")}
+print("jax" in found, *sorted(name for name in found if not name.startswith("jax")))
+"""
+    done = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, cwd=ROOT)
+    assert (done.stdout, done.stderr) == ("True\n", "")
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_shows_help_with_an_example_and_without_importing_jax(name):
     form = (COMMANDS[name].form or f"stylegan_jax {name}").split()

@@ -5,23 +5,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import stylegan_jax as sj
 from interp import video
 from interp.film import film
 from interp.scenes import fitted
 from stylegan_jax.commands import cli
-from tests.tiny_models import tiny_model
+from tests.saved_models import BASE, PAIR, TRANSFER, save_models
 
-MODELS = ("ffhq.safetensors", "toon.safetensors", "metfaces.safetensors")
-PAIR = ("--base", MODELS[0], "--transfer", MODELS[1])
+MODELS = (BASE, TRANSFER, "metfaces.safetensors")
 SHORT = ("--seconds", "0.5", "--fps", "8")
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for seed, name in enumerate(MODELS):
-        sj.save(tiny_model(seed, img_resolution=8), name)
+    save_models(*MODELS, img_resolution=8)
     return tmp_path
 
 
