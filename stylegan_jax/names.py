@@ -22,6 +22,20 @@ def resolution_of(name: str) -> int | None:
     return int(found[1]) if found else None
 
 
+def layer_name(name: str) -> str | None:
+    """What a tensor's layer is called in its block; None for the mapping network.
+
+    `synthesis.b64.conv0.affine.weight` → `conv0`, `synthesis.b4.const` → `const`, `mapping.fc0.bias` → None.
+    """
+    found = _BLOCK.search(name)
+    return name[found.end() :].partition(".")[0] if found else None
+
+
+def first_w(resolution: int) -> int:
+    """Index into ws of a block's first layer; its ToRGB shares the w of the next block's conv0."""
+    return 0 if resolution == 4 else 2 * (resolution.bit_length() - 1) - 5
+
+
 def is_buffer(name: str) -> bool:
     """Whether a tensor is state outside the optimiser (`w_avg`, `noise_const`, `resample_filter`)."""
     return name.rsplit(".", 1)[-1] in _BUFFERS
@@ -198,11 +212,13 @@ __all__ = [
     "differences",
     "discriminator_layout",
     "filter_shape",
+    "first_w",
     "flatten",
     "freezable_layers",
     "generator_layout",
     "is_buffer",
     "join_networks",
+    "layer_name",
     "layout_of",
     "resolution_of",
     "split_networks",

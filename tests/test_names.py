@@ -161,3 +161,21 @@ def test_differences_name_every_missing_unexpected_and_wrongly_shaped_tensor():
 def test_a_layout_is_plain_json():
     layout = names.generator_layout(GENERATORS[0])
     assert json.loads(json.dumps(layout)) == {name: list(shape) for name, shape in layout.items()}
+
+
+@pytest.mark.parametrize(
+    ("name", "layer"),
+    [
+        ("synthesis.b64.conv0.affine.weight", "conv0"),
+        ("synthesis.b4.const", "const"),
+        ("synthesis.b8.resample_filter", "resample_filter"),
+        ("b8.skip.weight", "skip"),
+        ("mapping.fc0.bias", None),
+    ],
+)
+def test_a_tensor_names_its_layer(name, layer):
+    assert names.layer_name(name) == layer
+
+
+def test_every_block_begins_with_the_w_after_those_of_the_blocks_below():
+    assert [names.first_w(r) for r in (4, 8, 16, 32, 1024)] == [0, 1, 3, 5, 15]

@@ -13,6 +13,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Key
 
 from stylegan_jax.config import DEFAULT_FILTER, GeneratorConfig
+from stylegan_jax.names import first_w
 from stylegan_jax.networks import ops
 from stylegan_jax.networks.layers import (
     Buffer,
@@ -109,11 +110,6 @@ class ResampledSkip(nnx.Module):
         weight = (self.weight[...] / math.sqrt(self.weight.shape[1])).astype(x.dtype)
         y = ops.conv2d_resample(x, weight, ops.setup_filter(self.taps), up=self.up, down=self.down)
         return ops.widen(y) * math.sqrt(0.5)
-
-
-def first_w(resolution: int) -> int:
-    """Index into ws of a block's first layer; its ToRGB shares the w of the next block's conv0."""
-    return 0 if resolution == 4 else 2 * int(math.log2(resolution)) - 5
 
 
 class SynthesisBlock(nnx.Module):
