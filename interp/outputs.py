@@ -1,5 +1,7 @@
 """The files that a blend is written to, and the names that outputs get by themselves."""
 
+import dataclasses
+import hashlib
 import os
 import re
 from collections.abc import Sequence
@@ -10,7 +12,7 @@ from jaxtyping import UInt8
 
 import convert
 from convert.writing import made_up
-from interp.recipes import Recipe, from_json, to_yaml
+from interp.recipes import Recipe, from_json, read, to_yaml
 from stylegan_jax.errors import InputError
 from stylegan_jax.pictures import encoding
 from stylegan_jax.storage import atomic
@@ -37,13 +39,34 @@ def slug(recipe: Recipe) -> str:
     return re.sub(r"[^\w.,]+", "-", name)
 
 
+def _free_name(recipe: Recipe) -> str:
+    """`slug`, or with a hash behind it where the output of another blend has that name."""
+    name = slug(recipe)
+    there = next((path for path in (name, f"{name}.png") if os.path.lexists(path)), None)
+    if there is None:
+        return name
+    try:
+        if _likeness(read(there)) == _likeness(recipe):
+            return name
+    except InputError:
+        pass  # nothing of ours
+    return f"{name}-{hashlib.sha256(_likeness(recipe).encode()).hexdigest()[:6]}"
+
+
+def _likeness(recipe: Recipe) -> str:
+    """What makes a blend another one, as text: everything but hashes, which are not known before models are read."""
+    models = [(os.path.basename(os.path.normpath(model.path)), model.schedule) for model in recipe.models]
+    return repr((models, dataclasses.replace(recipe, models=())))
+
+
 class Outputs:
     """The model, sheet and recipe that one blend is written to; None for what is not wanted.
 
     Args:
       recipe: of the blend.
       out: the suffix says what is meant: `.png`, `.jpg`, `.webp` the sheet alone, `.yaml` the recipe alone, else the
-        model, with the sheet as a `.png` of the same name beside it. None: as `slug` has it.
+        model, with the sheet as a `.png` of the same name beside it. None: BASE-x-TRANSFER-SCHEDULE,
+        with a hash behind where the output of another blend has that name.
       sheet: whether a sheet is wanted beside the model.
       overwrite: replace what is there.
 
@@ -51,7 +74,7 @@ class Outputs:
     """
 
     def __init__(self, recipe: Recipe, out: str | None, *, sheet: bool, overwrite: bool):
-        path = Path(slug(recipe) if out is None else out)
+        path = Path((slug(recipe) if overwrite else _free_name(recipe)) if out is None else out)
         suffix = path.suffix.lower()
         if out is not None:
             atomic.check_suffix(path, (*atomic.MODELS, *atomic.PICTURES, *_RECIPES))

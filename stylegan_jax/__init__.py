@@ -136,7 +136,7 @@ def sample(
 
 
 def sheet(
-    models: "Source | Sequence[Source] | Mapping[str, Source]",
+    models: "Source | list[Source] | tuple[Source, ...] | Mapping[str, Source]",
     seeds: Iterable[int] = range(8),
     *,
     psi: float = 0.7,
@@ -161,10 +161,11 @@ def sheet(
     from interp import sheets
 
     with _python_words():
-        several = models if isinstance(models, list | tuple | Mapping) else [models]
-        named = isinstance(several, Mapping)
-        loaded = [_model(each) for each in (several.values() if named else several)]
-        names = list(several) if named else [str(model.lineage.get("source", "")) for model in loaded]
+        if isinstance(models, Mapping):
+            names, loaded = list(models), [_model(each) for each in models.values()]
+        else:
+            loaded = [_model(each) for each in (models if isinstance(models, list | tuple) else [models])]
+            names = [str(model.lineage.get("source", "")) for model in loaded]
         view = sheets.View(list(seeds), psi, class_idx)
         view.check(loaded, names)
         view = view.with_ws_of(loaded[0]) if same_w else view

@@ -6,7 +6,14 @@ from tests.golden_data import ROOT
 from tests.test_floors import FLOORS, PACKAGES, modules
 
 PAGE = (ROOT / "docs" / "architecture.md").read_text()
-FOLDERS = ("", "stylegan_jax/", "convert/", "stylegan_jax/sampler/", "stylegan_jax/train/augment/")
+FOLDERS = (
+    "",
+    "stylegan_jax/",
+    "convert/",
+    "stylegan_jax/sampler/",
+    "stylegan_jax/train/",
+    "stylegan_jax/train/augment/",
+)
 
 
 def test_every_path_on_the_page_exists():

@@ -20,7 +20,8 @@ FEWER = {
     r"(stylegan_jax train .*)": r"\1 --kimg 0.016 --batch 8 --snapshot-ticks 1 --tick 0.008 --score-images 0",
     r"swap=16|--swap 16|--swap 32|--smooth 32": lambda found: re.sub(r"\d+", "8", found[0]),
     r"band=64-256": "band=8-16",
-    r"--swap 2\.\.64": "--swap 4..8 --frames 3",
+    r"film (.*)": r"film \1 --fps 4 --seeds 0-1",
+    r"--swap 2\.\.64": "--swap 4..8",
 }
 """What would take long, or wants more than small models have, in small."""
 ELSEWHERE = ("scripts/", "python -m pip install")  # tests of their own

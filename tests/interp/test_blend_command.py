@@ -95,6 +95,17 @@ def test_without_out_model_and_sheet_lie_here_under_the_names_of_what_was_blende
     assert capsys.readouterr().out.splitlines()[-1] == "wrote ffhq-x-toon-swap-8 and ffhq-x-toon-swap-8.png"
 
 
+def test_names_that_the_command_chooses_do_not_collide(folder, capsys):
+    sj.save(tiny_model(5), "toon.pkl")
+    assert run(*TWO, "--swap", "8") == 0
+    assert run(BASE, "toon.pkl", "--seeds", "0-1", "--swap", "8") == 0, "another toon"
+    assert len(written(folder)) == 5 and all(
+        name.startswith(("ffhq-x-toon-swap-8", "toon")) for name in written(folder)
+    )
+    assert run(*TWO, "--swap", "8") == 2, "the same blend, which is there"
+    assert "ffhq-x-toon-swap-8: exists" in capsys.readouterr().err
+
+
 def test_an_out_that_ends_in_png_is_the_sheet_alone(folder):
     assert run(*TWO, "--swap", "8", "--out", "sheet.png") == 0
     assert written(folder) == {"sheet.png"}
