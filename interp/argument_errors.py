@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 from stylegan_jax.errors import InputError
 
-
 _FLAGS = {"class_idx": "class"}  # `class` is no name in Python
 
 
