@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 from stylegan_jax.errors import InputError
 
+_FLAGS = {"class_idx": "class"}  # `class` is no name in Python
+
 
 class ArgumentError(InputError):
     """The value of an argument is at fault: `swap=24: not a resolution …`; of a command `--swap 24: not …`.
@@ -27,6 +29,6 @@ def flags_named() -> Iterator[None]:
     try:
         yield
     except ArgumentError as error:
-        flag = f"--{error.argument.replace('_', '-')}"
+        flag = f"--{_FLAGS.get(error.argument, error.argument).replace('_', '-')}"
         typed = flag if error.value is None else f"{flag} {error.value}"
         raise InputError(error.what, error.remedy, file=typed) from error

@@ -66,7 +66,7 @@ class View:
         if self.ws is not None:
             return
         if self.class_idx is not None and all(model.config.generator.c_dim == 0 for model in models):
-            raise ArgumentError("class", self.class_idx, "none of the models is conditional", "leave it away")
+            raise ArgumentError("class_idx", self.class_idx, "none of the models is conditional", "leave it away")
         for model, label in zip(models, labels, strict=True):
             config = model.config.generator
             labels_of(self._class(model), [0], config.c_dim)

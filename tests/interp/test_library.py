@@ -100,7 +100,7 @@ REFUSED = {
     "networks=H: no network H": lambda: recipes.parse_networks("H"),
     "swap=0..4: not a span from 1 to 2048 — write START..END": lambda: motion.moving("swap", "0..4"),
     "seeds: 201 columns are too many": lambda: View(range(201)).check([], []),
-    "class=1: none of the models is conditional": lambda: View([0], class_idx=1).check([tiny_model(1)], ["a"]),
+    "class_idx=1: none of the models is conditional": lambda: View([0], class_idx=1).check([tiny_model(1)], ["a"]),
     "bare: has no w_avg to truncate towards — use psi 1": lambda: View([0]).check(
         [tiny_model(1, w_avg_beta=None)], ["bare"]
     ),
