@@ -46,17 +46,21 @@ def _free_name(recipe: Recipe) -> str:
     if there is None:
         return name
     try:
-        if _likeness(read(there)) == _likeness(recipe):
+        if _is_alike(read(there), recipe):
             return name
     except InputError:
         pass  # nothing of ours
-    return f"{name}-{hashlib.sha256(_likeness(recipe).encode()).hexdigest()[:6]}"
+    return f"{name}-{hashlib.sha256(repr(recipe).encode()).hexdigest()[:6]}"
 
 
-def _likeness(recipe: Recipe) -> str:
-    """What makes a blend another one, as text: everything but hashes, which are not known before models are read."""
-    models = [(os.path.basename(os.path.normpath(model.path)), model.schedule) for model in recipe.models]
-    return repr((models, dataclasses.replace(recipe, models=())))
+def _is_alike(made: Recipe, asked: Recipe) -> bool:
+    """Whether a recipe could be what was asked: hashes and defaults are not known before models are read."""
+    models = [
+        [(os.path.basename(os.path.normpath(model.path)), model.schedule) for model in recipe.models]
+        for recipe in (made, asked)
+    ]
+    settings = [dataclasses.asdict(dataclasses.replace(recipe, models=())) for recipe in (made, asked)]
+    return models[0] == models[1] and all(value in (None, settings[0][key]) for key, value in settings[1].items())
 
 
 class Outputs:
