@@ -205,7 +205,7 @@ def _verify(place: Path, *, overwrite: bool) -> None:
 def _image_of_seed_0(model: Model):
     import jax
 
-    from stylegan_jax.networks.stylegan2 import generator
+    from stylegan_jax.networks.generators import generator
     from stylegan_jax.sampler import run
 
     config, weights = model.config.generator, model.networks["G_ema"]

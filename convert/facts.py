@@ -7,8 +7,9 @@ import numpy as np
 
 from convert.pickles.allowed import AGAIN
 from stylegan_jax import names
-from stylegan_jax.config import DEFAULT_FILTER, ConvConfig, DiscriminatorConfig, Filter, GeneratorConfig, embed_width
+from stylegan_jax.config import ConvConfig, DiscriminatorConfig, GeneratorConfig, embed_width
 from stylegan_jax.errors import InputError
+from stylegan_jax.filters import DEFAULT_FILTER, Filter, setup_filter, taps_of
 
 Tensors = Mapping[str, np.ndarray]
 Facts = dict[str, Any]
@@ -43,13 +44,7 @@ def prove(kind: type[Config], stored: Facts, tensors: Tensors, network: str) -> 
 
 
 def _misfits(config: GeneratorConfig | DiscriminatorConfig, tensors: Tensors) -> list[str]:
-    return names.differences(tensors, _layout(config)) or _wrong_filters(config, tensors)
-
-
-def _layout(config: GeneratorConfig | DiscriminatorConfig) -> names.Layout:
-    if isinstance(config, GeneratorConfig):
-        return names.generator_layout(config)
-    return names.discriminator_layout(config)
+    return names.differences(tensors, names.layout(config)) or _wrong_filters(config, tensors)
 
 
 def _contradictions(stored: ConvConfig, seen: ConvConfig) -> list[str]:
@@ -180,33 +175,12 @@ def _discriminator(tensors: Tensors) -> Facts:
     )
 
 
-def taps_of(buffer: np.ndarray | None) -> Filter | None:
-    """The taps whose normalised outer product is `buffer`; the smallest becomes 1."""
-    if buffer is None or buffer.ndim not in (1, 2) or buffer.size == 0 or buffer.size > 4096:
-        return None
-    taps = buffer.astype(np.float64) if buffer.ndim == 1 else buffer.sum(axis=1, dtype=np.float64)
-    least = np.abs(taps).min()
-    if least > 0:
-        scaled = taps / least
-        taps = np.rint(scaled) if np.allclose(scaled, np.rint(scaled), atol=1e-4) else scaled
-    found = tuple(float(tap) for tap in taps)
-    return DEFAULT_FILTER if found == DEFAULT_FILTER else found
-
-
-def filter_buffer(taps: Filter) -> np.ndarray:
-    """The stored form of a filter: outer product, but one-dimensional from 8 taps on, with sum 1."""
-    values = np.asarray(taps, np.float32)
-    if values.ndim == 1 and values.size < 8:
-        values = np.outer(values, values)
-    return values / (values.sum() or 1)
-
-
 def with_filters(kind: type[Config], stored: Facts, tensors: Tensors) -> dict[str, np.ndarray]:
     """The tensors of a format that does not store filters, and every filter of the configured taps."""
     facts = _generator(tensors) if kind is GeneratorConfig else _discriminator(tensors)
     config = _config(kind, {**facts, **stored}, prefer_table=False)
-    missing = [name for name in _layout(config) if name.endswith("resample_filter") and name not in tensors]
-    return {**tensors, **{name: filter_buffer(configured_taps(config, name)) for name in missing}}
+    missing = [name for name in names.layout(config) if name.endswith("resample_filter") and name not in tensors]
+    return {**tensors, **{name: setup_filter(configured_taps(config, name)) for name in missing}}
 
 
 def configured_taps(config: GeneratorConfig | DiscriminatorConfig, name: str) -> Filter:
@@ -221,6 +195,6 @@ def _wrong_filters(config: GeneratorConfig | DiscriminatorConfig, tensors: Tenso
     lines = []
     for name in tensors:
         taps = configured_taps(config, name) if name.endswith(".resample_filter") else None
-        if taps is not None and not np.allclose(tensors[name], filter_buffer(taps), rtol=1e-3, atol=1e-6):
+        if taps is not None and not np.allclose(tensors[name], setup_filter(taps), rtol=1e-3, atol=1e-6):
             lines.append(f"{name}: its values are not those of {taps}")
     return lines

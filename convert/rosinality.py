@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 
 from convert.assembly import Found, Part
-from convert.facts import Facts, filter_buffer, taps_of, with_filters
+from convert.facts import Facts, with_filters
 from convert.pickles import torch_file
 from convert.pickles.allowed import AGAIN
 from convert.rosinality_names import discriminator_kernels, discriminator_pairs, generator_kernels, generator_pairs
 from convert.translation import from_official, origins, to_official
-from stylegan_jax.config import DEFAULT_FILTER, DiscriminatorConfig, GeneratorConfig
+from stylegan_jax.config import ACTIVATION_GAINS, LRELU_SLOPE, DiscriminatorConfig, GeneratorConfig
 from stylegan_jax.errors import InputError
+from stylegan_jax.filters import DEFAULT_FILTER, setup_filter, taps_of
+from stylegan_jax.names import resolution_of
 from stylegan_jax.storage import atomic
 from stylegan_jax.storage.checkpoint import Model
 
@@ -101,9 +103,8 @@ def _filter(table: Mapping[Any, Any], key: str) -> Facts:
 
 def _drawn_noise(resolution: int) -> dict[str, np.ndarray]:
     rng = np.random.RandomState(0)
-    pairs = (pair for pair in generator_pairs(resolution) if pair.official.endswith("noise_const"))
-    sizes = {pair.official: int(pair.official.split(".")[1][1:]) for pair in pairs}
-    return {name: rng.standard_normal((size, size)).astype(np.float32) for name, size in sizes.items()}
+    buffers = [pair.official for pair in generator_pairs(resolution) if pair.official.endswith("noise_const")]
+    return {name: rng.standard_normal((resolution_of(name) or 0,) * 2).astype(np.float32) for name in buffers}
 
 
 def _estimated_w_avg(tensors: Mapping[str, np.ndarray]) -> np.ndarray | None:
@@ -115,7 +116,7 @@ def _estimated_w_avg(tensors: Mapping[str, np.ndarray]) -> np.ndarray | None:
         for i in range(len(layers)):
             weight, bias = (tensors[f"mapping.fc{i}.{leaf}"].astype(np.float32) for leaf in ("weight", "bias"))
             x = x @ (weight.T * np.float32(0.01 / np.sqrt(weight.shape[1]))) + bias * np.float32(0.01)
-            x = np.where(x < 0, x * np.float32(0.2), x) * np.float32(np.sqrt(2))
+            x = np.where(x < 0, x * np.float32(LRELU_SLOPE), x) * np.float32(ACTIVATION_GAINS["lrelu"])
     except (KeyError, ValueError, IndexError):
         return None
     return x.mean(axis=0, dtype=np.float64).astype(np.float32)
@@ -183,7 +184,7 @@ def _tree(model: Model) -> dict[str, Any]:
             continue
         pairs = discriminator_pairs(resolution) if key == "d" else generator_pairs(resolution)
         kernels = discriminator_kernels(resolution) if key == "d" else generator_kernels(resolution)
-        kernel = filter_buffer(DEFAULT_FILTER) * np.float32(1 if key == "d" else 4)
+        kernel = setup_filter(DEFAULT_FILTER) * np.float32(1 if key == "d" else 4)
         tree[key] = from_official(pairs, tensors) | dict.fromkeys(kernels, kernel)
         if "mapping.w_avg" in tensors:
             tree[_AVERAGES[key]] = np.asarray(tensors["mapping.w_avg"])

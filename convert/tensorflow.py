@@ -11,8 +11,9 @@ from convert.facts import Facts, with_filters
 from convert.pickles.allowed import Instance, shown
 from convert.stored import checked
 from convert.translation import BATCHED, CONV, FLIPPED_CONV, IMAGE, PLUS_ONE, TRANSPOSED, Pair, origins, to_official
-from stylegan_jax.config import DEFAULT_FILTER, DiscriminatorConfig, GeneratorConfig
+from stylegan_jax.config import DiscriminatorConfig, GeneratorConfig
 from stylegan_jax.errors import InputError
+from stylegan_jax.filters import DEFAULT_FILTER
 
 _MODULE = "dnnlib.tflib.network"
 _SHARED = {

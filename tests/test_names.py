@@ -110,6 +110,23 @@ def test_a_name_tells_the_resolution_it_belongs_to(name, resolution):
     assert names.resolution_of(name) == resolution
 
 
+@pytest.mark.parametrize(
+    "name, layer",
+    [
+        ("synthesis.b64.conv0.affine.weight", (64, "conv0")),
+        ("G_ema.synthesis.b8.skip.resample_filter", (8, "skip")),
+        ("synthesis.b4.const", (4, "const")),
+        ("b16.fromrgb.weight", (16, "fromrgb")),
+        ("b4.out.bias", (4, "out")),
+        ("synthesis.b16.resample_filter", (16, "resample_filter")),
+        ("mapping.fc0.weight", None),
+        ("mapping.w_avg", None),
+    ],
+)
+def test_a_name_tells_the_layer_it_belongs_to(name, layer):
+    assert names.layer_of(name) == layer
+
+
 def test_every_tensor_of_a_synthesis_network_has_a_resolution_and_none_of_the_mapping():
     for name in names.generator_layout(GeneratorConfig(img_resolution=64)):
         assert (names.resolution_of(name) is None) == name.startswith("mapping.")

@@ -14,8 +14,8 @@ from jaxtyping import Array, Float, UInt8
 
 from stylegan_jax.config import GeneratorConfig
 from stylegan_jax.errors import InputError
+from stylegan_jax.networks.generators import mapping as mapping_network
 from stylegan_jax.networks.layers import Weights
-from stylegan_jax.networks.stylegan2 import mapping as mapping_network
 from stylegan_jax.pictures import images
 from stylegan_jax.sampler import batching, latents, prepared
 from stylegan_jax.sampler.batching import Batching

@@ -17,8 +17,9 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
-from stylegan_jax.config import DEFAULT_FILTER
-from stylegan_jax.networks import ops
+from stylegan_jax.filters import DEFAULT_FILTER, setup_filter
+from stylegan_jax.networks.precision import product_precision
+from stylegan_jax.networks.resampling import filter2d
 
 Features = Float[Array, "n h w i"]
 Styles = Float[Array, "n i"]
@@ -137,11 +138,11 @@ class _Strips:
 
 
 def _dot(a: Array, b: Array) -> Array:
-    return lax.dot_general(a, b, (((a.ndim - 1,), (0,)), ((), ())), precision=ops.precision())
+    return lax.dot_general(a, b, (((a.ndim - 1,), (0,)), ((), ())), precision=product_precision())
 
 
 def _batched(a: Float[Array, "b m k"], b: Float[Array, "b k n"]) -> Float[Array, "b m n"]:
-    return lax.dot_general(a, b, (((2,), (1,)), ((0,), (0,))), precision=ops.precision())
+    return lax.dot_general(a, b, (((2,), (1,)), ((0,), (0,))), precision=product_precision())
 
 
 def _sum(terms: list[tuple[np.ndarray, Array]], shape: tuple[int, ...]) -> Array:
@@ -229,7 +230,7 @@ def upsample_small(x: Features, weight: Float[Array, "i o9"], styles: Styles, fi
     n, h, w, c = x.shape
     taps = _dot((x * styles[:, None, None]).reshape(-1, c), weight).reshape(n, h, w, 3, 3, -1)
     y = _transposed(_transposed(taps, 1), 2)
-    return finish(ops.filter2d(y, ops.setup_filter(DEFAULT_FILTER), padding=(-1, 0, -1, 0), gain=4), 0, 0)
+    return finish(filter2d(y, setup_filter(DEFAULT_FILTER), padding=(-1, 0, -1, 0), gain=4), 0, 0)
 
 
 def _transposed(taps: Array, axis: int) -> Array:

@@ -229,6 +229,8 @@ def _manifest_of(text: str, path: Path) -> dict[str, Any]:
         if type(manifest["lineage"]) is not dict:
             raise ValueError("its lineage is no table")
         return {**manifest, "config": ModelConfig.from_json(manifest["config"])}
+    except InputError as error:
+        raise InputError(error.what, error.remedy, file=path) from error
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise InputError(f"its description is damaged ({_first_line(error)})", _DAMAGED, file=path) from error
 

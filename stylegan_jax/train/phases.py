@@ -12,7 +12,7 @@ from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float, UInt8
 
 from stylegan_jax.networks.discriminator import discriminator
-from stylegan_jax.networks.stylegan2 import generator
+from stylegan_jax.networks.generators import generator
 from stylegan_jax.train import losses
 from stylegan_jax.train.config import TrainConfig
 from stylegan_jax.train.losses import Inputs, Setting, Stats

@@ -15,7 +15,7 @@ from interp.schedules import Layer, constant, inverted, layers, only, pinkney, p
 from stylegan_jax.config import ModelConfig
 from stylegan_jax.errors import InputError
 from stylegan_jax.names import is_buffer, resolution_of
-from stylegan_jax.networks.stylegan2 import generator
+from stylegan_jax.networks.generators import generator
 from stylegan_jax.sampler.run import sample
 from stylegan_jax.storage.checkpoint import Model
 from tests.golden_data import assert_close, golden, load_npz
