@@ -38,11 +38,6 @@ def resolutions_up_to(resolution: int) -> tuple[int, ...]:
     return tuple(4 << i for i in range(resolution.bit_length() - 2))
 
 
-def first_w(resolution: int) -> int:
-    """Index into ws of a block's first layer; its ToRGB shares the w of the next block's conv0."""
-    return 0 if resolution == 4 else 2 * len(resolutions_up_to(resolution)) - 3
-
-
 @dataclass(frozen=True, kw_only=True)
 class ConvConfig:
     """What the two networks share: image size, channel table, activation, filters, 16-bit blocks."""

@@ -20,18 +20,26 @@ def resolution_of(name: str) -> int | None:
 
     `synthesis.b64.conv0.weight` → 64, `b8.skip.weight` → 8, `mapping.fc0.bias` → None.
     """
-    found = layer_of(name)
-    return found[0] if found else None
+    found = _layer(name)
+    return int(found[1]) if found else None
 
 
-def layer_of(name: str) -> tuple[int, str] | None:
-    """Resolution and layer that a tensor belongs to, by which a blend chooses its share; None for the mapping network.
+def layer_name(name: str) -> str | None:
+    """What a tensor's layer is called in its block; None for the mapping network.
 
-    `synthesis.b64.conv0.affine.bias` → (64, "conv0"), `b8.skip.weight` → (8, "skip"), `synthesis.b4.const` →
-    (4, "const").
+    `synthesis.b64.conv0.affine.weight` → `conv0`, `synthesis.b4.const` → `const`, `mapping.fc0.bias` → None.
     """
-    found = next((found for grammar in GRAMMARS.values() if (found := grammar.layer.search(name))), None)
-    return (int(found[1]), found[2]) if found else None
+    found = _layer(name)
+    return found[2] if found else None
+
+
+def _layer(name: str) -> re.Match[str] | None:
+    return next((found for grammar in GRAMMARS.values() if (found := grammar.layer.search(name))), None)
+
+
+def first_w(resolution: int) -> int:
+    """Index into ws of a block's first layer; its ToRGB shares the w of the next block's conv0."""
+    return 0 if resolution == 4 else 2 * (resolution.bit_length() - 1) - 5
 
 
 def is_buffer(name: str) -> bool:
@@ -114,7 +122,7 @@ class Grammar(NamedTuple):
     layout: Callable[[Any], Layout]
     """Configuration → official name and shape of every tensor."""
     layer: re.Pattern[str]
-    """Finds resolution and layer in the names of the synthesis network, and of the discriminator that goes with it."""
+    """Finds resolution and layer in the names of the synthesis network, and of the discriminator: a blend's layers."""
 
 
 GRAMMARS = {GeneratorConfig.kind: Grammar(generator_layout, re.compile(r"(?:^|\.)b(\d+)\.([^.]*)"))}

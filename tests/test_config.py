@@ -8,7 +8,6 @@ from stylegan_jax.config import (
     GeneratorConfig,
     ModelConfig,
     embed_width,
-    first_w,
     resolutions_up_to,
 )
 
@@ -137,11 +136,6 @@ def test_a_stored_field_that_no_network_has_is_refused(field, value):
     data = CONFIGS[1].to_json()
     with pytest.raises(ValueError, match=f"{field} is no value of a network"):
         ModelConfig.from_json({**data, "generator": {**data["generator"], field: value}})
-
-
-def test_a_block_begins_at_its_first_w_and_leaves_the_last_two_to_its_conv1_and_torgb():
-    assert [first_w(r) for r in resolutions_up_to(1024)] == [0, 1, 3, 5, 7, 9, 11, 13, 15]
-    assert all(first_w(r) + (2 if r > 4 else 1) + 1 == GeneratorConfig(img_resolution=r).num_ws for r in (4, 8, 64))
 
 
 def test_each_network_has_its_configuration_and_an_absent_one_is_named():

@@ -9,7 +9,7 @@ import stylegan_jax as sj
 from interp.mix import blend
 from interp.schedules import swap
 from stylegan_jax.errors import InputError
-from stylegan_jax.sampler.run import sample
+from stylegan_jax.sampler import sample
 from stylegan_jax.storage import shipped
 from tests.tiny_models import tiny_model
 

@@ -90,15 +90,15 @@ def grid_case(case: Case, runs: int) -> Row:
 
 def prepared_program(model: Any, case: Case) -> tuple[Callable, tuple, float]:
     """(compiled synthesis on one device, its arguments, seconds of preparing and compiling or loading)."""
-    from stylegan_jax.sampler import batching, run
+    from stylegan_jax.sampler import batching, programs
 
     options: Row = {"batch": case.batch, "devices": 1, "dtype": case.dtype, "plan": case.plan}
     how = batching.choose(case.config, **options)
-    start, place = time.perf_counter(), run._Placement(how)
+    start, place = time.perf_counter(), programs.Placement(how)
     weights = place.prepare(place.replicate(model.networks["G_ema"]))
     ws = np.random.RandomState(0).standard_normal((case.batch, case.config.num_ws, 512)).astype(np.float32)
     arguments = weights, place.split(ws), place.split(np.arange(case.batch, dtype=np.uint32))
-    program = run._synthesis_program(case.config, how).lower(*arguments).compile()
+    program = programs.synthesis_program(case.config, how).lower(*arguments).compile()
     return program, arguments, time.perf_counter() - start
 
 

@@ -12,8 +12,9 @@ from flax import nnx
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Key
 
-from stylegan_jax.config import GeneratorConfig, first_w
+from stylegan_jax.config import GeneratorConfig
 from stylegan_jax.filters import DEFAULT_FILTER, setup_filter
+from stylegan_jax.names import first_w
 from stylegan_jax.networks import ops
 from stylegan_jax.networks.layers import (
     Buffer,

@@ -16,10 +16,10 @@ from jax import lax
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Key
 
-from stylegan_jax.config import GeneratorConfig, first_w
+from stylegan_jax.config import GeneratorConfig
 from stylegan_jax.errors import InputError
 from stylegan_jax.filters import DEFAULT_FILTER, setup_filter
-from stylegan_jax.names import layer_of
+from stylegan_jax.names import first_w, layer_name, resolution_of
 from stylegan_jax.networks import generators, ops
 from stylegan_jax.networks.layers import Weights, computes_in_16_bits
 from stylegan_jax.networks.precision import product_precision, widen
@@ -131,8 +131,8 @@ def prepare(laid_out: Tree, form: Form) -> Tree:
 
 def _kind_on_cpu(name: str) -> tuple[Callable[..., Any], Callable[..., Any]] | None:
     """How a CPU prepares the weights of a 3×3 convolution and runs it; None: as any other convolution."""
-    resolution, layer = layer_of(name) or (4, "")
-    if layer != "conv0":
+    resolution = resolution_of(name) or 4
+    if layer_name(name) != "conv0":
         return (winograd.prepare_same, winograd.convolve) if resolution > 4 else None
     if resolution <= _SMALL:
         return winograd.prepare_taps, winograd.upsample_small

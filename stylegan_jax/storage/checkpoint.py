@@ -230,7 +230,8 @@ def _manifest_of(text: str, path: Path) -> dict[str, Any]:
             raise ValueError("its lineage is no table")
         return {**manifest, "config": ModelConfig.from_json(manifest["config"])}
     except InputError as error:
-        raise InputError(error.what, error.remedy, file=path) from error
+        error.file = path
+        raise
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise InputError(f"its description is damaged ({_first_line(error)})", _DAMAGED, file=path) from error
 
