@@ -146,7 +146,7 @@ def is_channels_last(config: ConvConfig, resolution: int) -> bool:
 
 
 def channel_arguments(config: ConvConfig) -> dict[str, Any]:
-    """The channel rule, where the official one describes the network; a table of its own is told by the tensors."""
+    """The channel rule, where the official one describes the network; a table of its own follows from the tensors."""
     if config.channel_table is not None:
         return {}
     return {"channel_base": config.channel_base, "channel_max": config.channel_max}

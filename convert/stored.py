@@ -71,10 +71,7 @@ def discriminator_facts(modules: Modules, frozen: int) -> Facts:
     arguments = _arguments(modules[""], positional)
     stated = _pick(arguments, _same((*positional, *_SHARED, "cmap_dim")))
     stated |= _pick(_dict(arguments, "mapping_kwargs"), _MAPPING)
-    stated |= _pick(
-        _dict(arguments, "block_kwargs"),
-        _same(_BLOCK),
-    )
+    stated |= _pick(_dict(arguments, "block_kwargs"), _same(_BLOCK))
     stated |= _pick(_dict(arguments, "epilogue_kwargs"), _same(("mbstd_group_size", "mbstd_num_channels")))
     if stated.get("c_dim", 0) == 0:
         stated.pop("cmap_dim", None)

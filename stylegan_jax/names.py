@@ -125,7 +125,7 @@ class Grammar(NamedTuple):
     """Finds resolution and layer in the names of the synthesis network, and of the discriminator: a blend's layers."""
 
 
-GRAMMARS = {GeneratorConfig.kind: Grammar(generator_layout, re.compile(r"(?:^|\.)b(\d+)\.([^.]*)"))}
+GRAMMARS = {GeneratorConfig.kind: Grammar(generator_layout, re.compile(r"(?:^|\.)b(\d{1,4})\.([^.]*)"))}
 """Kind of generator → its names."""
 
 Entries = Iterator[tuple[str, tuple[int, ...]]]
