@@ -28,7 +28,7 @@ def setup_filter(
     f = np.asarray([1.0] if taps is None else taps, np.float64)
     if f.ndim == 1 and not (f.size >= _SEPARABLE if separable is None else separable):
         f = np.outer(f, f)
-    f = f / (f.sum() or 1) if normalize else f
+    f = f / (f.sum() or 1) if normalize else f  # one without a sum stays as it is
     f = np.flip(f) if flip_filter else f
     return (f * gain ** (f.ndim / 2)).astype(np.float32)
 

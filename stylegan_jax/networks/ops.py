@@ -139,6 +139,7 @@ def modulated_conv2d(
 def demodulation(weight: Float[Array, "o i k k"], styles: Float[Array, "n i"]) -> Float[Array, "n o"]:
     """The factors that restore unit variance: 1 / sqrt(Σ (w·s)² + 1e-8)."""
     squares = jnp.sum(jnp.square(weight), (2, 3)).T
+    # Always true float32: the product is small, and its errors would scale whole channels.
     return lax.rsqrt(jnp.dot(jnp.square(styles), squares, precision="highest") + 1e-8)
 
 

@@ -53,7 +53,7 @@ def _separate(f: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if pivot != 0 and np.allclose(np.outer(column, row) / pivot, f, rtol=1e-6, atol=0):
         scale = math.sqrt(abs(pivot))  # keeps the two factors of one size, so that neither over- nor underflows
         return column[None] / scale * np.sign(pivot), row[None] / scale
-    return np.eye(len(f)), f
+    return np.eye(len(f)), f  # row by row
 
 
 def _fir(x: Array, f: np.ndarray, *, axis: int, up: int, down: int, before: int, after: int) -> Array:

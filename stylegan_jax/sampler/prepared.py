@@ -243,7 +243,11 @@ class _Network(NamedTuple):
 
 
 class _Finish(NamedTuple):
-    """What follows a convolution: demodulation, noise, bias, leaky ReLU with its gain of √2 before it, colours."""
+    """What follows a convolution: demodulation, noise, bias, leaky ReLU, clamp, colours.
+
+    The gain of the leaky ReLU is in factors, noise and bias already: a positive factor may as well come before it, and
+    costs nothing there.
+    """
 
     factors: Float[Array, "n o"]
     noise: Float[Array, "m r r"] | None
@@ -261,7 +265,7 @@ class _Finish(NamedTuple):
             image = _some(self.noise, first, n)
             y = y + lax.dynamic_slice_in_dim(image, row, rows, 1)[..., None]
         y = y + self.bias
-        y = jnp.maximum(y, _LRELU.alpha * y)
+        y = jnp.maximum(y, _LRELU.alpha * y)  # leaky ReLU without a branch
         y = (y if self.clamp is None else jnp.clip(y, -self.clamp, self.clamp)).astype(self.dtype)
         if self.rgb is None:
             return y, None
