@@ -14,10 +14,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stylegan_jax import interrupts
 from stylegan_jax.storage.shipped import shipped_models
 
 if TYPE_CHECKING:
     from stylegan_jax.storage.checkpoint import Model
+
+interrupts.quiet_start()
 
 __all__ = ["load", "save", "shipped_models"]
 

@@ -26,6 +26,8 @@ class InputError(Exception):
 
 _CODE = re.compile(r"os_error_code='(\d+)'")  # TensorStore's
 _NOT_THERE = {errno.ENOENT, errno.ENOTDIR}
+NAMES_AMISS = _NOT_THERE | {errno.ENAMETOOLONG, errno.ELOOP, errno.EISDIR}
+"""What the system says of a path that names nothing, or not what was wanted: bad input."""
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _CLOSED = {errno.EACCES, errno.EPERM, errno.EROFS}
 _CROWDED = {errno.EMFILE, errno.ENFILE}
@@ -66,6 +68,10 @@ def remedy_of(error: OSError) -> str:
         return "change its permissions or choose another place"
     if code in _NOT_THERE:
         return "check the path: it may have gone meanwhile"
+    if code == errno.ENAMETOOLONG:
+        return "use a shorter name"
+    if code in NAMES_AMISS:
+        return "check what the path leads to"
     if code in _CROWDED:
         return "close other programs, or raise the limit: ulimit -n 4096"
     if code == errno.ENOMEM:
