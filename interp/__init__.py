@@ -1,5 +1,5 @@
 """Resolution-dependent blending of two StyleGAN2 models."""
 
-from stylegan_jax import interrupts
+from stylegan_jax import starting
 
-interrupts.quiet_start()
+starting.begin()

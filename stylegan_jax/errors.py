@@ -24,6 +24,27 @@ class InputError(Exception):
         return f"{place}{self.what} — {self.remedy}" if self.remedy else f"{place}{self.what}"
 
 
+_FLAG = re.compile(r"--([a-z]+(?:-[a-z]+)*)(?:[ =](\w[\w.+]*))?(?=[\s,.:;)]|$)")
+_ARGUMENTS = {"class": "class_idx", "truncation-psi": "psi"}
+
+
+def in_python(error: InputError) -> InputError:
+    """The same error in the words of a function: `--overwrite` is `overwrite=True`, `--psi 1` is `psi=1`."""
+
+    def argument(found: re.Match[str]) -> str:
+        flag, value = found.groups()
+        name = _ARGUMENTS.get(flag, flag).replace("-", "_")
+        if flag == "overwrite":
+            return f"{name}=True{f' {value}' if value else ''}"
+        if value is None:
+            return name
+        value = value if re.fullmatch(r"[\d.+]+", value) else f'["{value}"]' if flag == "networks" else f'"{value}"'
+        return f"{name}={value}"
+
+    file = _FLAG.sub(argument, error.file) if isinstance(error.file, str) else error.file
+    return InputError(_FLAG.sub(argument, error.what), _FLAG.sub(argument, error.remedy), file=file)
+
+
 _CODE = re.compile(r"os_error_code='(\d+)'")  # TensorStore's
 _NOT_THERE = {errno.ENOENT, errno.ENOTDIR}
 NAMES_AMISS = _NOT_THERE | {errno.ENAMETOOLONG, errno.ELOOP, errno.EISDIR}

@@ -4,7 +4,6 @@ import contextlib
 import os
 import signal
 import socket
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -18,18 +17,8 @@ class Terminated(KeyboardInterrupt):
     """SIGTERM, as schedulers send it before they kill: what Ctrl-C clears up, this clears up."""
 
 
-def quiet_start() -> None:
-    """Ctrl-C ends the process at once and in one line, until `handled` takes over: for the time of the imports.
-
-    Does nothing unless this process is a command of ours: `python -m …`, which imports its package first, or the
-    console script.
-    """
-    ours = os.path.basename("".join(sys.argv[:1])) in ("-m", "stylegan-jax")
-    if ours and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _end)
-
-
-def _end(*_: Any) -> None:
+def end(*_: Any) -> None:
+    """Ends the process at once, in one line: the handler of SIGINT for the time of the imports."""
     with contextlib.suppress(OSError):
         os.write(2, b"interrupted\n")
     os._exit(INTERRUPTED)
@@ -44,7 +33,7 @@ def handled() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    if signal.getsignal(signal.SIGINT) is _end:
+    if signal.getsignal(signal.SIGINT) is end:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     before = signal.getsignal(signal.SIGTERM)
     if before == signal.SIG_DFL:
@@ -91,5 +80,5 @@ def _listen(heard: socket.socket) -> None:
                     continue
                 now = time.monotonic()
                 if first is not None and now - first > _ONE_KEY:
-                    _end()
+                    end()
                 first = now if first is None else first

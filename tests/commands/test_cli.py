@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -196,6 +197,22 @@ def test_ctrl_c_during_the_imports_is_one_line(form, tmp_path):
     assert process.stderr and process.stderr.read(1) == b"x"
     process.send_signal(signal.SIGINT)
     assert process.communicate(timeout=20)[1] == b"interrupted\n" and process.returncode == 130
+
+
+@pytest.mark.parametrize("file", ["convert.py", "interp.py", "convert/__init__.py"])
+def test_a_file_of_the_users_that_hides_a_package_of_ours_is_named_and_not_run(tmp_path, file):
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    (tmp_path / file).write_text("open('run', 'w')")
+    environment = {**os.environ, "PYTHONPATH": os.getcwd()}
+
+    def ended(*command):
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+
+    done = ended(sys.executable, "-m", "stylegan_jax", "diagnose", "portraits", "toons")
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and not (tmp_path / "run").exists()
+    assert done.stderr.startswith(f"error: {file}: hides") and "stylegan-jax" in done.stderr
+    assert ended(Path(sys.executable).parent / "stylegan-jax", "--version").returncode == 0
+    assert ended(sys.executable, "-c", "import stylegan_jax").returncode == 0
 
 
 def test_sigterm_clears_up_as_ctrl_c_does(tmp_path):
