@@ -219,4 +219,4 @@ def freezable_layers(config: DiscriminatorConfig) -> list[str]:
     layout = discriminator_layout(config)
     layers = [name.removesuffix(".weight") for name in layout if name.endswith(".weight")]
     order = ("fromrgb", "conv0", "conv1", "skip")
-    return [layer for layer in layers if resolution_of(f"{layer}.") not in (None, 4) and layer.split(".")[1] in order]
+    return [layer for layer in layers if resolution_of(layer) not in (None, 4) and layer_name(layer) in order]
