@@ -7,10 +7,7 @@ from fnmatch import fnmatchcase
 
 from interp.argument_errors import ArgumentError
 from interp.schedules import Layer, Schedule, exact
-from stylegan_jax.names import is_buffer, layer_name, resolution_of
-
-DEFAULT_NETWORKS = ("G_ema",)
-"""What is blended unless other networks are asked for."""
+from stylegan_jax.names import DEFAULT_NETWORKS, is_buffer, layer_name, resolution_of
 
 Shares = tuple[float, ...]
 """α of each transfer model; the base has what is left of 1."""

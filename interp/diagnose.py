@@ -31,8 +31,8 @@ def diagnose(
       out: draw the distances, by layer, as a PNG.
       overwrite: replace what is there.
     """
-    from interp.alphas import DEFAULT_NETWORKS
     from interp.diagnosis import Diagnosis
+    from stylegan_jax.names import DEFAULT_NETWORKS
     from stylegan_jax.pictures import encoding
     from stylegan_jax.storage import atomic
 

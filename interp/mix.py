@@ -8,7 +8,7 @@ from typing import Any, SupportsIndex
 import numpy as np
 
 import convert
-from interp.alphas import DEFAULT_NETWORKS, Kind, Settings, Shares, is_whole, origin
+from interp.alphas import Kind, Settings, Shares, is_whole, origin
 from interp.arithmetic import mix_leaves
 from interp.decisions import DEFAULTS, Decisions, decide
 from interp.recipes import Ingredient, Recipe, networks_text
@@ -16,7 +16,7 @@ from interp.schedule_text import schedule_of
 from interp.schedules import Schedule
 from stylegan_jax.config import ModelConfig
 from stylegan_jax.errors import InputError
-from stylegan_jax.names import is_buffer, resolution_of
+from stylegan_jax.names import DEFAULT_NETWORKS, is_buffer, resolution_of
 from stylegan_jax.storage.checkpoint import Model
 from stylegan_jax.storage.shipped import shipped_models
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from interp.alphas import DEFAULT_NETWORKS, Settings, parse_kind
+from interp.alphas import Settings, parse_kind
 from interp.argument_errors import ArgumentError
 from interp.schedule_text import parse
 from interp.schedules import Schedule
 from stylegan_jax.errors import InputError
-from stylegan_jax.names import NETWORKS
+from stylegan_jax.names import DEFAULT_NETWORKS, NETWORKS
 
 _LARGEST = 1 << 20  # bytes of a recipe written by hand
 

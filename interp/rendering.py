@@ -8,13 +8,13 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, UInt8
 
-from interp.alphas import DEFAULT_NETWORKS, Sources, alpha_table, model_names
+from interp.alphas import Sources, alpha_table, model_names
 from interp.arithmetic import mix_trees
 from interp.relatives import check_blendable, merged_config
 from interp.schedules import Schedule
 from stylegan_jax.config import GeneratorConfig
 from stylegan_jax.errors import InputError
-from stylegan_jax.names import is_buffer
+from stylegan_jax.names import DEFAULT_NETWORKS, is_buffer
 from stylegan_jax.pictures.images import to_uint8
 from stylegan_jax.sampler import batching, prepared
 from stylegan_jax.storage.checkpoint import Model

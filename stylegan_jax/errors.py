@@ -1,4 +1,4 @@
-"""The one exception that means: the user's input is at fault; and how the system's own errors are told from it."""
+"""The one exception that means that the user's input is at fault, and how errors of the system are recognised."""
 
 import errno
 import os
@@ -10,7 +10,7 @@ class InputError(Exception):
     """Bad input, said in one line: `file: what is wrong — what to do` (exit code 2).
 
     Args:
-      what: what is wrong; may continue on further lines with the culprits.
+      what: what is wrong; may continue on further lines with all that is.
       remedy: the next step, in the imperative.
       file: the file at fault, as the user typed it.
     """

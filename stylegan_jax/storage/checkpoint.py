@@ -241,6 +241,9 @@ def _manifest_of(text: str, path: Path) -> dict[str, Any]:
         if type(manifest["lineage"]) is not dict:
             raise ValueError("its lineage is no table")
         return {**manifest, "config": ModelConfig.from_json(manifest["config"])}
+    except InputError as error:
+        error.file = path
+        raise
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise InputError(f"its description is damaged ({_first_line(error)})", _DAMAGED, file=path) from error
 

@@ -9,7 +9,7 @@ from interp.alphas import alpha_table, resolve_sources
 from interp.arithmetic import mix_leaves, mix_trees
 from interp.schedules import constant, inverted, only, smooth, swap
 from stylegan_jax.names import is_buffer, resolution_of
-from stylegan_jax.networks.stylegan2 import generator
+from stylegan_jax.networks.generators import generator
 from tests.golden_networks import compiled
 from tests.interp.leaves import POISON, assert_same_bits, f32, weights
 from tests.tiny_models import tiny_model

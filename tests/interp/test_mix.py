@@ -12,7 +12,7 @@ from interp.arithmetic import mix_leaves
 from interp.mix import blend, blend_all, blend_up
 from interp.schedules import Layer, constant, inverted, only, pinkney, points, smooth, swap
 from stylegan_jax.names import is_buffer, resolution_of
-from stylegan_jax.networks.stylegan2 import generator
+from stylegan_jax.networks.generators import generator
 from tests.interp.leaves import POISON, assert_same_bits, weights
 from tests.tiny_models import tiny_model
 

@@ -10,7 +10,7 @@ import pytest
 from interp.decisions import decide
 from interp.mix import blend
 from interp.schedules import inverted, pinkney, swap
-from stylegan_jax.networks.stylegan2 import generator
+from stylegan_jax.networks.generators import generator
 from tests.golden_data import assert_close, golden, load_npz
 from tests.interp.leaves import assert_same_bits, weights
 
