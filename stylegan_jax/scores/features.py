@@ -22,6 +22,8 @@ _ORIENTATIONS = 4
 _TAPS = 7
 _STRIDE = 8
 _COARSEST = 8  # pixels of the last octave
+SMALLEST = 2 * _COARSEST
+"""Pixels per side of the smallest images that have scattering features."""
 _GRIDS = {8: 4, 16: 2, 32: 2}  # where in the image is told of the coarse octaves only
 _FLOOR = 1 / 16  # amplitudes far below it, some grey levels, hardly count
 _YCC = np.array([[0.299, 0.587, 0.114], [0.5, -0.419, -0.081], [-0.169, -0.331, 0.5]], np.float32)
@@ -32,8 +34,8 @@ def proxy_features(images: UInt8[np.ndarray, "n r r c"], *, batch: int = 64) -> 
 
     Raises ValueError for smaller images.
     """
-    if images.shape[1] < 2 * _COARSEST:
-        raise ValueError(f"scattering features need images of {2 * _COARSEST} pixels or more, not {images.shape[1]}")
+    if images.shape[1] < SMALLEST:
+        raise ValueError(f"scattering features need images of {SMALLEST} pixels or more, not {images.shape[1]}")
     return np.concatenate([np.asarray(_describe(part))[:count] for part, count in in_batches(images, batch)])
 
 

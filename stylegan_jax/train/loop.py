@@ -185,7 +185,8 @@ class Run:
             if self.records.score_images:
                 scores = self.score(lambda seeds: self.fakes(state, seeds))
                 rundir.append_metrics(self.out, {"nimg": nimg, **scores})
-                report("  ".join(f"{name} {value:.4g}" for name, value in scores.items() if name != "features"))
+                shown = [name for name in ("proxy-FID", "proxy-KID", "dead") if name in scores]
+                report("  ".join(f"{name} {scores[name]:.4g}" for name in shown))
         report(str(path))
 
     def write_model(self, state: State) -> Path:

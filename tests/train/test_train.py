@@ -195,6 +195,31 @@ def test_a_full_disk_is_an_os_error_and_the_checkpoints_before_stay_whole(tmp_pa
     assert Checkpoints(tmp_path, 2).steps() == [0]
 
 
+def test_a_save_that_is_under_way_is_awaited_when_the_run_ends_by_an_error(tmp_path, monkeypatch):
+    started = run(tmp_path / "run", records=dataclasses.replace(RECORDS, checkpoint_ticks=1))
+    original = PhaseByPhase.real
+
+    def vanish(self, iteration):
+        if iteration == 5:
+            raise FileNotFoundError("a picture")
+        return original(self, iteration)
+
+    monkeypatch.setattr(PhaseByPhase, "real", vanish)
+    with pytest.raises(FileNotFoundError, match="a picture"):
+        started.go(started.restore(lambda: initial_state(CONFIG)), lambda line: None)
+    assert not list((tmp_path / "run" / rundir.CHECKPOINTS).glob("*tmp*"))
+    assert int(stored(tmp_path / "run")["iteration"]) == 4
+
+
+def test_a_run_that_shall_end_writes_its_model_but_no_sheet_and_no_score(tmp_path):
+    started = run(tmp_path / "run", records=dataclasses.replace(RECORDS, score_images=4))
+    started._ending.code = 75
+    lines = []
+    started.snapshot(initial_state(CONFIG), lines.append)
+    assert [str(tmp_path / "run" / "network-snapshot-000000.safetensors")] == lines
+    assert not list((tmp_path / "run").glob("*.png")) and not (tmp_path / "run" / rundir.METRICS).exists()
+
+
 def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_good_checkpoint(tmp_path, monkeypatch):
     started = run(tmp_path / "run", records=dataclasses.replace(RECORDS, checkpoint_ticks=1))
     original = PhaseByPhase.real
