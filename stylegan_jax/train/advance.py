@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import jax
 import numpy as np
@@ -116,12 +116,13 @@ def choose(resident: How, phases: Phases, data: Data, like: State) -> Advance:
     """
     if resident == "on" and not isinstance(data, Dataset):
         raise InputError("this data set does not lie in one array", "leave --resident out", file="--resident on")
-    if isinstance(data, Dataset) and (resident == "on" or (resident == "auto" and _fits(data, phases))):
-        return Together(phases, data, like)
-    return PhaseByPhase(phases, data)
+    together = resident == "on" or (resident == "auto" and fits(data, phases.mesh.devices.flat[0]))
+    return Together(phases, data, like) if together and isinstance(data, Dataset) else PhaseByPhase(phases, data)
 
 
-def _fits(data: Dataset, phases: Phases) -> bool:
-    device = phases.mesh.devices.flat[0]
+def fits(data: Data, device: Any) -> bool:
+    """Whether an accelerator has room for the data set; False where that, or its memory, is not known."""
+    if not isinstance(data, Dataset):
+        return False
     limit = (device.memory_stats() or {}).get("bytes_limit", 0) if device.platform != "cpu" else 0
     return data.images.pixels.nbytes <= SHARE * limit

@@ -119,7 +119,8 @@ class Run:
         ending.doing("the first iteration, whose programs are compiled now")
         move = advance.choose(self._resident, self.phases, self.data, state)
         watch, ticks = Watch(iteration), self.records.iterations_per_tick(config.batch)
-        with self._progress(iteration) as bar:
+        done = {"initial": iteration * config.batch / 1000, "total": config.kimg}
+        with tqdm(unit="kimg", desc="training", disable=None, leave=False, **done) as bar:
             while iteration < config.iterations and not ending.code:
                 begun = iteration
                 if move.seconds:
@@ -148,10 +149,6 @@ class Run:
             self._ending.doing("a checkpoint")
             self.check(state)
             self.checkpoints.save(state)
-
-    def _progress(self, iteration: int) -> tqdm:
-        kimg, done = self.config.kimg, iteration * self.config.batch / 1000
-        return tqdm(total=kimg, initial=done, unit="kimg", desc="training", disable=None, leave=False)
 
     def check(self, state: State) -> None:
         """Raises InputError if a loss was no number, naming the iteration."""

@@ -153,7 +153,7 @@ def test_a_disk_that_takes_no_more_is_one_error_and_no_traceback_of_other_thread
         checkpoints = Checkpoints(folder, 2)
         checkpoints.save(state)
         checkpoints.wait()
-        for most in (100, 4000, 20000, 50000):
+        for most in (100, 4000, 20000):
             resource.setrlimit(resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
             try:
                 checkpoints.save(state._replace(iteration=jnp.int32(4)))
@@ -163,5 +163,5 @@ def test_a_disk_that_takes_no_more_is_one_error_and_no_traceback_of_other_thread
     """
     command = [sys.executable, "-c", textwrap.dedent(program), str(tmp_path / "checkpoints")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.stdout.splitlines() == ["File too large True [0]"] * 4, done.stderr
+    assert done.stdout.splitlines() == ["File too large True [0]"] * 3, done.stderr
     assert done.stderr == ""
