@@ -116,6 +116,8 @@ class Run:
         config, ending, iteration = self.config, self._ending, int(state.iteration)
         if iteration == 0:
             self.snapshot(state, report)
+            if ending.code:
+                return ending.code  # nothing is lost, and programs would take minutes to compile
         ending.doing("the first iteration, whose programs are compiled now")
         move = advance.choose(self._resident, self.phases, self.data, state)
         watch, ticks = Watch(iteration), self.records.iterations_per_tick(config.batch)

@@ -125,7 +125,7 @@ def _halving(size: int) -> Float[Array, "size doubled"]:
 
 
 def _along_both(images: Images, rows: Float[Array, "h2 h"], columns: Float[Array, "w2 w"]) -> Float[Array, "n h2 w2 c"]:
-    """A matrix over the rows, then one over the columns; in full float32: short products round pixels to 8 or 11 bits."""
+    """A matrix over the rows, then one over the columns; in full: short products round pixels to 8 or 11 bits."""
     n, height, width, channels = images.shape
     flat = images.reshape(n, height, width * channels)  # keeps the large operand as it lies in memory
     tall = jnp.einsum("ih,nhm->nim", rows, flat, precision="highest").reshape(n, -1, width, channels)
