@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from interp.alphas import Kind, parse_kind
+from interp.alphas import Settings, parse_kind
+from interp.argument_errors import ArgumentError
 from interp.schedule_text import parse
 from interp.schedules import Schedule
 from stylegan_jax.errors import InputError
+from stylegan_jax.names import DEFAULT_NETWORKS, NETWORKS
 
-ALL_NETWORKS = ("G", "D", "G_ema")
 _LARGEST = 1 << 20  # bytes of a recipe written by hand
 
 
@@ -42,7 +43,7 @@ class Recipe:
     noise: str | None = None
     w_avg: str | None = None
     kinds: tuple[str, ...] = ()
-    networks: str = "G_ema"
+    networks: str = ",".join(DEFAULT_NETWORKS)
     seeds: str = "0-7"
     psi: float = 0.7
     class_idx: int | Literal["random"] | tuple[float, ...] | None = None
@@ -56,11 +57,15 @@ class Recipe:
         return [parse(str(model.schedule)) for model in self.models[1:]]
 
     @property
-    def options(self) -> dict[str, Any]:
-        """The options of `mix.blend_all`."""
-        kinds: list[Kind] = [parse_kind(text) for text in self.kinds]
-        sources = {"mapping": self.mapping, "noise": self.noise, "w_avg": self.w_avg}
-        return {**sources, "kinds": kinds, "networks": parse_networks(self.networks)}
+    def settings(self) -> Settings:
+        """Sources, kinds and networks as the blend takes them; InputError where a text is none."""
+        return Settings(
+            mapping=self.mapping,
+            noise=self.noise,
+            w_avg=self.w_avg,
+            kinds=[parse_kind(text) for text in self.kinds],
+            networks=parse_networks(self.networks),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for JSON and YAML: what is not given is left out."""
@@ -85,7 +90,7 @@ def from_json(data: Any, file: object = None) -> Recipe:
         what = f"{', '.join(lacking)}: no schedule" if lacking else "its first model, the base, has a schedule"
         raise InputError(what, "write one such as swap=16 for each transfer model", file=file)
     sources = {key: str(given[key]) for key in ("mapping", "noise", "w_avg") if given.get(key) is not None}
-    parse_networks(given.get("networks", "G_ema"))
+    parse_networks(given.get("networks", Recipe.networks))
     lists = {key: _words(given.get(key, ()), key, file) for key in ("kinds", "w")}
     label = {"class_idx": _label(given["class_idx"], file)} if "class_idx" in given else {}
     return Recipe(**{**given, **sources, **lists, **label, "models": ingredients})
@@ -109,15 +114,15 @@ def _words(items: Sequence[Any], key: str, file: object) -> tuple[str, ...]:
 
 def parse_networks(text: str) -> tuple[str, ...]:
     """`all`, `G_ema` or a list such as `G,G_ema` → names of networks; InputError for others."""
-    networks = ALL_NETWORKS if text == "all" else tuple(text.split(","))
-    if unknown := [network for network in networks if network not in ALL_NETWORKS]:
-        raise InputError(f"--networks {text}: no network {', '.join(unknown)}", "use G_ema or all")
+    networks = NETWORKS if text == "all" else tuple(text.split(","))
+    if unknown := [network for network in networks if network not in NETWORKS]:
+        raise ArgumentError("networks", text, f"no network {', '.join(unknown)}", "use G_ema or all")
     return networks
 
 
 def networks_text(networks: Sequence[str]) -> str:
     """The inverse of `parse_networks`."""
-    return "all" if set(networks) == set(ALL_NETWORKS) else ",".join(networks)
+    return "all" if set(networks) == set(NETWORKS) else ",".join(networks)
 
 
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -145,10 +150,11 @@ def _checked(data: Any, kind: type, file: object, what: str) -> dict[str, Any]:
     required = [field.name for field in dataclasses.fields(kind) if field.default is dataclasses.MISSING]
     if not isinstance(data, Mapping):
         raise InputError(f"is not {what}", f"write {', '.join(known)}", file=file)
-    wrong = [f"{_key(key)} is unknown" for key in data if key not in known]
+    names = {key: key if isinstance(key, str) and key.isidentifier() else _in_words(key) for key in data}
+    wrong = [f"{name} is unknown" for key, name in names.items() if key not in known]
     wrong += [f"{key} is missing" for key in required if key not in data]
     wrong += [
-        f"{key} is {_told(value)}"
+        f"{key} is {_in_words(value)}"
         for key, value in data.items()
         if key in known and value is not None and not (isinstance(value, _TYPES[key]) and _is_plain(value))
     ]
@@ -165,11 +171,7 @@ def _is_plain(value: Any) -> bool:
     return not isinstance(value, int | float) or (abs(value) < 1e30)
 
 
-def _key(key: Any) -> str:
-    return key if isinstance(key, str) and key.isidentifier() else _told(key)
-
-
-def _told(value: Any) -> str:
+def _in_words(value: Any) -> str:
     """A value in a few words, never walked through."""
     if isinstance(value, str | int | float) and not isinstance(value, bool):
         huge = isinstance(value, int) and value.bit_length() > 200
@@ -191,18 +193,15 @@ def _carried(place: Path, path: str | Path) -> Any:
 
     if place.is_dir() or checkpoint.is_checkpoint(place):
         made_by = checkpoint.contents(place)[2] if checkpoint.is_checkpoint(place) else {}
-    elif _starts(place, b"\x89PNG"):
-        made_by = images.made_by(place)
     else:
-        return _from_yaml(place, path)
+        with open(place, "rb") as file:
+            is_png = file.read(4) == b"\x89PNG"
+        if not is_png:
+            return _from_yaml(place, path)
+        made_by = images.made_by(place)
     if "recipe" not in made_by:
         raise InputError("carries no recipe", "pass a picture or a model that interp.blend wrote", file=path)
     return made_by["recipe"]
-
-
-def _starts(place: Path, magic: bytes) -> bool:
-    with open(place, "rb") as file:
-        return file.read(len(magic)) == magic
 
 
 def _from_yaml(place: Path, path: str | Path) -> Any:

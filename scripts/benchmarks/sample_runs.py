@@ -119,8 +119,8 @@ def waited(model: Any, case: Case, program: Callable, arguments: tuple, steps: i
 def random_model(config: Any, seed: int = 0) -> Any:
     """A generator whose every tensor matters."""
     from stylegan_jax.config import ModelConfig
+    from stylegan_jax.filters import setup_filter
     from stylegan_jax.names import generator_layout
-    from stylegan_jax.networks.ops import setup_filter
     from stylegan_jax.storage.checkpoint import Model
 
     rng, leaves = np.random.default_rng(seed), {}
@@ -240,7 +240,7 @@ def precision_case(name: str, dtypes: list[str]) -> Row:
     import jax.numpy as jnp
 
     import stylegan_jax
-    from stylegan_jax.networks.stylegan2 import generator
+    from stylegan_jax.networks.generators import generator
     from stylegan_jax.sampler import latents
 
     model = stylegan_jax.load(name, networks=["G_ema"])

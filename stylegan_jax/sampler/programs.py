@@ -12,8 +12,8 @@ from jax.sharding import PartitionSpec as P
 from jaxtyping import Array
 
 from stylegan_jax.config import GeneratorConfig
+from stylegan_jax.networks.generators import mapping as mapping_network
 from stylegan_jax.networks.layers import Weights
-from stylegan_jax.networks.stylegan2 import mapping as mapping_network
 from stylegan_jax.pictures import images
 from stylegan_jax.sampler import latents, prepared
 from stylegan_jax.sampler.batching import Batching

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -24,13 +24,25 @@ _DAMAGED = "convert or download it again"
 _Reader = Callable[[Collection[str]], dict[str, np.ndarray]]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Model:
     """A model file in memory: configuration, official name → array for every network, and where it came from."""
 
     config: ModelConfig
     networks: dict[str, dict[str, np.ndarray]]
     lineage: dict[str, Any]
+    html: ClassVar[Callable[["Model"], str] | None] = None
+    """What a notebook shows; the face of the package, which can sample, sets it."""
+
+    def __repr__(self) -> str:
+        """One line: where it came from, resolution, networks with their numbers of parameters."""
+        sizes = {name: sum(leaf.size for leaf in leaves.values()) for name, leaves in self.networks.items()}
+        listed = ", ".join(f"{name} {size / 1e6:.1f} M" for name, size in sizes.items())
+        source, resolution = str(self.lineage.get("source"))[:80], self.config.generator.img_resolution
+        return f"<Model {source!r}: {resolution}×{resolution}, {listed}>"
+
+    def _repr_html_(self) -> str | None:
+        return Model.html(self) if Model.html is not None else None
 
 
 def is_checkpoint(path: str | Path) -> bool:
@@ -229,6 +241,9 @@ def _manifest_of(text: str, path: Path) -> dict[str, Any]:
         if type(manifest["lineage"]) is not dict:
             raise ValueError("its lineage is no table")
         return {**manifest, "config": ModelConfig.from_json(manifest["config"])}
+    except InputError as error:
+        error.file = path
+        raise
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise InputError(f"its description is damaged ({_first_line(error)})", _DAMAGED, file=path) from error
 

@@ -13,7 +13,7 @@ from jax.sharding import Mesh
 from tqdm import tqdm
 
 from stylegan_jax.errors import InputError
-from stylegan_jax.networks.stylegan2 import generator
+from stylegan_jax.networks.generators import generator
 from stylegan_jax.pictures import images
 from stylegan_jax.sampler import latents
 from stylegan_jax.scores.features import in_batches

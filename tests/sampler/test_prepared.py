@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from stylegan_jax.errors import InputError
+from stylegan_jax.filters import setup_filter
 from stylegan_jax.networks import ops
 from stylegan_jax.sampler import batching, prepared, programs, run, winograd
 from tests.golden_data import load_npz
@@ -93,7 +94,7 @@ def test_strips_equal_the_plain_operations(n, h):
     rng = np.random.RandomState(0)
     x, styles = rng.standard_normal((n, h, h, 5)).astype(np.float32), 1 + rng.rand(n, 5).astype(np.float32)
     weight = rng.standard_normal((7, 5, 3, 3)).astype(np.float32)
-    taps = ops.setup_filter((1, 3, 3, 1))
+    taps = setup_filter((1, 3, 3, 1))
 
     @compiled
     def run(x, styles, weight):
