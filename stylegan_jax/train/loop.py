@@ -121,8 +121,8 @@ class Run:
         ending.doing("the first iteration, whose programs are compiled now")
         move = advance.choose(self._resident, self.phases, self.data, state)
         watch, ticks = Watch(iteration), self.records.iterations_per_tick(config.batch)
-        done = {"initial": iteration * config.batch / 1000, "total": config.kimg}
-        with tqdm(unit="kimg", desc="training", disable=None, leave=False, **done) as bar:
+        kimg = iteration * config.batch / 1000
+        with tqdm(None, "training", config.kimg, unit="kimg", initial=kimg, disable=None, leave=False) as bar:  # type: ignore[arg-type]
             while iteration < config.iterations and not ending.code:
                 begun = iteration
                 if move.seconds:
