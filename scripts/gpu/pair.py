@@ -147,6 +147,7 @@ class Stage:
 def configuration(name: str, options: Namespace) -> TrainConfig:
     """The recipe of a model."""
     size = SMALL if options.smoke else SIZE
-    config = official("auto", gpus=1, batch=options.batch, mbstd_group_size=4, **(size | SHARED | RECIPES[name]))
+    changes = {"batch": options.batch, "mbstd_group_size": 4, **size, **SHARED, **RECIPES[name]}
+    config = official("auto", changes, resolution=changes.pop("resolution"))
     frozen = transfer.frozen_names(config, words=FROZEN[name])
     return dataclasses.replace(config, frozen=frozen)

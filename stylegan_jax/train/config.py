@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal
 
 from stylegan_jax.config import DiscriminatorConfig, GeneratorConfig, ModelConfig
@@ -172,14 +173,20 @@ def _auto(resolution: int, gpus: int) -> _Row:
 
 
 def official(
-    name: Name, *, resolution: int, channels: int = 3, c_dim: int = 0, gpus: int = 1, **changes: Any
+    name: Name,
+    changes: Mapping[str, Any] = MappingProxyType({}),
+    *,
+    resolution: int,
+    channels: int = 3,
+    c_dim: int = 0,
+    gpus: int = 1,
 ) -> TrainConfig:
-    """The configuration `name` for a data set, with `changes` to any field of the run or its networks.
+    """The configuration `name` for a data set.
 
-    Fields of the networks: z_dim, w_dim, mapping_layers, channel_base, channel_max, mbstd_group_size, … (see
-    `NETWORK_FIELDS`). What the official table derives from the batch (gamma, ema_kimg of `auto`) follows the batch.
+    What the official table derives from the batch (gamma, ema_kimg of `auto`) follows the batch.
 
     Args:
+      changes: other values by name, of fields of `TrainConfig` and of the networks (`NETWORK_FIELDS`).
       gpus: the number of GPUs that `auto` counts on.
 
     Raises InputError for values that do not fit each other.
@@ -188,13 +195,13 @@ def official(
     batch = changes.get("batch", row.batch)
     if name == "auto" and batch != row.batch:
         row = dataclasses.replace(row, gamma=0.0002 * resolution**2 / batch, ema=batch * 10 / 32)
-    networks = {key: changes.pop(key) for key in list(changes) if key in NETWORK_FIELDS}
-    fields = _decided(name, row, batch)
+    networks = {key: value for key, value in changes.items() if key in NETWORK_FIELDS}
+    fields = _decided(name, row, batch) | {key: value for key, value in changes.items() if key not in NETWORK_FIELDS}
     try:
         generator, discriminator = _networks(name, row, resolution, channels, c_dim, networks)
     except ValueError as error:
         raise InputError(str(error), "choose another value") from error
-    return TrainConfig(generator=generator, discriminator=discriminator, **(fields | changes))
+    return TrainConfig(generator=generator, discriminator=discriminator, **fields)
 
 
 def _decided(name: str, row: _Row, batch: int) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def configure(asked: Request, changes: Mapping[str, Any], data: Dataset, model: 
         changes = {"ada_kimg": 100.0, "ema_rampup": None, **changes}
     gpus = asked.gpus or asked.devices or jax.local_device_count()
     shape = {"resolution": data.resolution, "channels": data.channels, "c_dim": data.c_dim}
-    config = official(asked.cfg, gpus=gpus, **shape, **changes)
+    config = official(asked.cfg, changes, gpus=gpus, **shape)
     if model is not None:
         config = _like(config, model, {key for key in changes if key in NETWORK_FIELDS})
     return dataclasses.replace(config, frozen=_frozen(config, asked.freeze))

@@ -30,7 +30,7 @@ def test_meanings_stand_in_the_base_s_source_too():
 def test_what_is_not_given_is_as_the_official_configuration_says():
     assert Changes().given() == {"mirror": False}
     plain = official("paper256", resolution=256)
-    assert official("paper256", resolution=256, **Changes().given()) == plain
+    assert official("paper256", Changes().given(), resolution=256) == plain
 
 
 def test_one_learning_rate_stands_for_both_and_yields_to_that_of_one_network():

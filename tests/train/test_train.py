@@ -322,7 +322,8 @@ def test_official_configurations_hold_the_official_values(name, resolution, expe
 
 
 def test_changes_reach_the_run_and_both_networks():
-    found = official("auto", resolution=32, batch=16, channel_max=64, z_dim=32, mbstd_group_size=8, pl_weight=0)
+    changes = {"batch": 16, "channel_max": 64, "z_dim": 32, "mbstd_group_size": 8, "pl_weight": 0}
+    found = official("auto", changes, resolution=32)
     assert found.generator.channel_max == found.discriminator.channel_max == 64
     assert (found.generator.z_dim, found.discriminator.mbstd_group_size, found.pl_weight) == (32, 8, 0)
     assert found.r1_gamma == pytest.approx(0.0002 * 32**2 / 16)
