@@ -21,7 +21,7 @@ FLOORS = (
     {"stylegan_jax.storage"},
     {"stylegan_jax.pictures", "stylegan_jax.scores"},
     {"stylegan_jax.sampler"},
-    {"stylegan_jax.train", "convert"},
+    {"stylegan_jax.projection", "stylegan_jax.train", "convert"},
     {"interp"},
     {"stylegan_jax.commands"},
     {"doors"},
