@@ -1,5 +1,6 @@
 """How unlike two images are, for descents: each loss describes an image once and compares descriptions."""
 
+import functools
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -53,6 +54,7 @@ def pyramid(images: Images, coarsest: int = 8) -> list[Array]:
     return found
 
 
+@functools.cache
 def scattering_loss(scattering: float = 0.75, pixels: float = 0.5) -> Loss:
     """Local scattering and half a pyramid of squared differences: faces come out crisp, and so do their toons.
 
@@ -73,6 +75,7 @@ def scattering_loss(scattering: float = 0.75, pixels: float = 0.5) -> Loss:
     return Loss(f"scattering({scattering:g},{pixels:g})", describe, compare)
 
 
+@functools.cache
 def pixel_loss() -> Loss:
     """Laplacian pyramid in L1, twice a pyramid in L2, half of 1 - MS-SSIM: the nearest pixels, and the worst toons."""
 
