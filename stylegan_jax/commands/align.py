@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def align(
-    photos: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="PHOTO …")],
+    photos: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="PHOTO …", help_behavior_hint="")],
     /,
     *,
     out: Annotated[str, typed("PLACE")],
@@ -61,7 +61,8 @@ def align(
         with failures_told(photo):
             written += targets.write(photo, crops_of(photo), note)
             done += 1
-    print(f"{done} of {len(found)} photographs: {written} crops of {options['size']}×{options['size']}")
+    crops = f"{written} crop{'' if written == 1 else 's'} of {options['size']}×{options['size']}"
+    print(f"{done} of {len(found)} photographs: {crops}")
     if not done:
         return cli.BAD_INPUT
     print(out)

@@ -97,7 +97,7 @@ class Faces:
 
     landmarks: Annotated[str | None, typed("FILE|X,Y …")] = None
     """where the eyes and the corners of the mouth are: a .json or .csv file, or for one photograph "x,y x,y x,y x,y"
-    (image-left eye, right eye, left and right corner of the mouth, in pixels); found by dlib if not given"""
+    (image-left eye, right eye, left and right corner of the mouth, in pixels); by default dlib finds them"""
     no_align: bool = False
     """take the middle of each photograph as it is"""
     faces: Literal["largest", "all"] = "largest"

@@ -69,7 +69,7 @@ def centred(picture: UInt8[np.ndarray, "h w 3"], *, size: int = 1024) -> Crop:
     side = min(height, width)
     left, top = (width - side) // 2, (height - side) // 2
     square = Image.fromarray(picture[top : top + side, left : left + side])
-    corners = np.array([[0, 0], [0, side], [side, side], [side, 0]]) + [left, top] - 0.5
+    corners = np.array([[0, 0], [0, side], [side, side], [side, 0]]) + np.array([left, top]) - 0.5
     return Crop(np.asarray(square.resize((size, size), Image.Resampling.LANCZOS)), corners, None)
 
 

@@ -51,7 +51,7 @@ def dlib_finder(smallest: float = 1 / 16) -> Finder:
 def _installed() -> tuple[Any, Path]:
     """The module dlib, and the file of the 68 points."""
     try:
-        import dlib
+        import dlib  # pyright: ignore[reportMissingImports]
 
         spec = importlib.util.find_spec("face_recognition_models")  # its own import needs setuptools
     except ImportError:
@@ -59,7 +59,7 @@ def _installed() -> tuple[Any, Path]:
     place = next(iter(spec.submodule_search_locations or ()), "") if spec is not None else ""
     model = Path(place, "models", _FILE)
     if dlib is None or not model.is_file():
-        remedy = 'python -m pip install "stylegan-jax[faces]", or give the points: --landmarks'
+        remedy = 'python -m pip install "stylegan-jax[faces]", or pass --landmarks or --no-align'
         raise InputError("finding faces needs dlib and its 68 points", remedy)
     return dlib, model
 

@@ -68,7 +68,7 @@ FFHQ = Framing("ffhq")
 PORTRAITS = Framing("portraits", ((0.3845, 0.4853), (0.6155, 0.4853), (0.3817, 0.7172), (0.6183, 0.7172)))
 """Of the data of the shipped pair, rows 8 to 232 of photographs of 225×275: means of what dlib finds in all 800, and
 of their mirror images, which the pair has seen as well. The drawings were made in the same framing."""
-_OF_DATA = dict.fromkeys(
+_OF_DATA: dict[str, Framing] = dict.fromkeys(
     (
         "85a30e9f24197c06f88a99aa030c740787c46e16ded8969bc5932499634d12d1",  # portraits, 64×64
         "ee7708de52e9adf613709dc4136bbed0071bb6536ce6047c75a339ab3b40fcfa",  # portraits, 128×128
