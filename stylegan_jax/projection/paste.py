@@ -9,7 +9,7 @@ from stylegan_jax.projection.framing import Quad, face_unit
 
 _WHOLE, _NOTHING = 0.7, 1.2  # distances from the points' hull in eye distances: where the mask is 1, and 0
 _INNER = 0.15  # share of the side: how far inside the square the hull lies where there are no points
-_EDGE = 0.05  # share of the side over which the mask falls to 0 at the edge of the square
+_EDGE = 0.1  # share of the side over which the mask falls to 0 at the edge of the square
 _SAME = 6.0  # levels: an image that differs less than this on average shows what the photograph shows
 _NEAR = 1 / 64  # share of the side: the neighbourhood over which that is asked
 _CLOCKWISE = [0, 3, 2, 1]  # of a quad's corners
@@ -33,10 +33,10 @@ def paste(
     side = float(np.hypot(*(crop.quad[3] - crop.quad[0])))
     images = [_resized(image, min(size, max(round(side), 1))) for image in (made, seen, same)]
     result = photograph.copy()
-    low = np.maximum(np.floor(crop.quad.min(0)), 0).astype(int)
-    high = np.minimum(np.ceil(crop.quad.max(0)) + 1, photograph.shape[1::-1]).astype(int)
-    for top in range(low[1], high[1], _ROWS):
-        box = (low[0], top, high[0], min(top + _ROWS, high[1]))
+    left, first = np.maximum(np.floor(crop.quad.min(0)), 0).astype(int).tolist()
+    right, last = np.minimum(np.ceil(crop.quad.max(0)) + 1, photograph.shape[1::-1]).astype(int).tolist()
+    for top in range(first, last, _ROWS):
+        box = (left, top, right, min(top + _ROWS, last))
         part = result[box[1] : box[3], box[0] : box[2]]
         part[:] = _blended(part, [_placed(image, crop.quad, box) for image in images], mask(crop, *_pixels(box)))
     return result

@@ -84,10 +84,10 @@ def recipe(picture, quad, size, supersampling):
     low, high = np.floor(quad.min(0)).astype(int), np.ceil(quad.max(0)).astype(int)
     pads = np.maximum([-low + border, high - [right - left, bottom - top] + border], 0)
     if pads.max() > border - 4:
-        (l, t), (r, b) = np.maximum(pads, int(np.rint(side * 0.3)))
-        picture, quad = np.pad(picture, ((t, b), (l, r), (0, 0)), "reflect"), quad + [l, t]
+        (pl, pt), (pr, pb) = np.maximum(pads, int(np.rint(side * 0.3)))
+        picture, quad = np.pad(picture, ((pt, pb), (pl, pr), (0, 0)), "reflect"), quad + np.array([pl, pt])
         y, x, _ = np.ogrid[: picture.shape[0], : picture.shape[1], :1]
-        far = [x / l, (picture.shape[1] - 1 - x) / r, y / t, (picture.shape[0] - 1 - y) / b]
+        far = [x / pl, (picture.shape[1] - 1 - x) / pr, y / pt, (picture.shape[0] - 1 - y) / pb]
         mask = np.maximum(1 - np.minimum(far[0], far[1]), 1 - np.minimum(far[2], far[3]))
         blurred = ndimage.gaussian_filter(picture, [side * 0.02, side * 0.02, 0])
         picture += (blurred - picture) * (3 * mask + 1).clip(0, 1)
