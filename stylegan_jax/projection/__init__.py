@@ -1,1 +1,1 @@
-"""From a photograph to ws: alignment, projection."""
+"""From a photograph to a model's ws, and back into the photograph."""
