@@ -1,0 +1,146 @@
+"""Runs a case: the error must be made where the case says, and what follows must do."""
+
+import contextlib
+import re
+import shlex
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import convert.__main__
+import interp.blend
+import interp.diagnose
+import interp.figures
+import interp.film
+import stylegan_jax.commands.models
+import stylegan_jax.commands.sample
+import stylegan_jax.commands.train
+from stylegan_jax.commands import cli
+from stylegan_jax.errors import InputError
+from tests.commands.remedies.case import HANDS, LITERAL, Case
+from tests.commands.remedies.follow import typed_instead
+from tests.commands.remedies.places import Place
+from tests.golden_data import ROOT
+
+NO_ALIASES: dict[str, str] = {}
+COMMANDS = {
+    "convert": (convert.__main__.main, NO_ALIASES),
+    "blend": (interp.blend.blend, NO_ALIASES),
+    "diagnose": (interp.diagnose.diagnose, NO_ALIASES),
+    "figures": (interp.figures.figures, NO_ALIASES),
+    "film": (interp.film.film, NO_ALIASES),
+    "models": (stylegan_jax.commands.models.models, NO_ALIASES),
+    "sample": (stylegan_jax.commands.sample.sample, stylegan_jax.commands.sample.ALIASES),
+    "train": (stylegan_jax.commands.train.train, stylegan_jax.commands.train.ALIASES),
+}
+
+
+def run(command: str, argv: list[str]) -> int:
+    """A command in this process; its exit code."""
+    if argv and argv[0] in COMMANDS:
+        command, argv = argv[0], argv[1:]
+    main, aliases = COMMANDS[command]
+    return cli.run(main, command, argv, aliases=aliases)
+
+
+@contextlib.contextmanager
+def recorded() -> Iterator[list[tuple[str, int]]]:
+    """The file and line of every InputError that is made inside."""
+    made: list[tuple[str, int]] = []
+    original = InputError.__init__
+
+    def noting(self, *args, **kwargs):
+        frame = sys._getframe(1)
+        while frame.f_code.co_name == "__init__":
+            frame = frame.f_back
+        path = Path(frame.f_code.co_filename)
+        if path.is_relative_to(ROOT):
+            made.append((path.relative_to(ROOT).as_posix(), frame.f_lineno))
+        original(self, *args, **kwargs)
+
+    InputError.__init__ = noting
+    try:
+        yield made
+    finally:
+        InputError.__init__ = original
+
+
+def provoke(case: Case, where: list[Place], said: "Said") -> str:
+    """Runs what goes wrong; returns the line that is said. AssertionError unless it is made at one of the places."""
+    with recorded() as made:
+        if isinstance(case.command, str):
+            code = run(case.command, shlex.split(case.typed))
+            line = said()
+            assert code == cli.BAD_INPUT, (code, line)
+            assert line.count("\nerror: ") + line.startswith("error: ") == 1, line
+            line = line[line.index("error: ") :].strip()
+        else:
+            line = _raised(case)
+    hit = any(file == each.file and each.first <= number <= each.last for file, number in made for each in where)
+    assert hit, (made, line)
+    said_remedy = line.rpartition(" — ")[2]
+    assert any(re.fullmatch(_pattern(text), said_remedy, re.DOTALL) for text in case.remedy.split("|")), line
+    return line
+
+
+def _raised(case: Case) -> str:
+    try:
+        case.command()  # type: ignore[operator]
+    except InputError as error:
+        return f"error: {error}"
+    raise AssertionError("nothing was refused")
+
+
+def _pattern(remedy: str) -> str:
+    """A remedy's constant text as a pattern; in Python's words `--psi 1` is `psi=1`."""
+    return ".*".join(re.escape(part) for part in remedy.split("{}"))
+
+
+def follow(case: Case, line: str, again: "Again", said: "Said") -> None:
+    """Does what the remedy says; AssertionError unless it helps."""
+    if case.follow == HANDS:
+        return
+    if callable(case.follow):
+        again()
+        case.follow()
+        if isinstance(case.command, str):
+            code = run(case.command, shlex.split(case.typed))
+            assert code == cli.DONE, said()
+        return
+    assert isinstance(case.command, str), "what is called is followed by a call"
+    typed = [case.follow] if isinstance(case.follow, str) else list(case.follow)
+    lines = [shlex.split(text) for text in typed]
+    if case.follow == LITERAL:
+        lines = typed_instead(case.command, shlex.split(case.typed), line)
+    assert lines, f"what is to be typed? {line}"
+    for argv in lines:
+        again()
+        code = run(case.command, argv)
+        assert code == cli.DONE, f"{line}\nthen {shlex.join(argv)}: {said()}"
+
+
+class Said:
+    """What was written to stderr since the last call."""
+
+    def __init__(self, capsys):
+        self._capsys = capsys
+
+    def __call__(self) -> str:
+        return self._capsys.readouterr().err
+
+
+class Again:
+    """Sets the working directory up anew: the shelf of models, then what the case builds."""
+
+    def __init__(self, case: Case, shelf: Path, root: Path, chdir):
+        self._case, self._shelf, self._root, self._chdir, self._count = case, shelf, root, chdir, 0
+
+    def __call__(self) -> None:
+        import shutil
+
+        place = self._root / f"try{self._count}"
+        self._count += 1
+        shutil.copytree(self._shelf, place)
+        self._chdir(place)
+        if self._case.build is not None:
+            self._case.build()
