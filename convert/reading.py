@@ -49,8 +49,7 @@ def read_config(path: str | Path, *, networks: Sequence[str] | None = None, key:
             return read_config(rundir.latest_snapshot(path), networks=networks)
         if kind == kinds.OURS:
             config, held, _ = checkpoint.contents(path)
-            if missing := [network for network in networks or () if network not in held]:
-                raise InputError(f"holds {', '.join(held)}, not {', '.join(missing)}", "choose among its networks")
+            checkpoint.check_held(held, networks)
             return config
         if kind == kinds.TORCH_FOLDER:
             found, size = _in_folder(kinds.unpacked(Path(path)), key, networks)

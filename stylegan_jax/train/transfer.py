@@ -90,7 +90,8 @@ def _named(part: str, every: Sequence[str]) -> list[str]:
     network, word = ("D", part[2:]) if part.startswith("D.") else ("G", part.removeprefix("G."))
     found = [name for name in every if name.startswith(f"{network}.") and word in name.split(".")]
     if not found:
-        raise InputError(f"no tensor of {network} has the part {word!r}", "use mapping, affine, torgb, b16, conv1, …")
+        known = "mapping, affine, torgb, b8, conv1, …" if network == "G" else "D.fromrgb, D.b8, D.conv1, …"
+        raise InputError(f"no tensor of {network} has the part {word!r}", f"use {known}", file=f"--freeze {part}")
     return found
 
 

@@ -28,7 +28,6 @@ def marked(case):
 @pytest.mark.parametrize("case", [marked(case) for case in CASES])
 def test_a_remedy_is_said_where_it_stands_and_does(case, models, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(Run, "go", lambda run, state: 0)  # of training all that can refuse comes before its first step
     again, said = Again(case, models, tmp_path, monkeypatch.chdir), Said(capsys)
     again()

@@ -40,31 +40,47 @@ def typed_instead(command: str, argv: list[str], said: str) -> list[list[str]]:
 
 
 def _clauses(remedy: str) -> list[str]:
-    return re.split(r"; |, or (?=pass|give|use|choose|name|leave|another|train|write|edit|move)", remedy)
+    return re.split(r"; |, or (?=pass|give|use|choose|name|leave|another|train|write|edit|move|beyond|no suffix)", remedy)
 
 
 def _fault(what: str, argv: list[str]) -> str | None:
     """The flag at fault: that of `--psi 3: …`, of `class: …`, or the one whose value is named."""
     if found := re.match(rf"({_FLAG})\b", what):
         return found[1]
-    word = re.match(r"([a-z_]+)\b", what)
-    if word and f"--{word[1].replace('_', '-')}" in argv:
-        return f"--{word[1].replace('_', '-')}"
+    if found := re.match(r"(class|psi|layers|devices)\b", what):
+        return f"--{found[1]}"
     value = what.split(": ")[0]
     return next((argv[i - 1] for i in range(1, len(argv)) if argv[i] == value and argv[i - 1].startswith("--")), None)
 
 
 def _of_clause(command: str, argv: list[str], clause: str, what: str, fault: str | None) -> list[list[str]]:
+    if clause == "no suffix":
+        return [_output_changed(command, argv, folder=True)]
+    if clause == "use psi 1":
+        return [_replaced(argv, "--psi", "1")]
+    if found := re.search(r"^(?:\S+ )+--help", clause.rpartition("? ")[2]):
+        helped = [["--help"]]
+    else:
+        helped = []
     if found := re.search(rf"did you mean ({_FLAG})\?", clause):
-        return [[found[1] if word == fault else word for word in argv]]
+        return [[found[1] if word == fault else word for word in argv], *helped]
+    if found := re.search(r"did you mean (\S+)\?", clause):
+        return [[found[1] if word == what.split(": ")[0] else word for word in argv]]
+    if helped:
+        return helped
     if found := re.search(rf"^pass ({_FLAG}) once", clause):
         return [_with(_without(argv, found[1]), found[1], _value(argv, found[1]))]
     if found := re.search(rf"(?:^leave|without|take|leave out) ?(?:the |it |)({_FLAG}|class|psi|it|)\b ?(?:out|away|)", clause):
         if clause.startswith("leave") or "without" in clause:
             named = {"class": "--class", "psi": "--psi", "it": fault, "": fault}.get(found[1], found[1])
             return [_without(argv, named)] if named else []
-    if found := re.search(rf"^pass one of (?!them)(.*)|^(pass one of them)", clause):
-        return _one_of(argv, found[1] or " ".join(re.findall(_FLAG, what)))
+    if clause == "pass one of them":
+        return [_without(argv, flag) for flag in re.findall(_FLAG, what)]
+    if found := re.match(r"pass one of (.*)", clause):
+        return _one_of(argv, found[1])
+    if re.match(r"use \.", clause):
+        values = re.findall(r"\.\w+", clause)
+        return [_output_changed(command, argv, folder=True, suffix=value) for value in values]
     if found := re.search(r"python -m convert (\S+) OUT((?: --key \S+)?)", clause):
         return [["convert", found[1].replace("FILE", _input(argv)), "another.safetensors", *shlex.split(found[2])]]
     if "through python -m convert" in clause:
@@ -144,10 +160,10 @@ def _input(argv: list[str]) -> str:
     return next(word for word in argv if not word.startswith("-"))
 
 
-def _output_changed(command: str, argv: list[str], *, folder: bool) -> list[str]:
+def _output_changed(command: str, argv: list[str], *, folder: bool, suffix: str = "") -> list[str]:
     """The arguments with another output, of the same form unless a folder is asked for."""
     if command == "convert":
         out = argv[1] if len(argv) > 1 and not argv[1].startswith("-") else ""
-        return [argv[0], f"another{'' if folder else Path(out).suffix}", *argv[2 if out else 1 :]]
-    suffix = "" if folder else Path(_value(argv, "--out") or "").suffix
+        return [argv[0], f"another{suffix if folder else Path(out).suffix}", *argv[2 if out else 1 :]]
+    suffix = suffix if folder else Path(_value(argv, "--out") or "").suffix
     return _replaced(argv, "--out", f"another{suffix}")

@@ -6,6 +6,7 @@ import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import CodeType
 
 import convert.__main__
 import interp.blend
@@ -51,11 +52,10 @@ def recorded() -> Iterator[list[tuple[str, int]]]:
 
     def noting(self, *args, **kwargs):
         frame = sys._getframe(1)
-        while frame.f_code.co_name == "__init__":
+        while frame is not None and not _is_ours(frame.f_code):  # a wrapper that checks types, or a subclass
             frame = frame.f_back
-        path = Path(frame.f_code.co_filename)
-        if path.is_relative_to(ROOT):
-            made.append((path.relative_to(ROOT).as_posix(), frame.f_lineno))
+        if frame is not None:
+            made.append((Path(frame.f_code.co_filename).relative_to(ROOT).as_posix(), frame.f_lineno))
         original(self, *args, **kwargs)
 
     InputError.__init__ = noting
@@ -63,6 +63,10 @@ def recorded() -> Iterator[list[tuple[str, int]]]:
         yield made
     finally:
         InputError.__init__ = original
+
+
+def _is_ours(code: CodeType) -> bool:
+    return code.co_name != "__init__" and Path(code.co_filename).is_relative_to(ROOT)
 
 
 def provoke(case: Case, where: list[Place], said: "Said") -> str:

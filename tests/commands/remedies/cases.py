@@ -1,0 +1,11 @@
+"""All cases, what other tests provoke, and what nothing provokes yet."""
+
+from tests.commands.remedies import cases_commands, cases_interp
+
+CASES = [*cases_commands.CASES, *cases_interp.CASES]
+
+ELSEWHERE: dict[tuple[str, str], str] = {}
+"""(file, remedy) → the test that provokes and follows it."""
+
+NOT_YET: set[tuple[str, str]] = set()
+"""What is still to be covered; this may only shrink."""
