@@ -21,10 +21,8 @@ def begin_from(config: TrainConfig, fresh: State, model: Model) -> tuple[State, 
 
     Raises InputError if the model has no generator.
     """
+    _ = generator_of(model)
     found = {name: dict(leaves) for name, leaves in model.networks.items()}
-    generators = [name for name in ("G", "G_ema") if name in found]
-    if not generators:
-        raise InputError("holds no generator", "fine-tune from a model with G_ema", file=model.lineage.get("source"))
     found.setdefault("G", found.get("G_ema", {}))
     found.setdefault("G_ema", found["G"])
     notes = [] if "D" in found else ["D: the model has none, so it starts fresh"]
@@ -37,6 +35,14 @@ def begin_from(config: TrainConfig, fresh: State, model: Model) -> tuple[State, 
             notes += [f"{network}: {line}" for line in differing]
     _silence_new_torgb(leaves["G"], leaves["G_ema"], above=model.config.generator.img_resolution)
     return start(config, leaves["G"], leaves["D"], leaves["G_ema"]), notes
+
+
+def generator_of(model: Model) -> str:
+    """G_ema, or G where it is lacking; InputError where both are."""
+    for name in ("G_ema", "G"):
+        if name in model.networks:
+            return name
+    raise InputError("holds no generator", "fine-tune from a model with G_ema", file=model.lineage.get("source"))
 
 
 def _silence_new_torgb(*generators: dict[str, Any], above: int) -> None:

@@ -1,12 +1,14 @@
 """Every remedy in the code is provoked and followed: what an error advises must do."""
 
 import ast
-import errno
-from pathlib import Path
 
+import jax
+import jax.numpy as jnp
 import pytest
 
+from stylegan_jax.train import start
 from stylegan_jax.train.loop import Run
+from stylegan_jax.train.state import initial_state
 from tests.commands.remedies import shelf
 from tests.commands.remedies.cases import CASES, ELSEWHERE, NOT_YET
 from tests.commands.remedies.places import keys, places
@@ -21,6 +23,11 @@ def models(tmp_path_factory):
     return folder
 
 
+def blank(config):
+    """A state of zeros."""
+    return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(lambda: initial_state(config)))
+
+
 def marked(case):
     return pytest.param(case, id=case.name, marks=[pytest.mark.slow] if case.slow else [])
 
@@ -28,7 +35,8 @@ def marked(case):
 @pytest.mark.parametrize("case", [marked(case) for case in CASES])
 def test_a_remedy_is_said_where_it_stands_and_does(case, models, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setattr(Run, "go", lambda run, state: 0)  # of training all that can refuse comes before its first step
+    monkeypatch.setattr(Run, "go", lambda run, state: 0)  # of training all that can refuse comes before its first step,
+    monkeypatch.setattr(start, "initial_state", blank)  # and what its networks begin with compiles for long
     again, said = Again(case, models, tmp_path, monkeypatch.chdir), Said(capsys)
     again()
     said()

@@ -1,8 +1,8 @@
 """All cases, what other tests provoke, and what nothing provokes yet."""
 
-from tests.commands.remedies import cases_commands, cases_interp
+from tests.commands.remedies import cases_commands, cases_interp, cases_train
 
-CASES = [*cases_commands.CASES, *cases_interp.CASES]
+CASES = [*cases_commands.CASES, *cases_interp.CASES, *cases_train.CASES]
 
 ELSEWHERE: dict[tuple[str, str], str] = {}
 """(file, remedy) → the test that provokes and follows it."""

@@ -87,7 +87,7 @@ def _texts(node: ast.AST, function: ast.AST, path: Path) -> list[str]:
     if isinstance(node, ast.IfExp):
         return [*_texts(node.body, function, path), *_texts(node.orelse, function, path)]
     if isinstance(node, ast.JoinedStr):
-        return ["".join(part.value if isinstance(part, ast.Constant) else "{}" for part in node.values)]
+        return ["".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values)]
     if isinstance(node, ast.Name):
         return _assigned(node.id, function, path) or ["{}"]
     return ["{}"]
