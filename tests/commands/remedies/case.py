@@ -23,8 +23,8 @@ class Case:
       command: its name, or a function of the library that raises.
       typed: the arguments of the command, as in a shell.
       build: makes further input in the working directory, which holds the models of `shelf`.
-      follow: LITERAL, HANDS, what to type instead (one text or more, each of which must do), or what the user does
-        before the same command (or function) is run again; for a function, another function.
+      follow: LITERAL, HANDS, what to type instead (one text or more, each of which must do), what the user does before
+        the same command is run again, or both: (what is done, what is typed); for a function, another function.
       slow: whether it takes seconds.
     """
 
@@ -33,7 +33,7 @@ class Case:
     command: str | Step
     typed: str = ""
     build: Step | None = None
-    follow: str | Sequence[str] | Step = LITERAL
+    follow: str | Sequence[str] | tuple[Step, str] | Step = LITERAL
     slow: bool = False
 
     @property

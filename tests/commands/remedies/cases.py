@@ -1,8 +1,14 @@
 """All cases, what other tests provoke, and what nothing provokes yet."""
 
-from tests.commands.remedies import cases_commands, cases_interp, cases_train
+from tests.commands.remedies import cases_commands, cases_convert, cases_interp, cases_storage, cases_train
 
-CASES = [*cases_commands.CASES, *cases_interp.CASES, *cases_train.CASES]
+CASES = [
+    *cases_commands.CASES,
+    *cases_convert.CASES,
+    *cases_interp.CASES,
+    *cases_storage.CASES,
+    *cases_train.CASES,
+]
 
 ELSEWHERE: dict[tuple[str, str], str] = {}
 """(file, remedy) → the test that provokes and follows it."""

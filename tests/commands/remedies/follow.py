@@ -83,6 +83,10 @@ def _of_clause(command: str, argv: list[str], clause: str, what: str, fault: str
         return [_output_changed(command, argv, folder=True, suffix=value) for value in values]
     if found := re.search(r"python -m convert (\S+) OUT((?: --key \S+)?)", clause):
         return [["convert", found[1].replace("FILE", _input(argv)), "another.safetensors", *shlex.split(found[2])]]
+    if found := re.search(r"^pass its folder: (\S+)", clause):
+        return [[found[1] if word == _input(argv) else word for word in argv]]
+    if found := re.match(r"name one: python -m (convert \S+) OUT", clause):
+        return [[*found[1].split(), "another.safetensors"]]
     if "through python -m convert" in clause:
         return [["convert", _input(argv), "another.safetensors"]]
     if re.match(r"pass|use|write|seeds|read|choose one: --|interp|name", clause) and re.search(_FLAG, clause):
@@ -123,6 +127,7 @@ def _one_of(argv: list[str], text: str) -> list[list[str]]:
 
 def _flags_set(argv: list[str], clause: str) -> list[str]:
     for flag, value in _NAMED.findall(clause):
+        value = value.replace("FILE:", f"{_value(argv, flag)}:")
         argv = _with(argv, flag) if flag in _SWITCHES else _with(_without(argv, flag), flag, _sample(flag, value))
     return argv
 

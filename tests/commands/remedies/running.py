@@ -113,6 +113,12 @@ def follow(case: Case, line: str, again: "Again", said: "Said") -> None:
         return
     assert isinstance(case.command, str), "what is called is followed by a call"
     typed = [case.follow] if isinstance(case.follow, str) else list(case.follow)
+    if callable(typed[0]):
+        step, text = typed
+        again()
+        step()
+        assert run(case.command, shlex.split(text)) == cli.DONE, said()
+        return
     lines = [shlex.split(text) for text in typed]
     if case.follow == LITERAL:
         lines = typed_instead(case.command, shlex.split(case.typed), line)
