@@ -10,8 +10,9 @@ from stylegan_jax.train import start
 from stylegan_jax.train.loop import Run
 from stylegan_jax.train.state import initial_state
 from tests.commands.remedies import shelf
-from tests.commands.remedies.cases import CASES, ELSEWHERE, NOT_YET
-from tests.commands.remedies.places import keys, places
+from tests.commands.remedies.cases import CASES
+from tests.commands.remedies.elsewhere import ELSEWHERE, NOT_YET
+from tests.commands.remedies.places import keys
 from tests.commands.remedies.running import Again, Said, follow, provoke
 from tests.golden_data import ROOT
 
@@ -28,11 +29,16 @@ def blank(config):
     return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(lambda: initial_state(config)))
 
 
-def marked(case):
-    return pytest.param(case, id=case.name, marks=[pytest.mark.slow] if case.slow else [])
+def marked():
+    """The first case of each place, and as slow tests the others."""
+    seen = set()
+    for case in CASES:
+        slow = case.slow or case.key in seen
+        seen.add(case.key)
+        yield pytest.param(case, id=case.name, marks=[pytest.mark.slow] if slow else [])
 
 
-@pytest.mark.parametrize("case", [marked(case) for case in CASES])
+@pytest.mark.parametrize("case", [*marked()])
 def test_a_remedy_is_said_where_it_stands_and_does(case, models, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setattr(Run, "go", lambda run, state: 0)  # of training all that can refuse comes before its first step,

@@ -1,4 +1,4 @@
-"""All cases, what other tests provoke, and what nothing provokes yet."""
+"""All cases; the first of each place runs always, further ones with the slow tests."""
 
 from tests.commands.remedies import cases_commands, cases_convert, cases_interp, cases_storage, cases_train
 
@@ -9,9 +9,3 @@ CASES = [
     *cases_storage.CASES,
     *cases_train.CASES,
 ]
-
-ELSEWHERE: dict[tuple[str, str], str] = {}
-"""(file, remedy) → the test that provokes and follows it."""
-
-NOT_YET: set[tuple[str, str]] = set()
-"""What is still to be covered; this may only shrink."""

@@ -10,7 +10,9 @@ from tests.commands.remedies.case import HANDS, Case
 from tests.tiny_models import tiny_model
 
 PAIR = "ffhq.safetensors toon.safetensors"
-BLEND = f"{PAIR} --no-sheet --out x.safetensors"
+DRY = "--dry-run"
+BLEND = f"{PAIR} {DRY}"
+WRITTEN = f"{PAIR} --no-sheet --out x.safetensors"
 SHEET = f"{PAIR} --swap 8 --out x.png"
 FILM = f"{PAIR} --seconds 0.1 --fps 10 --size 16 --out x.gif"
 
@@ -40,7 +42,8 @@ def text(content, name="r.yaml"):
     return build
 
 
-REPLAY = "--recipe r.yaml --no-sheet --out x.safetensors"
+REPLAY = "--recipe r.yaml --dry-run"
+REPLAYED = "--recipe r.yaml --no-sheet --out x.safetensors"
 OPTIONS = "interp/options.py"
 _OPTIONS = [
     Case(OPTIONS, "pass one, such as --swap 16", "blend", BLEND, follow=f"{BLEND} --swap 16"),
@@ -54,10 +57,10 @@ _OPTIONS = [
     Case(OPTIONS, "name a base and a transfer model; interp.blend takes more with --add MODEL:SCHEDULE", "diagnose",
          f"{PAIR} flat.safetensors --out x.png", follow=f"{PAIR} --out x.png"),
     Case(OPTIONS, "name a base and a transfer model; interp.blend takes more with --add MODEL:SCHEDULE", "blend",
-         f"{PAIR} flat.safetensors --swap 8 --no-sheet --out x.safetensors",
+         f"{PAIR} flat.safetensors --swap 8 --dry-run",
          follow=f"{BLEND} --swap 4 --add flat.safetensors:only=8"),
-    Case(OPTIONS, "pass --{} MODEL too", "blend", "ffhq.safetensors --swap 8 --no-sheet --out x.safetensors"),
-    Case(OPTIONS, "pass --{} MODEL too", "blend", "--transfer toon.safetensors --swap 8 --no-sheet --out x.safetensors"),
+    Case(OPTIONS, "pass --{} MODEL too", "blend", "ffhq.safetensors --swap 8 --dry-run"),
+    Case(OPTIONS, "pass --{} MODEL too", "blend", "--transfer toon.safetensors --swap 8 --dry-run"),
     Case(OPTIONS, "pass --base MODEL --transfer MODEL", lambda: options.base_and_transfer(None, None, ()),
          follow=lambda: options.base_and_transfer("ffhq.safetensors", "toon.safetensors", ())),
     Case(OPTIONS, "pass {} MODEL", lambda: options.BlendOptions(add=("toon.safetensors:swap=8",)).read(()),
@@ -80,11 +83,11 @@ _SCHEDULES = [
     Case(SCHEDULES, "write the lower resolution first", "blend", f"{BLEND} --linear 8-8", follow=f"{BLEND} --linear 4-8"),
     Case(SCHEDULES, ALPHA, "blend", f"{BLEND} --alpha nan"),
     Case(SCHEDULES, ALPHA, "blend", f"{BLEND} --alpha-layers 1,inf,0,0,0,0", follow=f"{BLEND} --alpha-layers 1,1.5,-1,0,0,0"),
-    Case(TEXT, "use {} or {}", "blend", f"{PAIR} --preset nothing --no-sheet --out x.safetensors",
+    Case(TEXT, "use {} or {}", "blend", f"{PAIR} --preset nothing --dry-run",
          follow=[f"{BLEND} --preset {name}" for name in ("ukiyo-e", "gentle", "texture", "halfway", "swap=8", "band=8-16")]),
     Case(TEXT, "leave it away", "blend", f"{BLEND} --alpha 0.5 --width 1", follow=f"{BLEND} --alpha 0.5"),
     Case(TEXT, "leave it away", "blend", f"{BLEND} --smooth 8 --level 1", follow=f"{BLEND} --smooth 8"),
-    Case(TEXT, "write two, such as 4-16", "blend", f"{PAIR} --linear 8 --no-sheet --out x.safetensors"),
+    Case(TEXT, "write two, such as 4-16", "blend", f"{PAIR} --linear 8 --dry-run"),
     Case(TEXT, "use 4, 8, 16 … of this model", "blend", f"{BLEND} --swap eight"),
     Case(TEXT, "use 4, 8, 16 … of this model", "blend", f"{BLEND} --only 8,b", follow=f"{BLEND} --only 8,16"),
     Case(TEXT, "use 0 (base) to 1 (transfer)", "blend", f"{BLEND} --alpha much"),
@@ -114,10 +117,10 @@ _ALPHAS = [
     Case("interp/alphas.py", SOURCE, "film", f"{FILM} --swap 4..8 --seeds 0 --mapping neither"),
     Case("interp/alphas.py", SOURCE, "figures", f"strip {PAIR} --seeds 0 --noise neither --out x.png"),
     Case("interp/decisions.py", "take w_avg from base or transfer", "blend",
-         "flat.safetensors toon.safetensors --swap 8 --w-avg 0.5 --no-sheet --out x.safetensors",
-         follow=[f"flat.safetensors toon.safetensors --swap 8 --w-avg {s} --no-sheet --out x.safetensors" for s in ("base", "transfer")]),
+         "flat.safetensors toon.safetensors --swap 8 --w-avg 0.5 --dry-run",
+         follow=[f"flat.safetensors toon.safetensors --swap 8 --w-avg {s} --dry-run" for s in ("base", "transfer")]),
     Case("interp/mix.py", "blend G_ema", lambda: _both_blended("G"), follow=lambda: _both_blended("G_ema")),
-    Case("interp/relatives.py", "{}", "blend", "ffhq.safetensors large.safetensors --swap 8 --no-sheet --out x.safetensors", follow=HANDS),
+    Case("interp/relatives.py", "{}", "blend", "ffhq.safetensors large.safetensors --swap 8 --dry-run", follow=HANDS),
 ]
 
 SPAN = "write START..END, or one number"
@@ -193,7 +196,7 @@ _RECIPES = [
          build=lambda: sj.save(tiny_model(5, discriminator=True), "whole2.safetensors")),
     Case(RECIPES, "write {}", "blend", REPLAY, text("- a\n"), recipe()),
     Case(RECIPES, "write {}", "blend", REPLAY, recipe(seed="1"), recipe(seeds="1")),
-    Case(RECIPES, "check the path", "blend", "--recipe no.yaml --no-sheet --out x.safetensors",
+    Case(RECIPES, "check the path", "blend", "--recipe no.yaml --dry-run",
          follow=recipe("no.yaml")),
     Case(RECIPES, "pass a picture or a model that interp.blend wrote", "blend",
          "--recipe ffhq.safetensors --no-sheet --out y.safetensors",
@@ -205,7 +208,7 @@ _RECIPES = [
          follow=lambda: sj.save(tiny_model(1), "away.safetensors")),
     Case("interp/replay.py", "find that file, or take sha256 out of the recipe", "blend", REPLAY, made_with_others, without_hash),
     Case("interp/replay.py", "pass different models", "blend",
-         "ffhq.safetensors ffhq.safetensors --swap 8 --no-sheet --out x.safetensors", follow=f"{BLEND} --swap 8"),
+         "ffhq.safetensors ffhq.safetensors --swap 8 --dry-run", follow=f"{BLEND} --swap 8"),
 ]
 
 CASES = [*_OPTIONS, *_SCHEDULES, *_ALPHAS, *_FILM, *_SHEETS, *_RECIPES]

@@ -1,12 +1,9 @@
 """Runs a case: the error must be made where the case says, and what follows must do."""
 
-import contextlib
 import re
 import shlex
-import sys
-from collections.abc import Iterator
+import shutil
 from pathlib import Path
-from types import CodeType
 
 import convert.__main__
 import interp.blend
@@ -21,7 +18,7 @@ from stylegan_jax.errors import InputError
 from tests.commands.remedies.case import HANDS, LITERAL, Case
 from tests.commands.remedies.follow import typed_instead
 from tests.commands.remedies.places import Place
-from tests.golden_data import ROOT
+from tests.commands.remedies.recording import is_hit, recorded
 
 NO_ALIASES: dict[str, str] = {}
 COMMANDS = {
@@ -44,31 +41,6 @@ def run(command: str, argv: list[str]) -> int:
     return cli.run(main, command, argv, aliases=aliases)
 
 
-@contextlib.contextmanager
-def recorded() -> Iterator[list[tuple[str, int]]]:
-    """The file and line of every InputError that is made inside."""
-    made: list[tuple[str, int]] = []
-    original = InputError.__init__
-
-    def noting(self, *args, **kwargs):
-        frame = sys._getframe(1)
-        while frame is not None and not _is_ours(frame.f_code):  # a wrapper that checks types, or a subclass
-            frame = frame.f_back
-        if frame is not None:
-            made.append((Path(frame.f_code.co_filename).relative_to(ROOT).as_posix(), frame.f_lineno))
-        original(self, *args, **kwargs)
-
-    InputError.__init__ = noting
-    try:
-        yield made
-    finally:
-        InputError.__init__ = original
-
-
-def _is_ours(code: CodeType) -> bool:
-    return code.co_name != "__init__" and Path(code.co_filename).is_relative_to(ROOT)
-
-
 def provoke(case: Case, where: list[Place], said: "Said") -> str:
     """Runs what goes wrong; returns the line that is said. AssertionError unless it is made at one of the places."""
     with recorded() as made:
@@ -80,8 +52,7 @@ def provoke(case: Case, where: list[Place], said: "Said") -> str:
             line = line[line.index("error: ") :].strip()
         else:
             line = _raised(case)
-    hit = any(file == each.file and each.first <= number <= each.last for file, number in made for each in where)
-    assert hit, (made, line)
+    assert is_hit(where, made), (made, line)
     said_remedy = line.rpartition(" — ")[2]
     assert any(re.fullmatch(_pattern(text), said_remedy, re.DOTALL) for text in case.remedy.split("|")), line
     return line
@@ -146,8 +117,6 @@ class Again:
         self._case, self._shelf, self._root, self._chdir, self._count = case, shelf, root, chdir, 0
 
     def __call__(self) -> None:
-        import shutil
-
         place = self._root / f"try{self._count}"
         self._count += 1
         shutil.copytree(self._shelf, place)
