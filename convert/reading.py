@@ -17,7 +17,6 @@ from convert.locating import locate, naming
 from convert.pickles import unpickle
 from convert.pickles.allowed import Budget, shown
 from stylegan_jax.config import ModelConfig
-from stylegan_jax.errors import InputError
 from stylegan_jax.storage import checkpoint, rundir, safetensors
 from stylegan_jax.storage.checkpoint import Model
 

@@ -1,8 +1,5 @@
 """Cases of what all commands share, of `sample` and what it writes."""
 
-import contextlib
-import dataclasses
-import json
 import os
 import shutil
 from pathlib import Path
@@ -12,11 +9,11 @@ from PIL import Image
 
 import stylegan_jax as sj
 from stylegan_jax.pictures import images
-from stylegan_jax.sampler import batching, latents, run
+from stylegan_jax.sampler import latents, run
 from stylegan_jax.scores import metrics
-from stylegan_jax.storage import parts, remote
+from stylegan_jax.storage import parts
 from tests.commands.remedies import running
-from tests.commands.remedies.case import HANDS, Case
+from tests.commands.remedies.case import Case
 from tests.tiny_models import tiny_model
 
 MODEL = "ffhq.safetensors"
@@ -87,24 +84,55 @@ _CLI = [
     Case(CLI, "write {}-{}", "sample", f"{SAMPLE} --layers 3-1", follow=f"{SAMPLE} --layers 1-3"),
     Case(CLI, "split the work", "sample", f"{SEEDS} 0-10000000", follow=[f"{SEEDS} 0-3", f"{SEEDS} 4-7"]),
     *[Case(CLI, NUMBER, "sample", f"{SAMPLE} --psi {value}") for value in ("much", "nan")],
-    *[Case(CLI, NUMBER, "film", "ffhq.safetensors toon.safetensors --swap 4..8 --fps 1 --size 16 --out x.gif --seeds 0 "
-           f"--seconds {value}") for value in ("much", "-1")],
-    *[Case(CLI, WHOLE, "sample", f"{SAMPLE} --{flag} {value}") for flag, value in (
-        ("batch", "0"), ("cutoff", "x"), ("devices", "0"))],
+    *[
+        Case(
+            CLI,
+            NUMBER,
+            "film",
+            f"ffhq.safetensors toon.safetensors --swap 4..8 --fps 1 --size 16 --out x.gif --seeds 0 --seconds {value}",
+        )
+        for value in ("much", "-1")
+    ],
+    *[
+        Case(CLI, WHOLE, "sample", f"{SAMPLE} --{flag} {value}")
+        for flag, value in (("batch", "0"), ("cutoff", "x"), ("devices", "0"))
+    ],
     Case(CLI, WHOLE, "figures", "strip ffhq.safetensors toon.safetensors --seeds 0 --out x.png --cell 5"),
-    Case(CLI, WHOLE, "sample", f"classes.safetensors --seeds 0 --out faces --class first"),
-    Case("stylegan_jax/commands/models.py", "stylegan-jax models lists what was", "models", "--clear https://h/no.pkl", follow=""),
+    Case(CLI, WHOLE, "sample", "classes.safetensors --seeds 0 --out faces --class first"),
+    Case(
+        "stylegan_jax/commands/models.py",
+        "stylegan-jax models lists what was",
+        "models",
+        "--clear https://h/no.pkl",
+        follow="",
+    ),
 ]
 
 OPTIONS, SAMPLING = "stylegan_jax/commands/options.py", "stylegan_jax/commands/sample.py"
 _SAMPLE = [
     Case(OPTIONS, "pass one of --seeds, --w, --styles", "sample", f"{MODEL} --out faces"),
     Case(OPTIONS, "pass one of --seeds, --w, --styles", "sample", f"{SAMPLE} --w w.npy"),
-    Case(OPTIONS, "pass --seeds or --w", "sample", f"{MODEL} --styles 0x1 --paired toon.safetensors --out faces",
-         follow=[f"{MODEL} --{what} --paired toon.safetensors --out faces" for what in ("seeds 0", "w w.npy")]),
-    Case(OPTIONS, "pass --w FILE", "sample", f"{SAMPLE} --w-space w+", follow=f"{MODEL} --out faces --w w.npy --w-space w+"),
-    Case(OPTIONS, "use at most 25", "sample", f"{SAMPLE} --paired {' toon.safetensors' * 26}",
-         follow=f"{SAMPLE} --paired {' toon.safetensors' * 2}"),
+    Case(
+        OPTIONS,
+        "pass --seeds or --w",
+        "sample",
+        f"{MODEL} --styles 0x1 --paired toon.safetensors --out faces",
+        follow=[f"{MODEL} --{what} --paired toon.safetensors --out faces" for what in ("seeds 0", "w w.npy")],
+    ),
+    Case(
+        OPTIONS,
+        "pass --w FILE",
+        "sample",
+        f"{SAMPLE} --w-space w+",
+        follow=f"{MODEL} --out faces --w w.npy --w-space w+",
+    ),
+    Case(
+        OPTIONS,
+        "use at most 25",
+        "sample",
+        f"{SAMPLE} --paired {' toon.safetensors' * 26}",
+        follow=f"{SAMPLE} --paired {' toon.safetensors' * 2}",
+    ),
     Case(OPTIONS, "write for example 85,100x55,821", "sample", f"{MODEL} --styles 0,1 --out faces"),
     Case(OPTIONS, "leave --part out", "sample", f"{SAMPLE} --distributed --part 0/2", follow=f"{SAMPLE}"),
     Case(SAMPLING, "leave --part out", "sample", f"{SAMPLE} --grid --part 0/2"),
@@ -129,26 +157,54 @@ def drawn(name="ffhq", **options):
 _SAMPLER = [
     Case("stylegan_jax/sampler/batching.py", "use 1 or more", lambda: drawn(batch=0), follow=lambda: drawn(batch=1)),
     Case("stylegan_jax/sampler/batching.py", "use 1 to {}", "sample", f"{SAMPLE} --devices 99"),
-    Case("stylegan_jax/sampler/prepared.py", "use --plan plain", "sample",
-         "resnet.safetensors --seeds 0 --out faces --plan prepared", model("resnet.safetensors", architecture="resnet")),
-    Case(JOBS, ALIKE, "sample", f"{MODEL} --w w.npy --paired large.safetensors --out faces",
-         follow=f"{MODEL} --w w.npy --paired toon.safetensors --out faces"),
+    Case(
+        "stylegan_jax/sampler/prepared.py",
+        "use --plan plain",
+        "sample",
+        "resnet.safetensors --seeds 0 --out faces --plan prepared",
+        model("resnet.safetensors", architecture="resnet"),
+    ),
+    Case(
+        JOBS,
+        ALIKE,
+        "sample",
+        f"{MODEL} --w w.npy --paired large.safetensors --out faces",
+        follow=f"{MODEL} --w w.npy --paired toon.safetensors --out faces",
+    ),
     Case(RUN, ALIKE, "sample", f"{SAMPLE} --paired large.safetensors", follow=f"{SAMPLE} --paired toon.safetensors"),
     Case(JOBS, NO_CLASS, "sample", f"{MODEL} --w w.npy --out faces --class 1"),
     Case(JOBS, "leave psi out", "sample", "flat.safetensors --w w.npy --psi 0.5 --out faces"),
     Case(RUN, "use psi 1", "sample", "flat.safetensors --seeds 0 --psi 0.5 --out faces"),
-    Case(RUN, "use a number such as 0.7", lambda: drawn(truncation_psi=float("nan")), follow=lambda: drawn(truncation_psi=0.7)),
-    Case(RUN, "take a model with G_ema", lambda: run.map_seeds(sj.load("g.safetensors"), [0]),
-         follow=lambda: run.map_seeds(sj.load("whole.safetensors"), [0])),
-    Case(LATENTS, "use seeds from 0 to {}", lambda: latents.z_from_seeds([-1], 4),
-         follow=lambda: latents.z_from_seeds([0, 4294967295], 4)),
+    Case(
+        RUN,
+        "use a number such as 0.7",
+        lambda: drawn(truncation_psi=float("nan")),
+        follow=lambda: drawn(truncation_psi=0.7),
+    ),
+    Case(
+        RUN,
+        "take a model with G_ema",
+        lambda: run.map_seeds(sj.load("g.safetensors"), [0]),
+        follow=lambda: run.map_seeds(sj.load("whole.safetensors"), [0]),
+    ),
+    Case(
+        LATENTS,
+        "use seeds from 0 to {}",
+        lambda: latents.z_from_seeds([-1], 4),
+        follow=lambda: latents.z_from_seeds([0, 4294967295], 4),
+    ),
     Case(LATENTS, NO_CLASS, "sample", f"{SAMPLE} --class 1"),
     Case(LATENTS, NO_CLASS, "sample", f"{SAMPLE} --class random"),
     Case(LATENTS, "pass one from 0 to {}", "sample", CLASSES),
     Case(LATENTS, "use 0 to {}", "sample", f"{CLASSES} --class 7"),
     Case(LATENTS, "use 0 to {}", "sample", f"{MODEL} --styles 0x1 --layers 0-9 --out faces"),
-    Case(LATENTS, "leave the class out|pass {} numbers with commas", "sample", f"{CLASSES} --class 0.5,0.5",
-         follow=f"{CLASSES} --class 0.5,0.5,0"),
+    Case(
+        LATENTS,
+        "leave the class out|pass {} numbers with commas",
+        "sample",
+        f"{CLASSES} --class 0.5,0.5",
+        follow=f"{CLASSES} --class 0.5,0.5,0",
+    ),
     Case(LATENTS, "leave the class out|pass {} numbers with commas", "sample", f"{SAMPLE} --class 0.5,0.5"),
     Case("stylegan_jax/scores/metrics.py", "give {} or more on either side", lambda: kid(1), follow=lambda: kid(2)),
 ]
@@ -168,34 +224,87 @@ ZIP = f"{MODEL} --out faces.zip --seeds"
 _OUTPUTS = [
     Case(ARCHIVES, OVERWRITE, "sample", f"{ZIP} 0", file("faces.zip")),
     Case(ARCHIVES, ANOTHER, "sample", f"{ZIP} 1", ran(f"{ZIP} 0")),
-    Case(ARCHIVES, ANOTHER, "sample", f"{ZIP} 1", both(
-        file(".faces.zip.unfinished/manifest.json", b'{"made_by": {"seeds": "7"}}'))),
-    Case(ARCHIVES, "use the same number of parts, or another name", "sample", f"{ZIP} 0,1", ran(f"{ZIP} 0,1 --part 0/2"),
-         follow=[f"{ZIP} 0,1 --part 1/2", f"{MODEL} --out another.zip --seeds 0,1"]),
-    Case(ARCHIVES, "remove it, and the archive beside it", "sample", f"{ZIP} 0",
-         both(file("faces.zip"), file("faces.zip.json")), removed("faces.zip", "faces.zip.json")),
-    Case("stylegan_jax/pictures/encoding.py", "use png or webp", "sample", "clear.safetensors --seeds 0 --out faces --format jpg",
-         model("clear.safetensors", img_channels=4)),
+    Case(
+        ARCHIVES,
+        ANOTHER,
+        "sample",
+        f"{ZIP} 1",
+        both(file(".faces.zip.unfinished/manifest.json", b'{"made_by": {"seeds": "7"}}')),
+    ),
+    Case(
+        ARCHIVES,
+        "use the same number of parts, or another name",
+        "sample",
+        f"{ZIP} 0,1",
+        ran(f"{ZIP} 0,1 --part 0/2"),
+        follow=[f"{ZIP} 0,1 --part 1/2", f"{MODEL} --out another.zip --seeds 0,1"],
+    ),
+    Case(
+        ARCHIVES,
+        "remove it, and the archive beside it",
+        "sample",
+        f"{ZIP} 0",
+        both(file("faces.zip"), file("faces.zip.json")),
+        removed("faces.zip", "faces.zip.json"),
+    ),
+    Case(
+        "stylegan_jax/pictures/encoding.py",
+        "use png or webp",
+        "sample",
+        "clear.safetensors --seeds 0 --out faces --format jpg",
+        model("clear.safetensors", img_channels=4),
+    ),
     Case("stylegan_jax/pictures/encoding.py", "use {}", "diagnose", "ffhq.safetensors toon.safetensors --out x.gif"),
     Case(FOLDERS, "name a folder", "sample", SAMPLE, file("faces")),
     Case(FOLDERS, "choose another folder, or pass --overwrite", "sample", f"{SAMPLE} --psi 0.5", ran(SAMPLE)),
     Case(FOLDERS, "choose another folder", "sample", SAMPLE, file("faces/manifest.json", b'{"files": 3}')),
     Case(FOLDERS, "choose another folder", "sample", SAMPLE, file("faces/holiday.png")),
-    Case(FOLDERS, "move it away, or choose another folder", "sample", f"{SEEDS} 0-1 --overwrite",
-         both(ran(SAMPLE), file("faces/seed0001.png"))),
-    Case(FOLDERS, "move it away, or choose another folder", "sample", f"{SEEDS} 0-1 --overwrite",
-         both(ran(SAMPLE), file("faces/seed0001.png")), removed("faces/seed0001.png")),
+    Case(
+        FOLDERS,
+        "move it away, or choose another folder",
+        "sample",
+        f"{SEEDS} 0-1 --overwrite",
+        both(ran(SAMPLE), file("faces/seed0001.png")),
+    ),
+    Case(
+        FOLDERS,
+        "move it away, or choose another folder",
+        "sample",
+        f"{SEEDS} 0-1 --overwrite",
+        both(ran(SAMPLE), file("faces/seed0001.png")),
+        removed("faces/seed0001.png"),
+    ),
     Case(LATENT_FILES, "move it away, or choose another place", "sample", f"{ZIP} 0 --save-w", file("faces.zip.w.npz")),
-    Case(LATENT_FILES, "move it away, or choose another place", "sample", f"{ZIP} 0 --save-w", file("faces.zip.w.npz"),
-         removed("faces.zip.w.npz")),
-    Case(LATENT_FILES, "choose another place, or pass --overwrite", "sample", f"{ZIP} 1 --save-w",
-         both(ran(f"{ZIP} 0 --save-w"), removed("faces.zip", "faces.zip.json"))),
-    Case(PICTURES, "use fewer images", lambda: images.check_size(1 << 17, 8),
-         follow=lambda: images.check_size(1 << 10, 8)),
+    Case(
+        LATENT_FILES,
+        "move it away, or choose another place",
+        "sample",
+        f"{ZIP} 0 --save-w",
+        file("faces.zip.w.npz"),
+        removed("faces.zip.w.npz"),
+    ),
+    Case(
+        LATENT_FILES,
+        "choose another place, or pass --overwrite",
+        "sample",
+        f"{ZIP} 1 --save-w",
+        both(ran(f"{ZIP} 0 --save-w"), removed("faces.zip", "faces.zip.json")),
+    ),
+    Case(
+        PICTURES,
+        "use fewer images",
+        lambda: images.check_size(1 << 17, 8),
+        follow=lambda: images.check_size(1 << 10, 8),
+    ),
     Case(PICTURES, "check the path", lambda: images.read("no.png"), follow=lambda: images.read("photos/0.png")),
     Case(PICTURES, "save it as PNG or JPEG", lambda: images.read("w.npy"), follow=lambda: images.read("photos/0.png")),
-    Case(PICTURES, "save it as an 8-bit PNG", lambda: images.read("x.tif"),
-         build=lambda: Image.fromarray(np.zeros((4, 4), np.float32)).save("x.tif"), follow=lambda: _saved("x.tif", "x.png")),
+    Case(
+        PICTURES,
+        "save it as an 8-bit PNG",
+        lambda: images.read("x.tif"),
+        build=lambda: Image.fromarray(np.zeros((4, 4), np.float32)).save("x.tif"),
+        follow=lambda: _saved("x.tif", "x.png"),
+    ),
 ]
 
 
@@ -220,15 +329,32 @@ _PARTS = [
     Case(PART, "write I/N such as 0/8", "sample", f"{TWO} --part 3"),
     Case(PART, "write I/N with N of 1 to {}, such as 0/8", "sample", f"{TWO} --part 0/0"),
     Case(PART, "parts count from 0: use 0/{} to {}/{}", "sample", f"{TWO} --part 2/2"),
-    Case(PART, "submit with --array={}, or any of these tasks", lambda: parts.Array(0, 1, 4).position(9),
-         follow=lambda: [parts.Array(0, 1, 4).position(task) for task in (0, 3)]),
-    Case(PART, "start it with srun, or pass --part I/N instead", found(SLURM_PROCID=0, SLURM_NTASKS=4),
-         follow=found(SLURM_PROCID=0, SLURM_NTASKS=4, SLURM_STEP_NUM_TASKS=4, SLURM_STEP_ID=0)),
-    Case(PART, "submit with --array=0-{}, or pass --part I/N instead", found(**ARRAY),
-         follow=found(**ARRAY | {"SLURM_ARRAY_TASK_MIN": 0, "SLURM_ARRAY_TASK_MAX": 1, "SLURM_ARRAY_TASK_ID": 1})),
+    Case(
+        PART,
+        "submit with --array={}, or any of these tasks",
+        lambda: parts.Array(0, 1, 4).position(9),
+        follow=lambda: [parts.Array(0, 1, 4).position(task) for task in (0, 3)],
+    ),
+    Case(
+        PART,
+        "start it with srun, or pass --part I/N instead",
+        found(SLURM_PROCID=0, SLURM_NTASKS=4),
+        follow=found(SLURM_PROCID=0, SLURM_NTASKS=4, SLURM_STEP_NUM_TASKS=4, SLURM_STEP_ID=0),
+    ),
+    Case(
+        PART,
+        "submit with --array=0-{}, or pass --part I/N instead",
+        found(**ARRAY),
+        follow=found(**ARRAY | {"SLURM_ARRAY_TASK_MIN": 0, "SLURM_ARRAY_TASK_MAX": 1, "SLURM_ARRAY_TASK_ID": 1}),
+    ),
     Case(PART, INSTEAD, found(JAX_NUM_PROCESSES=2, JAX_PROCESS_ID=7), follow=lambda: parts.parse("1/2")),
-    Case("stylegan_jax/storage/remote.py", "use a folder, gs:// or s3://", "sample", f"{MODEL} --seeds 0 --out https://h/faces",
-         follow=[SAMPLE, f"{MODEL} --seeds 0 --out memory://b/faces"]),
+    Case(
+        "stylegan_jax/storage/remote.py",
+        "use a folder, gs:// or s3://",
+        "sample",
+        f"{MODEL} --seeds 0 --out https://h/faces",
+        follow=[SAMPLE, f"{MODEL} --seeds 0 --out memory://b/faces"],
+    ),
 ]
 
 CASES = [*_CLI, *_SAMPLE, *_SAMPLER, *_OUTPUTS, *_PARTS]

@@ -10,8 +10,7 @@ from tests.commands.remedies.case import HANDS, Case
 from tests.tiny_models import tiny_model
 
 PAIR = "ffhq.safetensors toon.safetensors"
-DRY = "--dry-run"
-BLEND = f"{PAIR} {DRY}"
+BLEND = f"{PAIR} --dry-run"
 WRITTEN = f"{PAIR} --no-sheet --out x.safetensors"
 SHEET = f"{PAIR} --swap 8 --out x.png"
 FILM = f"{PAIR} --seconds 0.1 --fps 10 --size 16 --out x.gif"
@@ -49,24 +48,51 @@ _OPTIONS = [
     Case(OPTIONS, "pass one, such as --swap 16", "blend", BLEND, follow=f"{BLEND} --swap 16"),
     Case(OPTIONS, "pass one, such as --swap 16", "blend", f"{BLEND} --swap 8 --smooth 8", follow=f"{BLEND} --swap 16"),
     Case(OPTIONS, "use pinkney", "blend", f"{BLEND} --swap 8 --compat theirs"),
-    Case(OPTIONS, "pass --swap 16", "blend", f"{BLEND} --smooth 8 --compat pinkney",
-         follow=f"{BLEND} --swap 16 --compat pinkney"),
+    Case(
+        OPTIONS,
+        "pass --swap 16",
+        "blend",
+        f"{BLEND} --smooth 8 --compat pinkney",
+        follow=f"{BLEND} --swap 16 --compat pinkney",
+    ),
     Case(OPTIONS, "edit the recipe, or leave it away", "blend", f"{REPLAY} --swap 8", recipe(), follow=REPLAY),
     Case(OPTIONS, "pass one of them", "blend", f"{SHEET} --seeds 0 --w w.npy"),
     Case(OPTIONS, "pass --w FILE", "blend", f"{SHEET} --w-space w+"),
-    Case(OPTIONS, "name a base and a transfer model; interp.blend takes more with --add MODEL:SCHEDULE", "diagnose",
-         f"{PAIR} flat.safetensors --out x.png", follow=f"{PAIR} --out x.png"),
-    Case(OPTIONS, "name a base and a transfer model; interp.blend takes more with --add MODEL:SCHEDULE", "blend",
-         f"{PAIR} flat.safetensors --swap 8 --dry-run",
-         follow=f"{BLEND} --swap 4 --add flat.safetensors:only=8"),
+    Case(
+        OPTIONS,
+        "name a base and a transfer model; interp.blend takes more with --add MODEL:SCHEDULE",
+        "diagnose",
+        f"{PAIR} flat.safetensors --out x.png",
+        follow=f"{PAIR} --out x.png",
+    ),
+    Case(
+        OPTIONS,
+        "name a base and a transfer model; interp.blend takes more with --add MODEL:SCHEDULE",
+        "blend",
+        f"{PAIR} flat.safetensors --swap 8 --dry-run",
+        follow=f"{BLEND} --swap 4 --add flat.safetensors:only=8",
+    ),
     Case(OPTIONS, "pass --{} MODEL too", "blend", "ffhq.safetensors --swap 8 --dry-run"),
     Case(OPTIONS, "pass --{} MODEL too", "blend", "--transfer toon.safetensors --swap 8 --dry-run"),
-    Case(OPTIONS, "pass --base MODEL --transfer MODEL", lambda: options.base_and_transfer(None, None, ()),
-         follow=lambda: options.base_and_transfer("ffhq.safetensors", "toon.safetensors", ())),
-    Case(OPTIONS, "pass {} MODEL", lambda: options.BlendOptions(add=("toon.safetensors:swap=8",)).read(()),
-         follow=lambda: options.BlendOptions(base="ffhq.safetensors", add=("toon.safetensors:swap=8",)).read(())),
-    Case(OPTIONS, "write MODEL:SCHEDULE, such as toon.pkl:swap=16", "blend", f"{BLEND} --swap 4 --add flat.safetensors",
-         follow=f"{BLEND} --swap 4 --add flat.safetensors:swap=16"),
+    Case(
+        OPTIONS,
+        "pass --base MODEL --transfer MODEL",
+        lambda: options.base_and_transfer(None, None, ()),
+        follow=lambda: options.base_and_transfer("ffhq.safetensors", "toon.safetensors", ()),
+    ),
+    Case(
+        OPTIONS,
+        "pass {} MODEL",
+        lambda: options.BlendOptions(add=("toon.safetensors:swap=8",)).read(()),
+        follow=lambda: options.BlendOptions(base="ffhq.safetensors", add=("toon.safetensors:swap=8",)).read(()),
+    ),
+    Case(
+        OPTIONS,
+        "write MODEL:SCHEDULE, such as toon.pkl:swap=16",
+        "blend",
+        f"{BLEND} --swap 4 --add flat.safetensors",
+        follow=f"{BLEND} --swap 4 --add flat.safetensors:swap=16",
+    ),
 ]
 
 SCHEDULES, TEXT = "interp/schedules.py", "interp/schedule_text.py"
@@ -74,24 +100,61 @@ ALPHA = "use 0 (base) to 1 (transfer), or beyond to extrapolate"
 _SCHEDULES = [
     Case(SCHEDULES, "this model takes {}, one per w|use {}", "blend", f"{BLEND} --swap 64"),
     Case(SCHEDULES, "this model takes {}, one per w|use {}", "blend", f"{BLEND} --only 8,24"),
-    Case(SCHEDULES, "this model takes {}, one per w|use {}", "blend", f"{BLEND} --band 8-64", follow=f"{BLEND} --band 8-16"),
-    Case(SCHEDULES, "this model takes {}, one per w|use {}", "blend", f"{BLEND} --alpha-layers 1,1,0",
-         follow=f"{BLEND} --alpha-layers 1,1,0,0,0,0"),
-    Case(SCHEDULES, 'write 0.5, or "4=1 16=0.6 32=0"', lambda: schedules.points({}), follow=lambda: schedules.points({4: 1.0})),
+    Case(
+        SCHEDULES,
+        "this model takes {}, one per w|use {}",
+        "blend",
+        f"{BLEND} --band 8-64",
+        follow=f"{BLEND} --band 8-16",
+    ),
+    Case(
+        SCHEDULES,
+        "this model takes {}, one per w|use {}",
+        "blend",
+        f"{BLEND} --alpha-layers 1,1,0",
+        follow=f"{BLEND} --alpha-layers 1,1,0,0,0,0",
+    ),
+    Case(
+        SCHEDULES,
+        'write 0.5, or "4=1 16=0.6 32=0"',
+        lambda: schedules.points({}),
+        follow=lambda: schedules.points({4: 1.0}),
+    ),
     Case(SCHEDULES, "use 0 (hard) or more, such as 0.5", "blend", f"{BLEND} --smooth 8 --width -1"),
     Case(SCHEDULES, "write the lower resolution first", "blend", f"{BLEND} --band 16-8", follow=f"{BLEND} --band 8-16"),
-    Case(SCHEDULES, "write the lower resolution first", "blend", f"{BLEND} --linear 8-8", follow=f"{BLEND} --linear 4-8"),
+    Case(
+        SCHEDULES, "write the lower resolution first", "blend", f"{BLEND} --linear 8-8", follow=f"{BLEND} --linear 4-8"
+    ),
     Case(SCHEDULES, ALPHA, "blend", f"{BLEND} --alpha nan"),
-    Case(SCHEDULES, ALPHA, "blend", f"{BLEND} --alpha-layers 1,inf,0,0,0,0", follow=f"{BLEND} --alpha-layers 1,1.5,-1,0,0,0"),
-    Case(TEXT, "use {} or {}", "blend", f"{PAIR} --preset nothing --dry-run",
-         follow=[f"{BLEND} --preset {name}" for name in ("ukiyo-e", "gentle", "texture", "halfway", "swap=8", "band=8-16")]),
+    Case(
+        SCHEDULES,
+        ALPHA,
+        "blend",
+        f"{BLEND} --alpha-layers 1,inf,0,0,0,0",
+        follow=f"{BLEND} --alpha-layers 1,1.5,-1,0,0,0",
+    ),
+    Case(
+        TEXT,
+        "use {} or {}",
+        "blend",
+        f"{PAIR} --preset nothing --dry-run",
+        follow=[
+            f"{BLEND} --preset {name}" for name in ("ukiyo-e", "gentle", "texture", "halfway", "swap=8", "band=8-16")
+        ],
+    ),
     Case(TEXT, "leave it away", "blend", f"{BLEND} --alpha 0.5 --width 1", follow=f"{BLEND} --alpha 0.5"),
     Case(TEXT, "leave it away", "blend", f"{BLEND} --smooth 8 --level 1", follow=f"{BLEND} --smooth 8"),
     Case(TEXT, "write two, such as 4-16", "blend", f"{PAIR} --linear 8 --dry-run"),
     Case(TEXT, "use 4, 8, 16 … of this model", "blend", f"{BLEND} --swap eight"),
     Case(TEXT, "use 4, 8, 16 … of this model", "blend", f"{BLEND} --only 8,b", follow=f"{BLEND} --only 8,16"),
     Case(TEXT, "use 0 (base) to 1 (transfer)", "blend", f"{BLEND} --alpha much"),
-    Case(TEXT, "use 0 (base) to 1 (transfer)", "blend", f"{BLEND} --alpha-layers 1,x", follow=f"{BLEND} --alpha-layers 1,1,0,0,0,0"),
+    Case(
+        TEXT,
+        "use 0 (base) to 1 (transfer)",
+        "blend",
+        f"{BLEND} --alpha-layers 1,x",
+        follow=f"{BLEND} --alpha-layers 1,1,0,0,0,0",
+    ),
     Case(TEXT, "use 0, or 1 to hand over one layer later", "blend", f"{BLEND} --swap 8 --level 2"),
 ]
 
@@ -106,19 +169,38 @@ def _both_blended(network):
 
 
 _ALPHAS = [
-    Case("interp/alphas.py", KIND, "blend", f"{BLEND} --swap 8 --kind colour=0.3",
-         follow=[f"{BLEND} --swap 8 --kind {kind}" for kind in ("torgb=0.3", "torgb=x0.5", "weight=0.5", "*.b16.*=0")]),
-    Case("interp/alphas.py", KIND, "blend", f"{BLEND} --swap 8 --kind torgb=much",
-         follow=[f"{BLEND} --swap 8 --kind torgb=0.3", f"{BLEND} --swap 8 --kind torgb=x0.5"]),
+    Case(
+        "interp/alphas.py",
+        KIND,
+        "blend",
+        f"{BLEND} --swap 8 --kind colour=0.3",
+        follow=[f"{BLEND} --swap 8 --kind {kind}" for kind in ("torgb=0.3", "torgb=x0.5", "weight=0.5", "*.b16.*=0")],
+    ),
+    Case(
+        "interp/alphas.py",
+        KIND,
+        "blend",
+        f"{BLEND} --swap 8 --kind torgb=much",
+        follow=[f"{BLEND} --swap 8 --kind torgb=0.3", f"{BLEND} --swap 8 --kind torgb=x0.5"],
+    ),
     Case("interp/alphas.py", KIND, "blend", f"{BLEND} --swap 8 --keep colour", follow=f"{BLEND} --swap 8 --keep torgb"),
-    Case("interp/alphas.py", SOURCE, "blend", f"{BLEND} --swap 8 --mapping both", follow=[
-        f"{BLEND} --swap 8 --mapping {value}" for value in ("base", "transfer", "0.5")]),
+    Case(
+        "interp/alphas.py",
+        SOURCE,
+        "blend",
+        f"{BLEND} --swap 8 --mapping both",
+        follow=[f"{BLEND} --swap 8 --mapping {value}" for value in ("base", "transfer", "0.5")],
+    ),
     Case("interp/alphas.py", SOURCE, "blend", f"{BLEND} --swap 8 --noise 0.5"),
     Case("interp/alphas.py", SOURCE, "film", f"{FILM} --swap 4..8 --seeds 0 --mapping neither"),
     Case("interp/alphas.py", SOURCE, "figures", f"strip {PAIR} --seeds 0 --noise neither --out x.png"),
-    Case("interp/decisions.py", "take w_avg from base or transfer", "blend",
-         "flat.safetensors toon.safetensors --swap 8 --w-avg 0.5 --dry-run",
-         follow=[f"flat.safetensors toon.safetensors --swap 8 --w-avg {s} --dry-run" for s in ("base", "transfer")]),
+    Case(
+        "interp/decisions.py",
+        "take w_avg from base or transfer",
+        "blend",
+        "flat.safetensors toon.safetensors --swap 8 --w-avg 0.5 --dry-run",
+        follow=[f"flat.safetensors toon.safetensors --swap 8 --w-avg {s} --dry-run" for s in ("base", "transfer")],
+    ),
     Case("interp/mix.py", "blend G_ema", lambda: _both_blended("G"), follow=lambda: _both_blended("G_ema")),
     Case("interp/relatives.py", "{}", "blend", "ffhq.safetensors large.safetensors --swap 8 --dry-run", follow=HANDS),
 ]
@@ -132,36 +214,88 @@ def _mixed(source):
 
 
 _FILM = [
-    Case("interp/film.py", "pass one of --swap 2..64, --smooth 4..64, --alpha 0..1, --schedule swap=16", "film",
-         FILM),
-    Case("interp/film.py", "use --smooth", "film", f"{FILM} --swap 4..8 --width 1", follow=f"{FILM} --smooth 4..8 --width 1"),
+    Case("interp/film.py", "pass one of --swap 2..64, --smooth 4..64, --alpha 0..1, --schedule swap=16", "film", FILM),
+    Case(
+        "interp/film.py",
+        "use --smooth",
+        "film",
+        f"{FILM} --swap 4..8 --width 1",
+        follow=f"{FILM} --smooth 4..8 --width 1",
+    ),
     Case("interp/film.py", "pass one of them", "film", f"{FILM} --swap 4..8 --seeds 0 --w w.npy"),
-    Case("interp/film.py", "pass --w FILE; seeds walk as --seeds 1..5..9", "film", f"{FILM} --swap 4..8 --walk",
-         follow=[f"{FILM} --swap 4..8 --walk --w w.npy", f"{FILM} --swap 4..8 --seeds 1..5..9"]),
-    Case("interp/film.py", "pass --w FILE; seeds walk as --seeds 1..5..9", "film", f"{FILM} --swap 4..8 --w-space w+",
-         follow=[f"{FILM} --swap 4..8 --w-space w+ --w w.npy", f"{FILM} --swap 4..8 --seeds 1..5..9"]),
-    Case("interp/motion.py", SPAN, "film", f"{FILM} --alpha 0-1", follow=[f"{FILM} --alpha 0..1", f"{FILM} --alpha 0.5"]),
+    Case(
+        "interp/film.py",
+        "pass --w FILE; seeds walk as --seeds 1..5..9",
+        "film",
+        f"{FILM} --swap 4..8 --walk",
+        follow=[f"{FILM} --swap 4..8 --walk --w w.npy", f"{FILM} --swap 4..8 --seeds 1..5..9"],
+    ),
+    Case(
+        "interp/film.py",
+        "pass --w FILE; seeds walk as --seeds 1..5..9",
+        "film",
+        f"{FILM} --swap 4..8 --w-space w+",
+        follow=[f"{FILM} --swap 4..8 --w-space w+ --w w.npy", f"{FILM} --swap 4..8 --seeds 1..5..9"],
+    ),
+    Case(
+        "interp/motion.py", SPAN, "film", f"{FILM} --alpha 0-1", follow=[f"{FILM} --alpha 0..1", f"{FILM} --alpha 0.5"]
+    ),
     Case("interp/motion.py", SPAN, "film", f"{FILM} --swap 0..8", follow=[f"{FILM} --swap 2..8", f"{FILM} --swap 8"]),
     Case("interp/motion.py", "write single seeds, such as 1..5..9", "film", f"{FILM} --swap 4..8 --seeds 1..5-9"),
     Case("interp/rendering.py", "use {}", lambda: _mixed("both"), follow=lambda: _mixed("transfer")),
-    Case("interp/video.py", "use {}", "film", f"{PAIR} --seconds 0.1 --fps 10 --size 16 --swap 4..8 --seeds 0 --out x.avi"),
+    Case(
+        "interp/video.py",
+        "use {}",
+        "film",
+        f"{PAIR} --seconds 0.1 --fps 10 --size 16 --swap 4..8 --seeds 0 --out x.avi",
+    ),
 ]
 
 _SHEETS = [
-    Case("interp/figures.py", "use {}, or name a model", "figures", f"stripe {PAIR} --seeds 0 --out x.png",
-         follow=[f"{name} {PAIR} --seeds 0 --out x.png" for name in ("strip", "bands")]),
-    Case("interp/figures.py", "use {}, or name a model", "figures", "strip ffhq.safetensors no.pkl --seeds 0 --out x.png",
-         follow=f"strip {PAIR} --seeds 0 --out x.png"),
+    Case(
+        "interp/figures.py",
+        "use {}, or name a model",
+        "figures",
+        f"stripe {PAIR} --seeds 0 --out x.png",
+        follow=[f"{name} {PAIR} --seeds 0 --out x.png" for name in ("strip", "bands")],
+    ),
+    Case(
+        "interp/figures.py",
+        "use {}, or name a model",
+        "figures",
+        "strip ffhq.safetensors no.pkl --seeds 0 --out x.png",
+        follow=f"strip {PAIR} --seeds 0 --out x.png",
+    ),
     Case("interp/given.py", "leave the class out", "blend", f"{SHEET} --w w.npy --class 1"),
-    Case("interp/given.py", "use psi 1", "blend", "flat.safetensors toon.safetensors --swap 8 --out x.png --w w.npy --psi 0.5",
-         follow="flat.safetensors toon.safetensors --swap 8 --out x.png --w w.npy --psi 1"),
-    Case("interp/sheets.py", "use at most {}", "blend", f"{SHEET} --seeds 0-200", follow=f"{SHEET} --seeds 0-199"),
+    Case(
+        "interp/given.py",
+        "use psi 1",
+        "blend",
+        "flat.safetensors toon.safetensors --swap 8 --out x.png --w w.npy --psi 0.5",
+        follow="flat.safetensors toon.safetensors --swap 8 --out x.png --w w.npy --psi 1",
+    ),
+    Case(
+        "interp/sheets.py",
+        "use at most {}",
+        "blend",
+        f"{SHEET} --seeds 0-200",
+        follow=f"{SHEET} --seeds 0-199",
+        slow=True,
+    ),
     Case("interp/sheets.py", "leave it away", "blend", f"{SHEET} --seeds 0 --class 1"),
-    Case("interp/sheets.py", "use psi 1, which truncates nothing", "blend",
-         "flat.safetensors toon.safetensors --swap 8 --seeds 0 --out x.png",
-         follow="flat.safetensors toon.safetensors --swap 8 --seeds 0 --out x.png --psi 1"),
-    Case("interp/outputs.py", "give the output another name", "blend",
-         f"{PAIR} --swap 8 --no-sheet --out toon.safetensors --overwrite"),
+    Case(
+        "interp/sheets.py",
+        "use psi 1, which truncates nothing",
+        "blend",
+        "flat.safetensors toon.safetensors --swap 8 --seeds 0 --out x.png",
+        follow="flat.safetensors toon.safetensors --swap 8 --seeds 0 --out x.png --psi 1",
+    ),
+    Case(
+        "interp/outputs.py",
+        "give the output another name",
+        "blend",
+        f"{PAIR} --swap 8 --no-sheet --out toon.safetensors --overwrite",
+    ),
 ]
 
 RECIPES = "interp/recipes.py"
@@ -182,33 +316,95 @@ def moved():
 
 
 _RECIPES = [
-    Case(RECIPES, "list the base, then transfer models with schedules", "blend", REPLAY, recipe(models=models()[:1]), recipe()),
-    Case(RECIPES, "write one such as swap=16 for each transfer model", "blend", REPLAY,
-         recipe(models=[models()[0], {"path": "toon.safetensors"}]), recipe(models=models(schedule="swap=16"))),
-    Case(RECIPES, "write one such as swap=16 for each transfer model", "blend", REPLAY,
-         recipe(models=[{"path": "ffhq.safetensors", "schedule": "swap=8"}, models()[1]]), recipe()),
-    Case(RECIPES, "write a class, a list of numbers, or random", "blend", REPLAY, recipe(class_idx="cat"), recipe(class_idx="random")),
+    Case(
+        RECIPES,
+        "list the base, then transfer models with schedules",
+        "blend",
+        REPLAY,
+        recipe(models=models()[:1]),
+        recipe(),
+    ),
+    Case(
+        RECIPES,
+        "write one such as swap=16 for each transfer model",
+        "blend",
+        REPLAY,
+        recipe(models=[models()[0], {"path": "toon.safetensors"}]),
+        recipe(models=models(schedule="swap=16")),
+    ),
+    Case(
+        RECIPES,
+        "write one such as swap=16 for each transfer model",
+        "blend",
+        REPLAY,
+        recipe(models=[{"path": "ffhq.safetensors", "schedule": "swap=8"}, models()[1]]),
+        recipe(),
+    ),
+    Case(
+        RECIPES,
+        "write a class, a list of numbers, or random",
+        "blend",
+        REPLAY,
+        recipe(class_idx="cat"),
+        recipe(class_idx="random"),
+    ),
     Case(RECIPES, "write text in quotes", "blend", REPLAY, recipe(kinds=[3]), recipe(kinds=["torgb=0.3"])),
-    Case(RECIPES, "use G_ema or all", "blend", f"{BLEND} --swap 8 --networks E",
-         follow=f"{BLEND} --swap 8 --networks G_ema"),
-    Case(RECIPES, "use G_ema or all", "blend",
-         "whole.safetensors whole2.safetensors --no-sheet --out x.safetensors --swap 8 --networks E",
-         build=lambda: sj.save(tiny_model(5, discriminator=True), "whole2.safetensors")),
+    Case(
+        RECIPES,
+        "use G_ema or all",
+        "blend",
+        f"{BLEND} --swap 8 --networks E",
+        follow=f"{BLEND} --swap 8 --networks G_ema",
+    ),
+    Case(
+        RECIPES,
+        "use G_ema or all",
+        "blend",
+        "whole.safetensors whole2.safetensors --no-sheet --out x.safetensors --swap 8 --networks E",
+        build=lambda: sj.save(tiny_model(5, discriminator=True), "whole2.safetensors"),
+    ),
     Case(RECIPES, "write {}", "blend", REPLAY, text("- a\n"), recipe()),
     Case(RECIPES, "write {}", "blend", REPLAY, recipe(seed="1"), recipe(seeds="1")),
-    Case(RECIPES, "check the path", "blend", "--recipe no.yaml --dry-run",
-         follow=recipe("no.yaml")),
-    Case(RECIPES, "pass a picture or a model that interp.blend wrote", "blend",
-         "--recipe ffhq.safetensors --no-sheet --out y.safetensors",
-         follow=["blend " + SHEET + " --seeds 0"]),
+    Case(RECIPES, "check the path", "blend", "--recipe no.yaml --dry-run", follow=recipe("no.yaml")),
+    Case(
+        RECIPES,
+        "pass a picture or a model that interp.blend wrote",
+        "blend",
+        "--recipe ffhq.safetensors --no-sheet --out y.safetensors",
+        follow=["blend " + SHEET + " --seeds 0"],
+    ),
     Case(RECIPES, "pass a YAML recipe, or an output of interp.blend", "blend", REPLAY, text("a: [\n"), recipe()),
-    Case("interp/replay.py", "put it beside the recipe, or name the file anew, as base or transfer", "blend", REPLAY, moved,
-         follow=[f"{REPLAY} --transfer toon.safetensors", f"{REPLAY} ffhq.safetensors toon.safetensors"]),
-    Case("interp/replay.py", "put it beside the recipe, or name the file anew, as base or transfer", "blend", REPLAY, moved,
-         follow=lambda: sj.save(tiny_model(1), "away.safetensors")),
-    Case("interp/replay.py", "find that file, or take sha256 out of the recipe", "blend", REPLAY, made_with_others, without_hash),
-    Case("interp/replay.py", "pass different models", "blend",
-         "ffhq.safetensors ffhq.safetensors --swap 8 --dry-run", follow=f"{BLEND} --swap 8"),
+    Case(
+        "interp/replay.py",
+        "put it beside the recipe, or name the file anew, as base or transfer",
+        "blend",
+        REPLAY,
+        moved,
+        follow=[f"{REPLAY} --transfer toon.safetensors", f"{REPLAY} ffhq.safetensors toon.safetensors"],
+    ),
+    Case(
+        "interp/replay.py",
+        "put it beside the recipe, or name the file anew, as base or transfer",
+        "blend",
+        REPLAY,
+        moved,
+        follow=lambda: sj.save(tiny_model(1), "away.safetensors"),
+    ),
+    Case(
+        "interp/replay.py",
+        "find that file, or take sha256 out of the recipe",
+        "blend",
+        REPLAYED,
+        made_with_others,
+        without_hash,
+    ),
+    Case(
+        "interp/replay.py",
+        "pass different models",
+        "blend",
+        "ffhq.safetensors ffhq.safetensors --swap 8 --no-sheet --out x.safetensors",
+        follow=f"{WRITTEN} --swap 8",
+    ),
 ]
 
 CASES = [*_OPTIONS, *_SCHEDULES, *_ALPHAS, *_FILM, *_SHEETS, *_RECIPES]

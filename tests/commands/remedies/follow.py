@@ -1,7 +1,9 @@
 """Reads a remedy as a user would, and types what it says."""
 
+import dataclasses
 import re
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 SAMPLES = {
@@ -11,139 +13,169 @@ SAMPLES = {
     "--part": "0/1",
     "--base": "ffhq.safetensors",
     "--transfer": "toon.safetensors",
-    "--add": "toon.safetensors:swap=8",
     "--network": "ffhq.safetensors",
-    "--lr": "0.001",
-    "--batch": "8",
 }
 """What a user has at hand for a flag that is named with a placeholder, or with nothing."""
 _PLACEHOLDER = re.compile(r"[A-Z][A-Z0-9/]*")
 _FLAG = r"--[a-z][a-z0-9-]*"
-_NAMED = re.compile(rf"({_FLAG})(?:[ =]((?!or\b|to\b|and\b|without\b|with\b|instead\b|too\b)[\w./+:=-]*[\w/+]))?")
+_NAMED = re.compile(rf"({_FLAG})(?:[ =]((?!or\b|to\b|and\b|without\b|with\b|instead\b|too\b)[\w./+:=,-]*[\w/+]))?")
+_NEXT = "pass|give|use|choose|name|leave|another|train|write|edit|move|beyond|no suffix"
 _SWITCHES = {"--overwrite"}
-_NEW_OUTPUT = re.compile(
-    r"(choose|give the output|give the run|use|name|or) ?(another|a) (name|place|folder|path here)|make the output"
-)
+
+Argv = list[str]
+Lines = list[Argv]
 
 
-def typed_instead(command: str, argv: list[str], said: str) -> list[list[str]]:
+@dataclasses.dataclass(frozen=True)
+class Advice:
+    """One clause of a remedy, and what it is about.
+
+    Attributes:
+      command, argv: what was typed.
+      what: what the error says is wrong, with the file or flag at fault.
+      clause: what it advises.
+    """
+
+    command: str
+    argv: Argv
+    what: str
+    clause: str
+
+    @property
+    def fault(self) -> str | None:
+        """The flag at fault: that of `--psi 3: …`, of `class: …`, or the one whose value is named."""
+        if found := re.match(rf"({_FLAG})\b", self.what):
+            return found[1]
+        if found := re.match(r"(class|psi|layers|devices)\b", self.what):
+            return f"--{found[1]}"
+        pairs = zip(self.argv, self.argv[1:], strict=False)
+        return next((flag for flag, value in pairs if flag.startswith("--") and value == self.named), None)
+
+    @property
+    def named(self) -> str:
+        """What the error names first: a file, mostly."""
+        return self.what.split(": ")[0]
+
+
+def typed_instead(command: str, argv: Argv, said: str) -> Lines:
     """Every command line that a remedy asks for; empty where its words say none.
 
     `said` is the whole line: `error: FILE: what — remedy`.
     """
     what, _, remedy = said.removeprefix("error: ").rpartition(" — ")
-    fault = _fault(what, argv)
-    found: list[list[str]] = []
-    for clause in _clauses(remedy):
-        found += _of_clause(command, argv, clause, what, fault)
-    return [line for line in found if line != argv]
+    lines = [line for clause in _clauses(remedy) for line in _of_clause(Advice(command, argv, what, clause))]
+    return [line for line in lines if line != argv]
 
 
 def _clauses(remedy: str) -> list[str]:
-    return re.split(r"; |, or (?=pass|give|use|choose|name|leave|another|train|write|edit|move|beyond|no suffix)", remedy)
+    return re.split(rf"; |(?<=\?) |, or (?={_NEXT})", remedy)
 
 
-def _fault(what: str, argv: list[str]) -> str | None:
-    """The flag at fault: that of `--psi 3: …`, of `class: …`, or the one whose value is named."""
-    if found := re.match(rf"({_FLAG})\b", what):
-        return found[1]
-    if found := re.match(r"(class|psi|layers|devices)\b", what):
-        return f"--{found[1]}"
-    value = what.split(": ")[0]
-    return next((argv[i - 1] for i in range(1, len(argv)) if argv[i] == value and argv[i - 1].startswith("--")), None)
-
-
-def _of_clause(command: str, argv: list[str], clause: str, what: str, fault: str | None) -> list[list[str]]:
-    if clause == "no suffix":
-        return [_output_changed(command, argv, folder=True)]
-    if clause == "use psi 1":
-        return [_replaced(argv, "--psi", "1")]
-    if found := re.search(r"^(?:\S+ )+--help", clause.rpartition("? ")[2]):
-        helped = [["--help"]]
-    else:
-        helped = []
-    if found := re.search(rf"did you mean ({_FLAG})\?", clause):
-        return [[found[1] if word == fault else word for word in argv], *helped]
-    if found := re.search(r"did you mean (\S+)\?", clause):
-        return [[found[1] if word == what.split(": ")[0] else word for word in argv]]
-    if helped:
-        return helped
-    if found := re.search(rf"^pass ({_FLAG}) once", clause):
-        return [_with(_without(argv, found[1]), found[1], _value(argv, found[1]))]
-    if found := re.search(rf"(?:^leave|without|take|leave out) ?(?:the |it |)({_FLAG}|class|psi|it|)\b ?(?:out|away|)", clause):
-        if clause.startswith("leave") or "without" in clause:
-            named = {"class": "--class", "psi": "--psi", "it": fault, "": fault}.get(found[1], found[1])
-            return [_without(argv, named)] if named else []
-    if clause == "pass one of them":
-        return [_without(argv, flag) for flag in re.findall(_FLAG, what)]
-    if found := re.match(r"pass one of (.*)", clause):
-        return _one_of(argv, found[1])
-    if re.match(r"use \.", clause):
-        values = re.findall(r"\.\w+", clause)
-        return [_output_changed(command, argv, folder=True, suffix=value) for value in values]
-    if found := re.search(r"python -m convert (\S+) OUT((?: --key \S+)?)", clause):
-        return [["convert", found[1].replace("FILE", _input(argv)), "another.safetensors", *shlex.split(found[2])]]
-    if found := re.search(r"^pass its folder: (\S+)", clause):
-        return [[found[1] if word == _input(argv) else word for word in argv]]
-    if found := re.match(r"name one: python -m (convert \S+) OUT", clause):
-        return [[*found[1].split(), "another.safetensors"]]
-    if "through python -m convert" in clause:
-        return [["convert", _input(argv), "another.safetensors"]]
-    if re.match(r"pass|use|write|seeds|read|choose one: --|interp|name", clause) and re.search(_FLAG, clause):
-        return [_flags_set(argv, clause)] if " or --" not in clause else [
-            _flags_set(argv, part) for part in clause.split(" or ")
-        ]
-    if clause.startswith("pass --") or _is_new_output(clause):
-        return [_output_changed(command, argv, folder="folder" in clause)]
-    if fault and (found := re.match(r"(?:use|write|choose|pass|give|parts count from 0: use)\b(.*)", clause)):
-        return [_replaced(argv, fault, value) for value in _values(found[1])]
+def _of_clause(advice: Advice) -> Lines:
+    for pattern, reading in _READINGS:
+        if found := re.match(pattern, advice.clause):
+            return reading(advice, found)
     return []
 
 
-def _is_new_output(clause: str) -> bool:
-    return bool(re.search(r"\b(another|a) (name|place|folder)\b|a path here", clause))
+def _meant(advice: Advice, found: re.Match[str]) -> Lines:
+    wrong = advice.fault if found[1].startswith("--") else advice.named
+    return [[found[1] if word == wrong else word for word in advice.argv]]
+
+
+def _once(advice: Advice, found: re.Match[str]) -> Lines:
+    return [_replaced(advice.argv, found[1], str(_value(advice.argv, found[1])))]
+
+
+def _left(advice: Advice, found: re.Match[str]) -> Lines:
+    flags = {"class": "--class", "psi": "--psi", "it": advice.fault}
+    flag = flags.get(found[1], found[1])
+    return [_without(advice.argv, flag)] if flag else []
+
+
+def _one_of_them(advice: Advice, found: re.Match[str]) -> Lines:
+    return [_without(advice.argv, flag) for flag in re.findall(_FLAG, advice.what)]
+
+
+def _one_of(advice: Advice, found: re.Match[str]) -> Lines:
+    pairs = _NAMED.findall(found[1])
+    bare = advice.argv
+    for flag, _ in pairs:
+        bare = _without(bare, flag)
+    return [[*bare, flag, _sample(flag, _value(advice.argv, flag) or value)] for flag, value in pairs]
+
+
+def _flags(advice: Advice, found: re.Match[str]) -> Lines:
+    return [_flags_set(advice.argv, part) for part in re.split(r" or (?=--)", found[0])]
+
+
+def _converted(advice: Advice, found: re.Match[str]) -> Lines:
+    model, options = found.groups()
+    model = advice.argv[0] if model in (None, "FILE") else model
+    return [["convert", model, "another.safetensors", *shlex.split(options or "")]]
+
+
+def _suffixes(advice: Advice, found: re.Match[str]) -> Lines:
+    return [_output_changed(advice, suffix) for suffix in re.findall(r"\.\w+", found[0])]
+
+
+def _renamed(advice: Advice, found: re.Match[str]) -> Lines:
+    return [_output_changed(advice, "" if "folder" in found[0] else None)]
+
+
+def _values_of(advice: Advice, found: re.Match[str]) -> Lines:
+    flag = advice.fault
+    return [_replaced(advice.argv, flag, value) for value in _values(found[1])] if flag else []
+
+
+_READINGS: tuple[tuple[str, Callable[[Advice, re.Match[str]], Lines]], ...] = (
+    (r"did you mean (\S+)\?", _meant),
+    (r"(?:\S+ )+--help", lambda advice, found: [["--help"]]),
+    (rf"pass ({_FLAG}) once", _once),
+    (rf"leave \w+ out: ({_FLAG} .*)", _flags),
+    (rf"(?:leave|train without) (?:the )?({_FLAG}|class|psi|it)\b", _left),
+    (r"pass one of them", _one_of_them),
+    (r"pass one of (.*)", _one_of),
+    (r"(?:choose one|name one): python -m convert (\S+) OUT((?: --key \S+)?)", _converted),
+    (r"pass its folder: (\S+)", _meant),
+    (r"no suffix", lambda advice, found: [_output_changed(advice, "")]),
+    (r"(?:use|write a) \..*", _suffixes),
+    (r"use psi 1", lambda advice, found: [_replaced(advice.argv, "--psi", "1")]),
+    (rf"(?:pass|use|write|read|choose one|give|seeds)\b.*{_FLAG}.*", _flags),
+    (r".*\b(?:another|a) (?:name|place|folder|path)\b.*", _renamed),
+    (r"(?:use|write|choose|pass|give|parts count from 0: use)\b(.*)", _values_of),
+)
+"""The first pattern that a clause begins with says how it is read."""
 
 
 def _values(text: str) -> list[str]:
     """`4, 8 or 16`, `0 (base) to 1 (transfer)`, `one such as 0.5`, `among a, b`: the values."""
-    text = re.sub(r"\([^)]*\)|…|\"", "", text).strip(" :")
-    text = re.sub(r"^(among|one of|for example|numbers and ranges|I/N|one)\b|^START\.\.END, or one number$", "", text).strip(" :")
+    text = re.sub(r"\([^)]*\)|…|\"", "", text)
     if found := re.search(r"(?:such as|for example) (\S+)", text):
         return [found[1].strip(",")]
-    text = re.sub(r"^(a whole number|seeds|a number|from|one|between|numbers?) (from |of )?", "", text.strip())
-    text = re.sub(r" (of this model|or more|to hand over.*|with commas|with .*|instead)$", "", text).strip()
-    parts = [part.strip() for part in re.split(r", or |, | or | to | in ", text)]
+    text = re.sub(r"\b(among|one|a whole number|from|of(?: this model)?|or more|to hand over.*)\b", "", text)
+    parts = [part.strip() for part in re.split(r", or |, | or | to ", text)]
     return [part for part in parts if part and " " not in part]
 
 
-def _one_of(argv: list[str], text: str) -> list[list[str]]:
-    """Each of the flags alone."""
-    pairs = [(flag, value) for flag, value in _NAMED.findall(text)]
-    bare = argv
-    for flag, _ in pairs:
-        bare = _without(bare, flag)
-    return [_with(bare, flag, _sample(flag, _value(argv, flag) or value)) for flag, value in pairs]
-
-
-def _flags_set(argv: list[str], clause: str) -> list[str]:
-    for flag, value in _NAMED.findall(clause):
+def _flags_set(argv: Argv, text: str) -> Argv:
+    for flag, value in _NAMED.findall(text):
+        bare = _without(argv, flag)
         value = value.replace("FILE:", f"{_value(argv, flag)}:")
-        argv = _with(argv, flag) if flag in _SWITCHES else _with(_without(argv, flag), flag, _sample(flag, value))
+        argv = [*bare, flag] if flag in _SWITCHES else [*bare, flag, _sample(flag, value)]
     return argv
 
 
-def _sample(flag: str, value: str | None) -> str:
+def _sample(flag: str, value: str) -> str:
     """A value as it is, or what stands for a placeholder."""
-    if not value or _PLACEHOLDER.fullmatch(value):
-        return SAMPLES[flag]
-    return value
+    return SAMPLES[flag] if not value or _PLACEHOLDER.fullmatch(value) else value
 
 
-def _value(argv: list[str], flag: str) -> str | None:
+def _value(argv: Argv, flag: str) -> str | None:
     return argv[argv.index(flag) + 1] if flag in argv and argv.index(flag) + 1 < len(argv) else None
 
 
-def _without(argv: list[str], flag: str) -> list[str]:
+def _without(argv: Argv, flag: str) -> Argv:
     """The arguments without a flag and its values."""
     kept, dropping = [], False
     for word in argv:
@@ -153,22 +185,15 @@ def _without(argv: list[str], flag: str) -> list[str]:
     return kept
 
 
-def _with(argv: list[str], flag: str, value: str | None = None) -> list[str]:
-    return [*argv, flag] if value is None else [*argv, flag, value]
+def _replaced(argv: Argv, flag: str, value: str) -> Argv:
+    return [*_without(argv, flag), flag, value]
 
 
-def _replaced(argv: list[str], flag: str, value: str) -> list[str]:
-    return _with(_without(argv, flag), flag, value)
-
-
-def _input(argv: list[str]) -> str:
-    return next(word for word in argv if not word.startswith("-"))
-
-
-def _output_changed(command: str, argv: list[str], *, folder: bool, suffix: str = "") -> list[str]:
-    """The arguments with another output, of the same form unless a folder is asked for."""
-    if command == "convert":
+def _output_changed(advice: Advice, suffix: str | None) -> Argv:
+    """The arguments with another output, of the suffix ("" is a folder), or None: of the form that it has."""
+    argv = advice.argv
+    if advice.command == "convert":
         out = argv[1] if len(argv) > 1 and not argv[1].startswith("-") else ""
-        return [argv[0], f"another{suffix if folder else Path(out).suffix}", *argv[2 if out else 1 :]]
-    suffix = suffix if folder else Path(_value(argv, "--out") or "").suffix
+        return [argv[0], f"another{Path(out).suffix if suffix is None else suffix}", *argv[2 if out else 1 :]]
+    suffix = Path(_value(argv, "--out") or "").suffix if suffix is None else suffix
     return _replaced(argv, "--out", f"another{suffix}")
