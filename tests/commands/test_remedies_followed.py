@@ -1,11 +1,14 @@
 """Every remedy in the code is provoked and followed: what an error advises must do."""
 
 import ast
+import errno
+import os
 
 import jax
 import jax.numpy as jnp
 import pytest
 
+from stylegan_jax.errors import remedy_of
 from stylegan_jax.train import start
 from stylegan_jax.train.loop import Run
 from stylegan_jax.train.state import initial_state
@@ -61,3 +64,29 @@ def test_what_other_tests_provoke_is_there():
         path, _, function = named.partition("[")[0].partition("::")
         tree = ast.parse((ROOT / path).read_text())
         assert function in {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}, named
+
+
+SYSTEM = {
+    errno.ENOSPC: "free some space or choose another place",
+    errno.EACCES: "change its permissions or choose another place",
+    errno.ENOENT: "check the path: it may have gone meanwhile",
+    errno.ENAMETOOLONG: "use a shorter name",
+    errno.ELOOP: "check what the path leads to",
+    errno.EMFILE: "close other programs, or raise the limit: ulimit -n 4096",
+    errno.ENOMEM: "work on less at once, or use a machine with more memory",
+    errno.ECONNRESET: "check the network and run the same command again",
+    errno.EIO: "the disk or its connection fails: check it, or choose another place",
+    errno.EBUSY: "run the same command again; if that does not help, choose another place",
+}
+
+
+@pytest.mark.parametrize("code", SYSTEM, ids=errno.errorcode.get)
+def test_what_the_system_says_has_a_remedy_for_the_hands(code):
+    assert remedy_of(OSError(code, os.strerror(code))) == SYSTEM[code]
+
+
+def test_every_remedy_for_what_the_system_says_is_provoked():
+    tree = ast.parse((ROOT / "stylegan_jax/errors.py").read_text())
+    function = next(each for each in tree.body if isinstance(each, ast.FunctionDef) and each.name == "remedy_of")
+    said = {each.value.value for each in ast.walk(function) if isinstance(each, ast.Return)}
+    assert said == set(SYSTEM.values())

@@ -18,8 +18,8 @@ from stylegan_jax.train.config import official
 from stylegan_jax.train.saved import Checkpoints
 from stylegan_jax.train.state import initial_state
 from tests.commands.remedies.case import HANDS, Case
-from tests.commands.remedies.cases_commands import both, file, removed
 from tests.commands.remedies.cases_train import EVERY, TRAIN, begun, labelled
+from tests.commands.remedies.steps import both, file, removed
 
 ATOMIC, CHECKPOINT = "stylegan_jax/storage/atomic.py", "stylegan_jax/storage/checkpoint.py"
 OVERWRITE = "pass --overwrite, or give the output another name"

@@ -9,7 +9,7 @@ from pathlib import Path
 from stylegan_jax.train.data import sources
 from tests.commands.remedies import running, shelf
 from tests.commands.remedies.case import Case
-from tests.commands.remedies.cases_commands import both, file
+from tests.commands.remedies.steps import both, file
 
 SMALL = "--channel-max 8 --z-dim 8 --w-dim 8 --mapping-layers 1 --augment none --score-images 0 --mbstd-group-size 2"
 ONE = f"--batch 8 --devices 1 {SMALL}"
