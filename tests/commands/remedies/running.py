@@ -78,26 +78,34 @@ def follow(case: Case, line: str, again: "Again", said: "Said") -> None:
     if callable(case.follow):
         again()
         case.follow()
-        if isinstance(case.command, str):
-            code = run(case.command, shlex.split(case.typed))
-            assert code == cli.DONE, said()
-        return
-    assert isinstance(case.command, str), "what is called is followed by a call"
-    typed = [case.follow] if isinstance(case.follow, str) else list(case.follow)
-    if callable(typed[0]):
-        step, text = typed
-        again()
-        step()
-        assert run(case.command, shlex.split(text)) == cli.DONE, said()
-        return
-    lines = [shlex.split(text) for text in typed]
-    if case.follow == LITERAL:
-        lines = typed_instead(case.command, shlex.split(case.typed), line)
-    assert lines, f"what is to be typed? {line}"
+        typed = [case.typed] if isinstance(case.command, str) else []
+        lines = [shlex.split(text) for text in typed]
+    else:
+        lines = _lines(case, line)
+        assert lines, f"what is to be typed? {line}"
     for argv in lines:
-        again()
+        if not callable(case.follow):
+            again()
+            _before(case)
+        assert isinstance(case.command, str), "what is called is followed by a call"
         code = run(case.command, argv)
         assert code == cli.DONE, f"{line}\nthen {shlex.join(argv)}: {said()}"
+
+
+def _lines(case: Case, line: str) -> list[list[str]]:
+    """What is typed instead."""
+    if case.follow == LITERAL:
+        assert isinstance(case.command, str), "the words of a remedy are typed, and nothing was"
+        return typed_instead(case.command, shlex.split(case.typed), line)
+    texts = [case.follow] if isinstance(case.follow, str) else case.follow
+    return [shlex.split(text) for text in texts if isinstance(text, str)]  # type: ignore[union-attr]
+
+
+def _before(case: Case) -> None:
+    """What is done before it is typed."""
+    for step in case.follow if isinstance(case.follow, tuple) else ():
+        if callable(step):
+            step()
 
 
 class Said:
