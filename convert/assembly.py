@@ -11,7 +11,7 @@ from convert.translation import Origin
 from stylegan_jax import names
 from stylegan_jax.config import DiscriminatorConfig, GeneratorConfig, ModelConfig
 from stylegan_jax.errors import InputError
-from stylegan_jax.storage import safetensors
+from stylegan_jax.storage import checkpoint, safetensors
 from stylegan_jax.storage.checkpoint import Model
 
 
@@ -67,10 +67,7 @@ def prove_config(
 
 
 def _select(found: Found, networks: Sequence[str] | None) -> dict[str, RawNetwork]:
-    absent = [name for name in networks or () if name not in found.networks]
-    if absent:
-        what = f"holds {', '.join(found.networks)}, not {', '.join(absent)}"
-        raise InputError(what, "choose among its networks")
+    checkpoint.check_held(found.networks, networks)
     return {name: raw for name, raw in found.networks.items() if networks is None or name in networks}
 
 

@@ -17,7 +17,6 @@ from convert.locating import locate, naming
 from convert.pickles import unpickle
 from convert.pickles.allowed import Budget, shown
 from stylegan_jax.config import ModelConfig
-from stylegan_jax.errors import InputError
 from stylegan_jax.storage import checkpoint, rundir, safetensors
 from stylegan_jax.storage.checkpoint import Model
 
@@ -49,8 +48,7 @@ def read_config(path: str | Path, *, networks: Sequence[str] | None = None, key:
             return read_config(rundir.latest_snapshot(path), networks=networks)
         if kind == kinds.OURS:
             config, held, _ = checkpoint.contents(path)
-            if missing := [network for network in networks or () if network not in held]:
-                raise InputError(f"holds {', '.join(held)}, not {', '.join(missing)}", "choose among its networks")
+            checkpoint.check_held(held, networks)
             return config
         if kind == kinds.TORCH_FOLDER:
             found, size = _in_folder(kinds.unpacked(Path(path)), key, networks)

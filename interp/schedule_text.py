@@ -79,7 +79,7 @@ def _between_ends(name: str, make: Callable[[int, int], Schedule]) -> Callable[[
     def read(value: str, options: dict[str, str]) -> Schedule:
         ends = [_resolution(name, end) for end in value.split("-")]
         if len(ends) != 2:
-            raise ArgumentError(name, value, "not two resolutions", "write 8-64")
+            raise ArgumentError(name, value, "not two resolutions", "write two, such as 4-16")
         return make(*ends)
 
     return read

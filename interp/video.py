@@ -23,7 +23,8 @@ def default_suffix() -> str:
 def check_suffix(suffix: str) -> None:
     """Raises InputError for a suffix that is none of `SUFFIXES`, or needs PyAV where it is absent."""
     if suffix not in SUFFIXES:
-        raise InputError(f"{suffix or 'a name without a suffix'} is no form of film", f"use {', '.join(SUFFIXES)}")
+        known = ", ".join(SUFFIXES if default_suffix() == ".mp4" else SUFFIXES[1:])
+        raise InputError(f"{suffix or 'a name without a suffix'} is no form of film", f"use {known}")
     if suffix == ".mp4" and not importlib.util.find_spec("av"):
         raise InputError(".mp4 needs PyAV", "python -m pip install av, or give the film the suffix .webp")
 

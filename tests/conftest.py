@@ -52,6 +52,23 @@ def strict_dtype_promotion(request):
         yield
 
 
+@pytest.fixture(autouse=True)
+def remedies_provoked(request):
+    """A test that is named as the one that provokes a remedy does so, at its place in the code."""
+    from tests.commands.remedies.elsewhere import ELSEWHERE
+
+    wanted = [key for key, test in ELSEWHERE.items() if test == request.node.nodeid]
+    if not wanted:
+        yield
+        return
+    from tests.commands.remedies.places import keys
+    from tests.commands.remedies.recording import is_hit, recorded
+
+    with recorded() as made:
+        yield
+    assert [key for key in wanted if not is_hit(keys()[key], made)] == []
+
+
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A working directory with two models of 16×16, `saved_models.BASE` and `TRANSFER`."""

@@ -27,8 +27,8 @@ class What:
     """what a 2-D array is: n plain ws, or one W+ (default: W+ where its rows are as many as the model's layers)"""
     styles: Annotated[str | None, typed("ROWSxCOLS")] = None
     """seeds of rows x seeds of columns: the official style-mixing grid"""
-    layers: Annotated[str, typed("0-6")] = "0-6"
-    """which layers of the rows the columns replace"""
+    layers: Annotated[str | None, typed("0-6")] = None
+    """which layers of the rows the columns replace (default: 0-6, as far as the model has them)"""
     paired: Annotated[tuple[str, ...], typed("MODEL …")] = ()
     """further models that show the w of the first: sets trainA, trainB, … of the same names, for students"""
 

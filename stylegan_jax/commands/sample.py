@@ -77,7 +77,7 @@ def _maker(what: What, look: Look) -> "Callable[[list[Model], dict[str, Any]], l
     truncation = look.truncation
     seeds = np.array(cli.seeds(what.seeds) if what.seeds is not None else [], np.uint32)
     rows, columns = what.rows_and_columns if what.styles is not None else ([], [])
-    layers = cli.seeds(what.layers, "--layers")
+    layers = None if what.layers is None else cli.seeds(what.layers, "--layers")
 
     def make(models: "list[Model]", options: dict[str, Any]) -> "list[Made]":
         from stylegan_jax.sampler import batching, jobs
@@ -88,7 +88,9 @@ def _maker(what: What, look: Look) -> "Callable[[list[Model], dict[str, Any]], l
             ws = _read_ws(what, first)
             made = [jobs.of_ws(each, ws.values, ws.names, pulled, source=", ".join(ws.files)) for each in models]
         elif what.styles is not None:
-            made = [jobs.of_styles(first, rows, columns, layers, pulled, how=hows[0])]
+            usual = range(min(7, first.config.generator.num_ws))
+            chosen = usual if layers is None else layers
+            made = [jobs.of_styles(first, rows, columns, chosen, pulled, how=hows[0])]
         else:
             made = [jobs.of_seeds(each, seeds, pulled, mapping=first if i else None) for i, each in enumerate(models)]
         return list(zip(made, models, hows, strict=True))

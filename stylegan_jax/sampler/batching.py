@@ -113,6 +113,6 @@ def _devices(wanted: int | Sequence[Device] | None) -> tuple[Device, ...]:
     if wanted is None or isinstance(wanted, int):
         local = jax.local_devices()
         if wanted is not None and not 1 <= wanted <= len(local):
-            raise InputError(f"{wanted} devices asked for, {len(local)} present", f"use 1 to {len(local)}")
+            raise InputError(f"devices: {wanted} devices asked for, {len(local)} present", f"use 1 to {len(local)}")
         return tuple(local[:wanted])
     return tuple(wanted)

@@ -113,9 +113,7 @@ def map_seeds(
 
 def _g_ema(model: Model) -> Weights:
     if "G_ema" not in model.networks:
-        raise InputError(
-            f"the model holds {', '.join(model.networks)} but no G_ema", "convert it with --networks G_ema"
-        )
+        raise InputError(f"the model holds {', '.join(model.networks)} but no G_ema", "take a model with G_ema")
     return model.networks["G_ema"]
 
 

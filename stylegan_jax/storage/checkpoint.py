@@ -248,11 +248,16 @@ def _manifest_of(text: str, path: Path) -> dict[str, Any]:
         raise InputError(f"its description is damaged ({_first_line(error)})", _DAMAGED, file=path) from error
 
 
+def check_held(held: Collection[str], wanted: Sequence[str] | None, file: object = None) -> None:
+    """Raises InputError unless the networks `wanted` are among those that a file holds."""
+    if missing := [network for network in wanted or () if network not in held]:
+        remedy = "take a model with G_ema" if list(wanted or ()) == ["G_ema"] else "choose among its networks"
+        raise InputError(f"holds {', '.join(held)}, not {', '.join(missing)}", remedy, file=file)
+
+
 def _select(sums: dict[str, int], networks: Sequence[str] | None, path: Path) -> dict[str, int]:
     held = names.split_networks(sums)
-    missing = [network for network in networks or () if network not in held]
-    if missing:
-        raise InputError(f"holds {', '.join(held)}, not {', '.join(missing)}", "choose among its networks", file=path)
+    check_held(held, networks, path)
     return sums if networks is None else names.join_networks({network: held[network] for network in networks})
 
 

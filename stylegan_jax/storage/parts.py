@@ -65,7 +65,9 @@ def parse(text: str) -> Part:
         raise InputError("is no part", "write I/N such as 0/8", file=f"--part {text[:60] or repr(text)}")
     index, count = int(found[1]), int(found[2])
     if not 1 <= count <= _MOST:
-        raise InputError("is no number of parts", f"use 1 to {_MOST}", file=f"--part {text}")
+        raise InputError(
+            "is no number of parts", f"write I/N with N of 1 to {_MOST}, such as 0/8", file=f"--part {text}"
+        )
     if index >= count:
         remedy = f"parts count from 0: use 0/{count} to {count - 1}/{count}"
         raise InputError(f"there is no part {index}", remedy, file=f"--part {text}")

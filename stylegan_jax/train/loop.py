@@ -48,7 +48,8 @@ def augmentation(config: TrainConfig) -> Callable | None:
     if config.augment == "none":
         return None
     if config.augment_pipe not in pipes.PRESETS:
-        raise InputError(f"no augmentation pipe {config.augment_pipe!r}", f"use {', '.join(pipes.PRESETS)}")
+        what = f"--augment-pipe {config.augment_pipe}: no such pipe"
+        raise InputError(what, f"use {', '.join(pipes.PRESETS)}")
     pipe = pipes.PRESETS[config.augment_pipe]
 
     def apply(batch: Any, keys: Any, *, p: Any, axis_name: str) -> Any:

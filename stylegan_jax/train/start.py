@@ -135,7 +135,7 @@ def _lineage(asked: Request, data: Dataset, model: Model | None) -> dict[str, An
     if model is not None:
         lineage["from"] = {
             "source": addresses.place_of(str(asked.source)).name,
-            "sha256": checkpoint.fingerprint(model),
+            "sha256": checkpoint.fingerprint(model, transfer.generator_of(model)),
         }
     return lineage
 

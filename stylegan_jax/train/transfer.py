@@ -21,10 +21,8 @@ def begin_from(config: TrainConfig, fresh: State, model: Model) -> tuple[State, 
 
     Raises InputError if the model has no generator.
     """
+    _ = generator_of(model)
     found = {name: dict(leaves) for name, leaves in model.networks.items()}
-    generators = [name for name in ("G", "G_ema") if name in found]
-    if not generators:
-        raise InputError("holds no generator", "fine-tune from a model with G_ema", file=model.lineage.get("source"))
     found.setdefault("G", found.get("G_ema", {}))
     found.setdefault("G_ema", found["G"])
     notes = [] if "D" in found else ["D: the model has none, so it starts fresh"]
@@ -37,6 +35,14 @@ def begin_from(config: TrainConfig, fresh: State, model: Model) -> tuple[State, 
             notes += [f"{network}: {line}" for line in differing]
     _silence_new_torgb(leaves["G"], leaves["G_ema"], above=model.config.generator.img_resolution)
     return start(config, leaves["G"], leaves["D"], leaves["G_ema"]), notes
+
+
+def generator_of(model: Model) -> str:
+    """G_ema, or G where it is lacking; InputError where both are."""
+    for name in ("G_ema", "G"):
+        if name in model.networks:
+            return name
+    raise InputError("holds no generator", "fine-tune from a model with G_ema", file=model.lineage.get("source"))
 
 
 def _silence_new_torgb(*generators: dict[str, Any], above: int) -> None:
@@ -90,9 +96,9 @@ def _named(rule: str, every: Sequence[str]) -> list[str]:
     network, word = ("D", rule[2:]) if rule.startswith("D.") else ("G", rule.removeprefix("G."))
     found = [name for name in every if name.startswith(f"{network}.") and word in name.split(".")]
     if not found:
-        raise InputError(
-            f"no tensor of {network} has {word!r} in its name", "use mapping, affine, torgb, b16, conv1, …"
-        )
+        known = "mapping, affine, torgb, b8, conv1, …" if network == "G" else "D.fromrgb, D.b8, D.conv1, …"
+        what = f"no tensor of {network} has {word!r} in its name"
+        raise InputError(what, f"use {known}", file=f"--freeze {rule}")
     return found
 
 

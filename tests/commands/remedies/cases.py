@@ -1,0 +1,23 @@
+"""All cases; the first of each place runs always, further ones with the slow tests."""
+
+from tests.commands.remedies import (
+    cases_commands,
+    cases_convert,
+    cases_interp,
+    cases_reading,
+    cases_sample,
+    cases_shown,
+    cases_storage,
+    cases_train,
+)
+
+CASES = [
+    *cases_commands.CASES,
+    *cases_convert.CASES,
+    *cases_interp.CASES,
+    *cases_reading.CASES,
+    *cases_sample.CASES,
+    *cases_shown.CASES,
+    *cases_storage.CASES,
+    *cases_train.CASES,
+]
