@@ -24,6 +24,19 @@ class InputError(Exception):
         return f"{place}{self.what} — {self.remedy}" if self.remedy else f"{place}{self.what}"
 
 
+def shown(value: object, most: int = 60) -> str:
+    """Something that a file says, fit for a line: cut, escaped where it would not print, and never walked through."""
+    if type(value) is tuple and len(value) <= 8:
+        return f"({', '.join(shown(part, most) for part in value if type(part) is not tuple)})"
+    if type(value) is int and value.bit_length() > 200:
+        return "a huge number"
+    if type(value) not in (str, int, float):
+        return f"a {type(value).__name__}"
+    text = str(value)
+    plain = text[: most + 1] if text[: most + 1].isprintable() else ascii(text[: most + 1])[1:-1]
+    return plain if len(plain) <= most else f"{plain[:most]}…"
+
+
 _CODE = re.compile(r"os_error_code='(\d+)'")  # TensorStore's
 _NOT_THERE = {errno.ENOENT, errno.ENOTDIR}
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}

@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 from stylegan_jax.config import ConvConfig, DiscriminatorConfig, Filter, GeneratorConfig, ModelConfig, embed_width
+from stylegan_jax.errors import shown
 
 NETWORKS = ("G", "D", "G_ema")
 Layout = dict[str, tuple[int, ...]]
@@ -179,7 +180,7 @@ def differences(found: Mapping[str, Any], expected: Mapping[str, tuple[int, ...]
         have = tuple(found[name].shape) if name in found else "missing"
         want = expected.get(name, "no such tensor")
         if have != want:
-            lines.append(f"{name}: {have}, expected {want}")
+            lines.append(f"{shown(name, 200)}: {have}, expected {want}")
     return lines
 
 

@@ -1,6 +1,5 @@
 """What stands in for the classes and functions that a model file may name: an exact table, and nothing it can run."""
 
-import codecs
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 from ml_dtypes import bfloat16
 
-from stylegan_jax.errors import InputError
+from stylegan_jax.errors import InputError, shown
 
 _DTYPE = re.compile(r"[<>=|]?(f[248]|[iu][1248]|b1)")
 _KEYS = (str, int, bytes, bool, type(None))
@@ -44,16 +43,6 @@ def unknown_global(module: object, name: object) -> InputError:
 def library_of(name: str) -> str | None:
     """What a file holds that names something of a well-known library."""
     return next((what for library, what in _LIBRARIES.items() if f"{name}.".startswith(f"{library}.")), None)
-
-
-def shown(value: object) -> str:
-    """Something from a file, made fit for printing: cut, escaped, and never walked through."""
-    if type(value) is tuple and len(value) <= _MAX_DIMENSIONS:
-        return f"({', '.join(shown(part) for part in value if type(part) is not tuple)})"
-    if type(value) is not str and type(value) is not int:
-        return f"a {type(value).__name__}"
-    plain = codecs.unicode_escape_encode(str(value))[0].decode()  # str.encode would import its codec
-    return plain if len(plain) <= 60 else f"{plain[:60]}…"
 
 
 class Budget:

@@ -3,6 +3,9 @@
 import contextlib
 import hashlib
 import json
+import math
+import os
+import stat
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,14 +16,39 @@ import numpy as np
 
 from stylegan_jax import names
 from stylegan_jax.config import ModelConfig
-from stylegan_jax.errors import InputError, remedy_of, system_fault
-from stylegan_jax.storage import atomic, safetensors
+from stylegan_jax.errors import InputError, remedy_of, shown, system_fault
+from stylegan_jax.storage import atomic, inputs, safetensors, schema
+from stylegan_jax.storage.inputs import Budget
 
 FORMAT_VERSION = 1
 MANIFEST = "model.json"
 _WEIGHTS = "weights"
 _KEY = "stylegan_jax"
 _DAMAGED = "convert or download it again"
+_LARGEST_MANIFEST = 16 << 20
+_LARGEST_FACTS = 8 << 20  # bytes of the files in which Orbax describes the arrays
+_MOST_FILES, _MOST_SHOWN, _MOST_LINES = 10_000, 8, 200
+_CRC = schema.Number(0, (1 << 32) - 1, whole=True)
+_LINEAGE = schema.Table(
+    {
+        **dict.fromkeys(("source", "sha256", "format", "made_by", "cfg", "after_training"), schema.Text()),
+        **dict.fromkeys(("notes", "left_aside"), schema.ListOf(schema.Text())),
+        **dict.fromkeys(("recipe", "data", "from"), schema.Table(others=schema.Anything())),
+        "labels": schema.ListOf(schema.ListOf(schema.Anything(), most=2, least=2), most=1 << 16),
+    },
+    others=schema.Anything(),
+)
+_MANIFEST = schema.Table(
+    {
+        "format_version": schema.Number(1, FORMAT_VERSION, whole=True),
+        "config": schema.Table(others=schema.Anything()),
+        "lineage": _LINEAGE,
+        "tensors": schema.Table(others=_CRC),
+        "files": schema.Table(others=_CRC, most=_MOST_FILES),
+    },
+    required=("config", "lineage", "tensors", "files"),
+    others=schema.Anything(),
+)
 _Reader = Callable[[Collection[str]], dict[str, np.ndarray]]
 
 
@@ -126,9 +154,46 @@ def _file_crc32(path: Path) -> int:
     return crc32
 
 
+def _check_files(folder: Path, sums: Mapping[str, int]) -> int:
+    """The bytes of the files that Orbax may open. InputError unless they are those of the manifest, and whole.
+
+    There are no links, which may lead out of the folder. What systems leave there (.DS_Store) does not matter.
+    """
+    sizes: dict[str, int] = {}
+    for name, status in _entries(folder):
+        if not stat.S_ISREG(status.st_mode):
+            raise InputError(f"holds {shown(name, 200)}, which is a link, device or pipe", "remove it", file=folder)
+        if name not in sums and not name.rpartition("/")[2].startswith("."):
+            raise InputError(f"holds {shown(name, 200)}, which is no part of the checkpoint", "move it away", file=folder)
+        sizes[name] = status.st_size
+    missing = [name for name in sums if name not in sizes]
+    culprits = missing or [name for name, crc32 in sums.items() if _file_crc32(folder / name) != crc32]
+    if culprits:
+        raise InputError(f"parts are missing or damaged: {_few(culprits)}", _DAMAGED, file=folder)
+    facts = sum(size for name, size in sizes.items() if name.rpartition("/")[2].startswith(("_", "manifest.")))
+    if facts > _LARGEST_FACTS:
+        raise InputError(f"describes its arrays in {facts >> 20} MiB, far more than a model's", _DAMAGED, file=folder)
+    return sum(sizes.values())
+
+
+def _entries(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
+    """Name and facts of all that Orbax might open in a checkpoint, but for folders; links are not followed."""
+    count = 0
+    for at, folders, files in os.walk(folder / _WEIGHTS):
+        for name in (*files, *(name for name in folders if os.path.islink(os.path.join(at, name)))):
+            count += 1
+            if count > _MOST_FILES:
+                raise InputError(f"holds more than {_MOST_FILES} files", _DAMAGED, file=folder)
+            path = os.path.join(at, name)
+            yield Path(os.path.relpath(path, folder)).as_posix(), os.lstat(path)
+
+
+def _few(names: Collection[str]) -> str:
+    listed = ", ".join(shown(name, 200) for name in list(names)[:_MOST_SHOWN])
+    return f"{listed} and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else listed
+
+
 def _open(path: Path) -> tuple[dict[str, Any], _Reader]:
-    if not path.exists():
-        raise InputError("no such file or folder", "check the path", file=path)
     return _open_folder(path) if path.is_dir() else _open_file(path)
 
 
@@ -142,31 +207,55 @@ def _open_file(path: Path) -> tuple[dict[str, Any], _Reader]:
 
 
 def _open_folder(path: Path) -> tuple[dict[str, Any], _Reader]:
+    if not (path / MANIFEST).is_file():
+        raise InputError(f"is no checkpoint: {MANIFEST} is missing", _DAMAGED, file=path)
     try:
-        text = (path / MANIFEST).read_text()
-    except (FileNotFoundError, UnicodeDecodeError) as error:
-        raise InputError(f"is no checkpoint: {MANIFEST} is missing or damaged", _DAMAGED, file=path) from error
+        text = inputs.contents(path / MANIFEST, most=_LARGEST_MANIFEST).decode()
+    except UnicodeDecodeError as error:
+        raise InputError(f"is no checkpoint: {MANIFEST} is damaged", _DAMAGED, file=path) from error
     manifest = _manifest_of(text, path)
-    return manifest, lambda wanted: _read_orbax(path, manifest["files"], wanted)
+    return manifest, lambda wanted: _read_orbax(path, manifest, wanted)
 
 
-def _read_orbax(path: Path, sums: Mapping[str, int], wanted: Collection[str]) -> dict[str, np.ndarray]:
-    found = _file_sums(path)
-    culprits = [name for name, crc32 in sums.items() if found.get(name) != crc32]
-    if culprits:
-        raise InputError(f"parts are missing or damaged: {', '.join(culprits)}", _DAMAGED, file=path)
+def _read_orbax(path: Path, manifest: Mapping[str, Any], wanted: Collection[str]) -> dict[str, np.ndarray]:
+    budget = Budget(_check_files(path, manifest["files"]))
     ocp, weights = _orbax(), path.absolute() / _WEIGHTS
     try:
         stored = ocp.metadata(weights).metadata
+        _check_shapes(manifest["config"], stored, wanted, budget, path)
         tree = {
             key: np.empty(leaf.shape, leaf.dtype) if key in wanted else ocp.PLACEHOLDER for key, leaf in stored.items()
         }
         loaded = ocp.load(weights, tree)
+    except InputError:
+        raise
     except Exception as error:  # Orbax and TensorStore raise all kinds
         if (fault := system_fault(error)) is not None:
             raise InputError(f"cannot be read ({fault.strerror})", remedy_of(fault), file=path) from error
         raise InputError(f"a part is missing or damaged ({_first_line(error)})", _DAMAGED, file=path) from error
     return {key: loaded[key] for key in wanted if key in loaded}
+
+
+def _check_shapes(
+    config: ModelConfig, stored: Mapping[str, Any], wanted: Collection[str], budget: Budget, path: Path
+) -> None:
+    """Raises InputError before anything is loaded that is not of the configuration's shapes, or is packed.
+
+    Arrays are stored as they are, so that all of them together are no larger than the files; TensorStore would make
+    any other, and end the process where it cannot.
+    """
+    lines = _misfits(config, names.split_networks({key: stored[key] for key in wanted if key in stored}))
+    if lines:
+        more = f" and {len(lines) - 1} more" if len(lines) > 1 else ""
+        raise InputError(f"holds arrays of other shapes: {lines[0]}{more}", _DAMAGED, file=path)
+    for key in wanted:
+        leaf = stored.get(key)
+        if leaf is None:
+            continue
+        piece = tuple(getattr(leaf.storage_metadata, "chunk_shape", None) or leaf.shape)
+        if leaf.dtype not in safetensors.DTYPES.values() or math.prod(piece) > max(math.prod(leaf.shape), 1):
+            raise InputError(f"{shown(key)}: is stored in pieces {shown(piece)} of {leaf.dtype}", _DAMAGED, file=path)
+        budget.allocate(math.prod(leaf.shape) * leaf.dtype.itemsize, shown(key))
 
 
 def _write_orbax(path: Path, leaves: dict[str, np.ndarray]) -> None:
@@ -210,27 +299,38 @@ def _silent_absl() -> Iterator[None]:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+    return shown((str(error).strip() or type(error).__name__).splitlines()[0], 200)
 
 
 def _manifest_of(text: str, path: Path) -> dict[str, Any]:
     """The manifest, if it is whole and no newer than this program."""
     try:
-        manifest = json.loads(text)
+        data = text.encode()
+        manifest = inputs.parsed(data, Budget(len(data)))
         version = manifest["format_version"]
-        if version > FORMAT_VERSION:
+        if type(version) is int and FORMAT_VERSION < version < 1000:
             newer = f"has format version {version}, newer than this program's {FORMAT_VERSION}"
             raise InputError(newer, "update stylegan-jax", file=path)
+        if lines := schema.faults(manifest, _MANIFEST):
+            raise ValueError("; ".join(lines))
         if manifest.pop("crc32") != _own_crc32(manifest):
             raise ValueError("its checksum differs")
-        sums = (manifest["tensors"], manifest["files"])
-        if any(type(table) is not dict or any(type(each) is not int for each in table.values()) for table in sums):
-            raise ValueError("its checksums are no numbers")
-        if type(manifest["lineage"]) is not dict:
-            raise ValueError("its lineage is no table")
-        return {**manifest, "config": ModelConfig.from_json(manifest["config"])}
+        lineage = _printable(manifest["lineage"])
+        return {**manifest, "config": ModelConfig.from_json(manifest["config"]), "lineage": lineage}
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise InputError(f"its description is damaged ({_first_line(error)})", _DAMAGED, file=path) from error
+    except InputError as error:
+        error.file = path
+        raise
+
+
+def _printable(tree: Any) -> Any:
+    """Lineage without characters that move a terminal's cursor; commands print it."""
+    if type(tree) is dict:
+        return {_printable(key): _printable(value) for key, value in tree.items()}
+    if type(tree) is list:
+        return [_printable(value) for value in tree]
+    return ascii(tree)[1:-1] if type(tree) is str and not tree.isprintable() else tree
 
 
 def _select(sums: dict[str, int], networks: Sequence[str] | None, path: Path) -> dict[str, int]:
@@ -245,17 +345,23 @@ def _check_sums(leaves: Mapping[str, np.ndarray], sums: Mapping[str, int], path:
     culprits = [key for key, leaf in leaves.items() if key in sums and crc32(leaf) != sums[key]]
     absent = [f"{key} (missing)" for key in sums if key not in leaves]
     if culprits or absent:
-        raise InputError(f"checksums differ: {', '.join(culprits + absent)}", _DAMAGED, file=path)
+        raise InputError(f"checksums differ: {_few(culprits + absent)}", _DAMAGED, file=path)
 
 
 def _check_layout(config: ModelConfig, networks: Mapping[str, Mapping[str, Any]], path: object) -> None:
+    if lines := _misfits(config, networks):
+        listed = "\n  ".join(lines[:_MOST_LINES])
+        what = f"{len(lines)} tensors do not fit the configuration\n  {listed}\n"
+        raise InputError(what, _DAMAGED, file=path)
+
+
+def _misfits(config: ModelConfig, networks: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """One line for every array that is not what the configuration says."""
     lines = []
     for network, leaves in networks.items():
         expected = {} if network == "D" and config.discriminator is None else names.layout_of(config, network)
         lines += [f"{network}.{line}" for line in names.differences(leaves, expected)]
-    if lines:
-        what = f"{len(lines)} tensors do not fit the configuration\n  " + "\n  ".join(lines) + "\n"
-        raise InputError(what, _DAMAGED, file=path)
+    return lines
 
 
 def _float32(leaf: np.ndarray) -> np.ndarray:
