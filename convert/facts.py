@@ -13,7 +13,7 @@ from stylegan_jax.errors import InputError
 Tensors = Mapping[str, np.ndarray]
 Facts = dict[str, Any]
 Config = TypeVar("Config", GeneratorConfig, DiscriminatorConfig)
-_MOST_LINES = 200
+_MOST_LINES, _MOST_TENSORS = 200, 20_000
 _USUAL_CHANNELS = ((32768, 512), (16384, 512))
 
 
@@ -22,6 +22,8 @@ def prove(kind: type[Config], stored: Facts, tensors: Tensors, network: str) -> 
 
     Raises InputError that shows both sides where stored facts and tensors disagree, or every tensor that does not fit.
     """
+    if len(tensors) > _MOST_TENSORS:
+        raise InputError(f"{network}: holds {len(tensors)} tensors, far more than a StyleGAN2", AGAIN)
     facts = _generator(tensors) if kind is GeneratorConfig else _discriminator(tensors)
     _refuse_oblong(tensors)
     config = _config(kind, {**facts, **stored}, prefer_table=False)

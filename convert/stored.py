@@ -1,6 +1,5 @@
 """What an official pickle says of its configuration: constructor arguments and attributes, which must agree."""
 
-import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -56,6 +55,7 @@ _WORDS = {
     "activation": ("linear", "relu", "lrelu", "tanh", "sigmoid", "elu", "selu", "softplus", "swish"),
 }
 _WORDS["mapping_activation"] = _WORDS["activation"]
+_LARGEST_NUMBER = 1e30  # nan is not below it, either
 _LARGEST = {"mapping_layers": 64, "num_fp16_res": 64, "freeze_layers": 1000}
 
 
@@ -131,7 +131,7 @@ def checked(field: str, value: Any) -> Any:
         return None
     if field in _INTEGERS and type(value) is int and 0 <= value <= _LARGEST.get(field, 1 << 20):
         return value
-    if field in _NUMBERS and isinstance(value, int | float) and math.isfinite(value):
+    if field in _NUMBERS and isinstance(value, int | float) and abs(value) < _LARGEST_NUMBER:
         return float(value)
     if field in _WORDS and type(value) is str and value in _WORDS[field]:
         return value
@@ -150,7 +150,7 @@ def _taps(value: Any) -> tuple[Any, ...]:
 
 
 def _row(value: Any) -> tuple[float, ...]:
-    numbers = _is_short_list(value) and all(type(tap) in (int, float) and math.isfinite(tap) for tap in value)
+    numbers = _is_short_list(value) and all(type(tap) in (int, float) and abs(tap) < _LARGEST_NUMBER for tap in value)
     return tuple(float(tap) for tap in value) if numbers and sum(value) else ()
 
 

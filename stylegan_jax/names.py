@@ -10,7 +10,7 @@ from stylegan_jax.errors import shown
 
 NETWORKS = ("G", "D", "G_ema")
 Layout = dict[str, tuple[int, ...]]
-_BLOCK = re.compile(r"(?:^|\.)b(\d+)\.")
+_BLOCK = re.compile(r"(?:^|\.)b(\d{1,6})\.")
 _BUFFERS = ("w_avg", "noise_const", "resample_filter")
 
 

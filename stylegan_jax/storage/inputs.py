@@ -5,13 +5,14 @@ import os
 import stat
 import zipfile
 from collections.abc import Callable
+from io import BufferedIOBase, BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from stylegan_jax.errors import InputError
 from stylegan_jax.storage import shipped
 
-AGAIN = "download or export it again"
+AGAIN = "download it again"
 _SPARE = 640 << 20  # bytes beyond a file's own size; with the interpreter and a copy under way that stays below 1 GiB
 _DIRECTORY_ENTRY = 800  # bytes of memory for a file in a zip's directory
 _ELSEWHERE = (1 << 32) - 1  # in place of a length that takes 64 bits
@@ -66,7 +67,7 @@ def unread(path: str | Path, error: OSError) -> InputError:
     return InputError(f"cannot be read ({error.strerror or error})", "check the path", file=path)
 
 
-def open_regular(path: str | Path) -> BinaryIO:
+def open_regular(path: str | Path) -> BufferedReader:
     """Opens a file for reading; InputError as `require_regular_file`, also if it is exchanged meanwhile."""
     require_regular_file(path)
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -111,7 +112,7 @@ def _json_cost(data: bytes) -> int:
     return 90 * nests + 56 * items + 120 * pairs + len(data) * (2 if data.isascii() else 8)
 
 
-def open_zip(file: BinaryIO, budget: Budget, *, most: int) -> zipfile.ZipFile:
+def open_zip(file: BufferedIOBase, budget: Budget, *, most: int) -> zipfile.ZipFile:
     """Opens a zip of at most `most` files, which have room beside each other in it.
 
     Raises InputError for others, and whatever `zipfile` raises for a damaged one.
@@ -133,7 +134,7 @@ def _too_many(most: int) -> InputError:
     return InputError(f"is a zip archive of more than {most} files", "pass the file that is meant itself")
 
 
-def _directory_length(file: BinaryIO, size: int) -> int:
+def _directory_length(file: BufferedIOBase, size: int) -> int:
     """The bytes of a zip's directory: the most that any record says which could be that of its end."""
     start = max(0, size - (1 << 16) - 22 - 76)
     file.seek(start)

@@ -25,7 +25,7 @@ DTYPES = {
 _CODES = {dtype: code for code, dtype in DTYPES.items()}
 _LARGEST_HEADER = 100_000_000  # the format's own limit
 _LONGEST_HEADER = 8 << 20  # of a model with its lineage; its tensors take some hundred bytes each
-_MOST_TENSORS = 20_000
+_MOST_TENSORS, _LONGEST_NAME = 20_000, 1000
 _LARGEST_SIDE = 1 << 40
 _DAMAGED = "download or convert it again"
 
@@ -139,6 +139,8 @@ def _metadata(metadata: Any) -> dict[str, str]:
 
 
 def _entry(name: str, entry: Any) -> Entry:
+    if len(name) > _LONGEST_NAME:
+        raise ValueError(f"a name of {len(name)} characters")
     name, code = shown(name), entry["dtype"]
     if type(code) is not str or code not in DTYPES:
         raise ValueError(f"{name}: dtype {shown(code, 20)} is none of {', '.join(DTYPES)}")
