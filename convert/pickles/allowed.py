@@ -50,8 +50,8 @@ def library_of(name: str) -> str | None:
 class Budget(inputs.Budget):
     """What one file may cost, whatever it says: memory, interpreted instructions and decoded text."""
 
-    def __init__(self, size: int = 0, *, steps: int = 1_000_000, text: int = 1 << 26):
-        super().__init__(size)
+    def __init__(self, size: int = 0, *, spare: int = inputs.SPARE, steps: int = 1_000_000, text: int = 1 << 26):
+        super().__init__(size, spare)
         self.steps, self.text = steps, text
         self.left_aside: dict[str, None] = {}
         """Names of classes whose objects were not built."""

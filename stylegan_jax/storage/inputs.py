@@ -13,7 +13,7 @@ from stylegan_jax.errors import InputError
 from stylegan_jax.storage import shipped
 
 AGAIN = "download it again"
-_SPARE = 640 << 20  # bytes beyond a file's own size; with the interpreter and a copy under way that stays below 1 GiB
+SPARE = 640 << 20  # bytes beyond a file's own size; with the interpreter and a copy under way that stays below 1 GiB
 _DIRECTORY_ENTRY = 800  # bytes of memory for a file in a zip's directory
 _ELSEWHERE = (1 << 32) - 1  # in place of a length that takes 64 bits
 _PLAIN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others take memory that no header bounds
@@ -25,14 +25,15 @@ class Budget:
     Every reader declares here what it is going to make, before it makes it.
     """
 
-    def __init__(self, size: int = 0, spare: int = _SPARE):
+    def __init__(self, size: int = 0, spare: int = SPARE):
         self.memory = size + spare
 
     def allocate(self, size: int, what: str) -> None:
         """Declares `size` bytes for `what`; InputError when all together are more than the file's size accounts for."""
         self.memory -= size
         if self.memory < 0:
-            raise InputError(f"{what} would take {size >> 20} MiB of memory, far more than such a file holds", AGAIN)
+            told = f"holds {what}, which would take {size >> 20} MiB of memory, far more than such a file should"
+            raise InputError(told, AGAIN)
 
 
 def require_regular_file(path: str | Path) -> os.stat_result:
@@ -99,7 +100,7 @@ def parsed(data: bytes, budget: Budget, *, pairs: Callable[[list[tuple[str, Any]
       budget: of the file that it comes from.
       pairs: makes an object of its pairs; a dict by default.
     """
-    budget.allocate(_json_cost(data), "its JSON")
+    budget.allocate(_json_cost(data), "JSON")
     try:
         return json.loads(data, object_pairs_hook=pairs)
     except RecursionError as error:
@@ -121,7 +122,7 @@ def open_zip(file: BufferedIOBase, budget: Budget, *, most: int) -> zipfile.ZipF
     length = _directory_length(file, size)
     if length // 46 > 4 * most:  # which no list of so many names reaches
         raise _too_many(most)
-    budget.allocate(length // 46 * _DIRECTORY_ENTRY + 2 * length, "its list of files")
+    budget.allocate(length // 46 * _DIRECTORY_ENTRY + 2 * length, "a list of files")
     archive = zipfile.ZipFile(file)
     if len(archive.filelist) > most:
         raise _too_many(most)
@@ -153,7 +154,7 @@ def _directory_length(file: BufferedIOBase, size: int) -> int:
 def member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, budget: Budget) -> bytes:
     """The bytes of a file in a zip; InputError for one that unfolds to more than the budget has."""
     require_plain(entry)
-    budget.allocate(entry.file_size, "a part of it")
+    budget.allocate(entry.file_size, "a part")
     return archive.read(entry)
 
 

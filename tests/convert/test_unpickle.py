@@ -153,7 +153,8 @@ def watched():
 def test_hostile_pickle_is_refused_and_nothing_happens(watched, title):
     outcome, seconds, events = watched["results"][title]
     assert events == []
-    assert " — " in outcome and "\n" not in outcome
+    assert " — " in outcome
+    assert "\n" not in outcome or "tensors do not fit its configuration\n  " in outcome  # a list of them
     assert seconds < 5
 
 
