@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+import reprlib
 from collections.abc import Iterator
 
 
@@ -35,6 +36,11 @@ def shown(value: object, most: int = 60) -> str:
     text = str(value)
     plain = text[: most + 1] if text[: most + 1].isprintable() else ascii(text[: most + 1])[1:-1]
     return plain if len(plain) <= most else f"{plain[:most]}…"
+
+
+def brief(value: object, most: int = 200) -> str:
+    """As `shown`, and of a list or table its beginning."""
+    return shown(value, most) if type(value) in (str, int, float, tuple) else shown(reprlib.repr(value), most)
 
 
 _CODE = re.compile(r"os_error_code='(\d+)'")  # TensorStore's

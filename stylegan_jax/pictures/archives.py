@@ -15,7 +15,7 @@ from stylegan_jax.errors import InputError
 from stylegan_jax.pictures import pool
 from stylegan_jax.pictures.containers import CONTAINERS, Container, Member
 from stylegan_jax.pictures.naming import ARRAY, Pictures, difference
-from stylegan_jax.storage import atomic, remote
+from stylegan_jax.storage import atomic, inputs, remote
 from stylegan_jax.storage.parts import Part, array_to_json
 
 MANIFEST = "manifest.json"
@@ -192,8 +192,11 @@ def _check_siblings(path: str | Path, part: Part) -> None:
 
 def _manifest_in(text: bytes, file: str) -> dict[str, Any]:
     try:
-        found = json.loads(text)
-        return found.get("made_by", found)
+        found = inputs.parsed(text, inputs.Budget(len(text)))
+        found = found.get("made_by", found)
+        if type(found) is not dict:
+            raise ValueError("no table")
+        return found
     except (ValueError, AttributeError) as error:
         raise InputError("is damaged", "remove it, and the archive beside it", file=file) from error
 

@@ -13,7 +13,7 @@ from stylegan_jax.errors import InputError
 from stylegan_jax.pictures import encoding, pool
 from stylegan_jax.pictures.listing import Listing, from_json
 from stylegan_jax.pictures.naming import ARRAY, Pictures, difference
-from stylegan_jax.storage import atomic, remote
+from stylegan_jax.storage import atomic, inputs, remote
 from stylegan_jax.storage.parts import Part, array_to_json
 
 MANIFEST = "manifest.json"
@@ -133,7 +133,7 @@ class ImageFolder:
 def parsed(text: bytes) -> dict[str, Any]:
     """A manifest; empty for what is none."""
     try:
-        found = json.loads(text)
-    except ValueError:
+        found = inputs.parsed(text, inputs.Budget(len(text)))
+    except (ValueError, InputError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -1,5 +1,6 @@
 """Images: float ↔ uint8 as the official programs do it, labelled sheets, PNG files that say what made them, reading."""
 
+import contextlib
 import functools
 import io
 import json
@@ -14,13 +15,18 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image, ImageDraw, ImageFont, ImageOps, PngImagePlugin
 
-from stylegan_jax.errors import InputError, remedy_of, system_fault
-from stylegan_jax.storage import atomic
+from stylegan_jax.errors import InputError, remedy_of, shown, system_fault
+from stylegan_jax.pictures import pool
+from stylegan_jax.storage import atomic, inputs
 
 Source = str | Path | io.BytesIO
 
 LARGEST_SIDE = 65_535
-LARGEST_IMAGE = 178_956_970  # pixels; Pillow's own bound for what must be a bomb
+LARGEST_IMAGE = 120_000_000  # pixels: they take 7 bytes each while they are read, those of a WebP twice as many
+_LARGEST_WEBP = 60_000_000
+_DECODERS = pool.Share(896 << 20)  # bytes for all images that are being decoded
+_DECODERS_SHARE = 7  # bytes for a pixel
+_STRIP = 1 << 24  # bytes that are converted at once
 READABLE = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")  # none that starts a program, as EPS does
 _GAP = 4  # pixels between the cells of a sheet
 _KEY = "stylegan_jax"
@@ -173,8 +179,15 @@ def write_png(
 def made_by(path: str | Path) -> dict[str, Any]:
     """What `write_png` noted in a PNG; empty for other files' PNGs. Raises InputError for what is no PNG."""
     try:
-        with Image.open(path, formats=("PNG",)) as picture:
-            return json.loads(picture.info.get(_KEY, "{}"))
+        with inputs.open_regular(path) as file, Image.open(file, formats=("PNG",)) as picture:
+            note = str(picture.info.get(_KEY, "{}")).encode()
+        found = inputs.parsed(note, inputs.Budget(len(note)))
+        if type(found) is not dict:
+            raise ValueError("its note is no table")
+        return found
+    except InputError as error:
+        error.file = path
+        raise
     except Exception as error:
         raise _unreadable(path, error) from error
 
@@ -184,39 +197,48 @@ def read(path: Source, channels: int = 3) -> UInt8[np.ndarray, "h w c"]:
 
     Transparent pixels turn white unless `channels` is 4; 16-bit values are scaled; of an animation, the first frame.
 
-    Raises InputError, naming the file, for whatever cannot be read and for images of over 178 megapixels.
+    Raises InputError, naming the file, for whatever cannot be read and for images of over 120 megapixels.
     """
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), contextlib.ExitStack() as stack:
             warnings.simplefilter("ignore")  # Pillow's about half a bomb, odd EXIF, odd palettes
-            picture = _decode(path)
-            picture = picture if channels == 4 else _without_alpha(picture)
-            pixels = np.asarray(picture.convert(_MODES[channels]))
+            file = path if isinstance(path, io.BytesIO) else stack.enter_context(inputs.open_regular(path))
+            picture = stack.enter_context(Image.open(file, formats=READABLE))
+            area, most = picture.width * picture.height, _LARGEST_WEBP if picture.format == "WEBP" else LARGEST_IMAGE
+            if area > most:
+                raise InputError(f"{picture.width}×{picture.height} pixels are too many", "scale it down", file=path)
+            with _DECODERS.held((_DECODERS_SHARE if most == LARGEST_IMAGE else 2 * _DECODERS_SHARE) * area):
+                return _pixels(picture, channels, path)
     except InputError:
         raise
     except Exception as error:  # decoders raise at least five kinds
         raise _unreadable(path, error) from error
-    return pixels.reshape(*pixels.shape[:2], channels)
 
 
-def _decode(path: Source) -> Image.Image:
-    with Image.open(path, formats=READABLE) as file:
-        if file.width * file.height > LARGEST_IMAGE:
-            raise InputError(f"{file.width}×{file.height} pixels are too many", "scale it down", file=path)
-        return ImageOps.exif_transpose(_eight_bits(file, path))
+def _pixels(picture: Image.Image, channels: int, path: Source) -> UInt8[np.ndarray, "h w c"]:
+    """The upright pixels, converted strip by strip: Pillow would make a copy of all at each step."""
+    picture.load()
+    ImageOps.exif_transpose(picture, in_place=True)
+    width, height = picture.size
+    pixels = np.empty((height, width, channels), np.uint8)
+    rows = max(1, _STRIP // (4 * width))
+    for top in range(0, height, rows):
+        strip = picture.crop((0, top, width, min(top + rows, height)))
+        strip = _eight_bits(strip, path)
+        strip = strip if channels == 4 else _without_alpha(strip)
+        converted = np.asarray(strip.convert(_MODES[channels]))
+        pixels[top : top + rows] = converted.reshape(*converted.shape[:2], channels)
+    return pixels
 
 
 def _eight_bits(picture: Image.Image, path: Source) -> Image.Image:
     """Pillow clips 16-bit values instead of scaling them."""
     if not picture.mode.startswith(("I", "F")):
-        picture.load()
         return picture
     values = np.asarray(picture)
     if values.dtype.kind == "f" or values.min() < 0 or values.max() > 65535:
         raise InputError("its pixels are neither 8 nor 16 bits", "save it as an 8-bit PNG", file=path)
-    scaled = Image.fromarray(((values.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8))
-    scaled.info.update({key: value for key, value in picture.info.items() if key == "exif"})
-    return scaled
+    return Image.fromarray(((values.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8))
 
 
 def _without_alpha(picture: Image.Image) -> Image.Image:
@@ -233,5 +255,5 @@ def _unreadable(path: Source, error: Exception) -> InputError:
         return InputError("has too many pixels", "scale it down", file=path)
     if (fault := system_fault(error)) is not None:
         return InputError(f"cannot be read ({fault.strerror})", remedy_of(fault), file=path)
-    reason = " ".join(str(error).split())[:150] or type(error).__name__
+    reason = shown(" ".join(str(error)[:1000].split()), 150) or type(error).__name__
     return InputError(f"cannot be read as an image ({reason})", "save it as PNG or JPEG", file=path)

@@ -36,10 +36,11 @@ class Budget:
             raise InputError(told, AGAIN)
 
 
-def require_regular_file(path: str | Path) -> os.stat_result:
+def require_regular_file(path: str | Path, *, empty: bool = False) -> os.stat_result:
     """The facts of a file that has contents; InputError for all else: what is missing, empty, a folder, device or pipe.
 
-    Opening a pipe would wait for ever, a device may do anything, and what /proc makes up has no size.
+    Opening a pipe would wait for ever, a device may do anything, and what /proc makes up has no size. A file without
+    contents passes if it may be `empty`.
     """
     try:
         status = os.stat(path)
@@ -51,7 +52,7 @@ def require_regular_file(path: str | Path) -> os.stat_result:
         raise InputError("is a folder, not a file", "name a file in it", file=path)
     if not stat.S_ISREG(status.st_mode):
         raise InputError("is a device or pipe, not a file", "save it as a file first", file=path)
-    if status.st_size == 0:
+    if status.st_size == 0 and not empty:
         raise InputError("is empty (0 bytes)", AGAIN, file=path)
     return status
 
@@ -64,7 +65,7 @@ def shown_path(path: str | Path) -> str:
 def unread(path: str | Path, error: OSError) -> InputError:
     """The error for a file that cannot be read, by what the system says."""
     if isinstance(error, FileNotFoundError | NotADirectoryError):
-        return InputError("no such file or folder", shipped.remedy(path), file=path)
+        return InputError("no such file", shipped.remedy(path), file=path)
     return InputError(f"cannot be read ({error.strerror or error})", "check the path", file=path)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Protocol
 
 from stylegan_jax.errors import InputError
-from stylegan_jax.storage import atomic
+from stylegan_jax.storage import atomic, inputs
 
 _EXTRAS = {"gs": "gcsfs", "gcs": "gcsfs", "s3": "s3fs", "az": "adlfs", "abfs": "adlfs"}
 _PACKAGES = {"google": "gcsfs", "azure": "adlfs"}  # of modules that are called otherwise
@@ -128,7 +128,8 @@ class LocalFolder:
 
     def read(self, name: str) -> bytes:
         """See `Folder`."""
-        return (self.path / name).read_bytes()
+        with inputs.open_regular(self.path / name) as file:
+            return file.read()
 
     def write(self, name: str, data: bytes) -> None:
         """See `Folder`. The contents are on the disk before the name appears."""
@@ -198,7 +199,8 @@ def exists(path: str | Path) -> bool:
 def read(path: str | Path) -> bytes:
     """The contents of a file at a path or URL."""
     if not is_remote(path):
-        return Path(path).read_bytes()
+        with inputs.open_regular(path) as file:
+            return file.read()
     system, place = file_system(str(path))
     with told(str(path)):
         return system.cat_file(place)

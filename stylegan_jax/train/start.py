@@ -47,7 +47,7 @@ class Request:
 def train(asked: Request) -> int:
     """Runs what was asked for; returns the exit code. Nothing is written before the input has proved good."""
     with contextlib.ExitStack() as stack:
-        sources.check_place(asked.data)  # the first thing that was typed
+        sources.require_data(asked.data)  # the first thing that was typed
         running = rundir.check_place(asked.out)
         if running:
             stack.enter_context(rundir.lock(asked.out))

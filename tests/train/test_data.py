@@ -265,7 +265,7 @@ def test_without_a_home_the_images_are_kept_for_the_process_only(monkeypatch, tm
 def test_names_that_cannot_be_printed_are_spelt_out(tmp_path):
     folder = folder_of(tmp_path, good=picture())
     (folder / "two\nlines.png").write_bytes(b"")
-    assert "'two\\nlines.png': " in opened(folder, tmp_path).summary
+    assert "two\\nlines.png: " in opened(folder, tmp_path).summary
 
 
 def test_an_image_that_the_system_could_not_read_is_not_left_out_for_good(tmp_path, monkeypatch):

@@ -19,7 +19,7 @@ from jaxtyping import UInt8
 from PIL import Image
 from tqdm import tqdm
 
-from stylegan_jax.errors import InputError, system_fault
+from stylegan_jax.errors import InputError, shown, system_fault
 from stylegan_jax.pictures import images
 from stylegan_jax.storage import atomic, usercache
 from stylegan_jax.train.data.sources import Images
@@ -130,7 +130,7 @@ def _build(source: Images, resolution: int, channels: int, folder: Path) -> None
             file.write(data)
     if not names:
         name, reason = next(iter(left_out.items()))
-        what = f"none of its {len(left_out)} images can be used; {name}: {reason}"
+        what = f"none of its {len(left_out)} images can be used; {shown(name)}: {reason}"
         raise InputError(what, "give other images, or a lower --resolution", file=source.path)
     index = {"names": names, "left_out": left_out, "enlarged": enlarged, "sha256": digest.hexdigest()}
     (folder / _INDEX).write_text(json.dumps(index))
@@ -154,13 +154,14 @@ def _progress(total: int) -> tqdm:
 def _square(source: Images, name: str, resolution: int, channels: int) -> Square:
     """The largest centre square, resized by Lanczos as the official tool does."""
     try:
-        pixels = images.read(source.open(name), channels)
+        with source.opened(name) as file:
+            pixels = images.read(file, channels)
     except Exception as error:  # zips raise as many kinds as decoders
         if (fault := system_fault(error)) is not None and not isinstance(fault, PermissionError):
             raise OSError(fault.errno, fault.strerror, name) from error  # or the cache would keep that
         if isinstance(error, InputError):
             return Square(None, error.what)
-        return Square(None, " ".join(str(error).split())[:150] or type(error).__name__)
+        return Square(None, shown(" ".join(str(error)[:1000].split()), 150) or type(error).__name__)
     height, width, _ = pixels.shape
     side = min(height, width)
     if 2 * side < resolution:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from stylegan_jax.errors import shown
 from stylegan_jax.train.data import sources
 from stylegan_jax.train.data.cache import Cropped, cropped
 from stylegan_jax.train.data.labels import Kind, Labels, read, table
@@ -112,14 +113,10 @@ class Dataset:
     def summary(self) -> str:
         """How many images, how many were left out and why, how many enlarged; a line for each note."""
         parts = [f"{len(self.images.names)} images{' and their mirror images' if self.mirror else ''}"]
-        left_out = [f"{_printable(name)}: {reason}" for name, reason in self.images.left_out.items()]
+        left_out = [f"{shown(name, 200)}: {reason}" for name, reason in self.images.left_out.items()]
         if left_out:
             more = "; …" if len(left_out) > _SHOWN else ""
             parts.append(f"{len(left_out)} left out ({'; '.join(left_out[:_SHOWN])}{more})")
         if self.images.enlarged:
             parts.append(f"{len(self.images.enlarged)} smaller than {self.resolution} pixels, enlarged")
         return "\n".join([", ".join(parts), *self.notes])
-
-
-def _printable(name: str) -> str:
-    return name if name.isprintable() else ascii(name)
