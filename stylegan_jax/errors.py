@@ -21,7 +21,7 @@ class InputError(Exception):
         super().__init__(what)
 
     def __str__(self) -> str:
-        place = f"{self.file}: " if self.file is not None else ""
+        place = f"{shown(str(self.file), 1000)}: " if self.file is not None else ""
         return f"{place}{self.what} — {self.remedy}" if self.remedy else f"{place}{self.what}"
 
 

@@ -181,15 +181,18 @@ def made_by(path: str | Path) -> dict[str, Any]:
     try:
         with inputs.open_regular(path) as file, Image.open(file, formats=("PNG",)) as picture:
             note = str(picture.info.get(_KEY, "{}")).encode()
-        found = inputs.parsed(note, inputs.Budget(len(note)))
-        if type(found) is not dict:
-            raise ValueError("its note is no table")
-        return found
     except InputError as error:
         error.file = path
         raise
     except Exception as error:
         raise _unreadable(path, error) from error
+    try:
+        found = inputs.parsed(note, inputs.Budget(len(note)))
+        if type(found) is not dict:
+            raise ValueError("no table")
+    except (ValueError, InputError) as error:
+        raise InputError(f"carries a damaged note ({shown(str(error), 100)})", "make it again", file=path) from error
+    return found
 
 
 def read(path: Source, channels: int = 3) -> UInt8[np.ndarray, "h w c"]:

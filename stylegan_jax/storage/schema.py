@@ -62,13 +62,14 @@ class Anything:
 
     def faults(self, value: Any, name: str) -> Iterator[str]:
         """See `Text`."""
-        level = [value]
+        level, seen = [value], set()
         while level:
             each = level.pop()
             if type(each) in (int, float) and not abs(each) <= 1e300:
                 yield f"{name} holds {shown(each)}"
                 return
-            if type(each) in (list, dict):
+            if type(each) in (list, dict) and id(each) not in seen:  # YAML's aliases are one and the same
+                seen.add(id(each))
                 level += each.values() if type(each) is dict else each
 
 
