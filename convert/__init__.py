@@ -1,4 +1,4 @@
-"""Reads and writes the model files people have; the kind of a file is told by its content."""
+"""Reads and writes the model files people have; a file is recognised by its content."""
 
 from convert.kinds import sniff
 from convert.locating import locate, naming

@@ -1,4 +1,4 @@
-"""`python -m convert`: any StyleGAN2 file in, another form of it out."""
+"""`python -m convert`: any StyleGAN2 file in, another format of it out."""
 
 import hashlib
 import json
@@ -18,13 +18,13 @@ from convert.report import rows as tensor_rows
 from convert.writing import made_up
 from stylegan_jax.commands import cli
 from stylegan_jax.errors import InputError
-from stylegan_jax.names import NETWORKS
+from stylegan_jax.names import DEFAULT_NETWORKS, NETWORKS
 from stylegan_jax.storage import atomic, checkpoint
 from stylegan_jax.storage.checkpoint import Model
 from stylegan_jax.storage.downloads import addresses
 from stylegan_jax.storage.shipped import shipped_models
 
-FORMS = {"orbax": "", "safetensors": ".safetensors", "pkl": ".pkl", "sg3": ".pkl", "pt": ".pt"}
+FORMATS = {"orbax": "", "safetensors": ".safetensors", "pkl": ".pkl", "sg3": ".pkl", "pt": ".pt"}
 FOREIGN = (".pkl", ".pt", ".pth")
 SUFFIXES = (".pkl", ".pt", ".pth", ".safetensors", ".pickle", ".ckpt", ".bin", ".tar")
 
@@ -55,8 +55,8 @@ def main(
     Args:
       model: the file or folder to read; its address (https://, hf://owner/repo/file, gs://, s3://), a public name, or
         that of a shipped model.
-      out: where to write; its suffix decides the form: .safetensors, .pkl, .pt, otherwise an Orbax folder.
-      to: the form where OUT is not given: orbax, safetensors, pkl (stylegan2-ada-pytorch), sg3 (a .pkl for the
+      out: where to write; its suffix decides the format: .safetensors, .pkl, .pt, otherwise an Orbax folder.
+      to: the format where OUT is not given: orbax, safetensors, pkl (stylegan2-ada-pytorch), sg3 (a .pkl for the
         stylegan3 repository) or pt (rosinality); with OUT, sg3 says for whom a .pkl is.
       networks: which networks to take, such as G_ema or G_ema,D.
       key: which generator of a checkpoint that holds several; without it they are listed.
@@ -96,12 +96,12 @@ def _networks(text: str) -> list[str] | None:
 
 
 def _beside(named: str, to: str) -> Path:
-    """The output's name where none is given: the source's, with the suffix of the form; here if it has an address."""
-    if to not in FORMS:
-        raise InputError("no such form", f"choose among {', '.join(FORMS)}", file=f"--to {to}")
+    """Where the output goes if no place is given: beside the source, or here if the source has an address."""
+    if to not in FORMATS:
+        raise InputError("no such format", f"choose among {', '.join(FORMATS)}", file=f"--to {to}")
     model = addresses.place_of(named)
     place = Path(str(model).removesuffix(model.suffix) if model.suffix.lower() in SUFFIXES else model)
-    place = place.with_name(place.name + FORMS[to])
+    place = place.with_name(place.name + FORMATS[to])
     if place == model and addresses.find(named) is None:
         raise InputError("the output would take its place", f"name one: python -m convert {model} OUT", file=model)
     return place
@@ -142,9 +142,9 @@ def _convert(
 ) -> None:
     if half and place.suffix in FOREIGN:
         raise InputError("other programs expect float32", "use --half with .safetensors or a folder", file=place)
-    model, parts = read_with_origins(source, **wanted)
-    rows = [*tensor_rows(model, parts), *left_aside(model)] if report else []
-    del parts  # lets go of the file
+    model, raw = read_with_origins(source, **wanted)
+    rows = [*tensor_rows(model, raw), *left_aside(model)] if report else []
+    del raw  # lets go of the file
     model = halved(model) if half else model
     convert.write(model, place, overwrite=overwrite, sg3=sg3)
     resolution = model.config.generator.img_resolution
@@ -166,7 +166,7 @@ def _picture_of(place: Path) -> Path:
     return place.with_name(f"{place.name}.seed0.png")
 
 
-def _told(place: Path) -> dict[str, Any]:
+def _picture_note(place: Path) -> dict[str, Any]:
     return {"model": place.name, "seed": 0, "psi": 1}
 
 
@@ -180,7 +180,7 @@ def _check_picture(picture: Path, place: Path, *, overwrite: bool) -> None:
         found = images.made_by(picture)
     except InputError:
         found = {}
-    if {key: found.get(key) for key in _told(place)} != _told(place):
+    if {key: found.get(key) for key in _picture_note(place)} != _picture_note(place):
         atomic.check_place(picture)
 
 
@@ -190,13 +190,13 @@ def _verify(place: Path, *, overwrite: bool) -> None:
 
     from stylegan_jax.pictures import images
 
-    model = convert.read(place, networks=["G_ema"])
+    model = convert.read(place, networks=DEFAULT_NETWORKS)
     image = _image_of_seed_0(model)
     if not np.isfinite(image).all():
         raise InputError("its image of seed 0 holds NaN or infinity", "the weights are no trained model", file=place)
     if np.median(np.abs(image)) > 1 or image.std() < 1e-3:
         raise InputError("its image of seed 0 is out of range", "the weights are no trained model", file=place)
-    picture, note = _picture_of(place), {**_told(place), "model_sha256": checkpoint.fingerprint(model)}
+    picture, note = _picture_of(place), {**_picture_note(place), "model_sha256": checkpoint.fingerprint(model)}
     if overwrite or not picture.exists() or images.made_by(picture) != note:
         images.write_png(picture, images.to_uint8(image), note, overwrite=overwrite)
     print(f"verified: seed 0 is finite, from {image.min():.2f} to {image.max():.2f}: {picture}")
@@ -205,7 +205,7 @@ def _verify(place: Path, *, overwrite: bool) -> None:
 def _image_of_seed_0(model: Model):
     import jax
 
-    from stylegan_jax.networks.stylegan2 import generator
+    from stylegan_jax.networks.generators import generator
     from stylegan_jax.sampler import run
 
     config, weights = model.config.generator, model.networks["G_ema"]

@@ -16,17 +16,17 @@ from stylegan_jax.storage.checkpoint import Model
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class RawNetwork:
     """One network of a foreign file: what the file says of its configuration, and its tensors by official name."""
 
     stored: Facts
     tensors: Mapping[str, np.ndarray]
     frozen: frozenset[str] | None = None
-    """Names of the discriminator's layers that are buffers, where the file tells."""
+    """Names of the discriminator's layers that are buffers, where the file says so."""
     notes: Sequence[str] = ()
     """What was assumed or made up."""
     origins: Mapping[str, Origin] = field(default_factory=dict)
-    """Where tensors came from whose name or form was another; made ones come from no name."""
+    """Foreign names of the tensors that were renamed or transformed, and how; "" for those that were made."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +34,7 @@ class Found:
     """What a reader found: the format's name and the networks."""
 
     format: str
-    parts: Mapping[str, Part]
+    networks: Mapping[str, RawNetwork]
     notes: Sequence[str] = ()
     """What of the file was read, where that is not all."""
     left_aside: Sequence[str] = ()
@@ -47,57 +47,60 @@ def assemble(found: Found, networks: Sequence[str] | None, *, file_size: int) ->
     Raises InputError for a network that is absent, does not fit its configuration, or holds NaN or infinity.
     """
     config, wanted = prove_config(found, networks, file_size=file_size)
-    notes = [*found.notes, *(f"{name}: {note}" for name, part in wanted.items() for note in part.notes)]
+    notes = [*found.notes, *(f"{name}: {note}" for name, raw in wanted.items() for note in raw.notes)]
     aside = {"left_aside": list(found.left_aside)} if found.left_aside else {}
-    arrays = {name: _float32(part.tensors, name, names.layout_of(config, name), notes) for name, part in wanted.items()}
+    arrays = {name: _float32(raw.tensors, name, names.layout_of(config, name), notes) for name, raw in wanted.items()}
     return Model(config, arrays, {"format": found.format, **({"notes": notes} if notes else {}), **aside})
 
 
 @np.errstate(all="ignore")  # of absurd filters
 def prove_config(
     found: Found, networks: Sequence[str] | None, *, file_size: int
-) -> tuple[ModelConfig, dict[str, Part]]:
-    """The configuration of the named networks (default: all), and their parts; reads no numbers. As `assemble`."""
+) -> tuple[ModelConfig, dict[str, RawNetwork]]:
+    """The configuration of the named networks (default: all), and what the file holds of them; reads no numbers.
+
+    Raises InputError as `assemble`.
+    """
     wanted = _select(found, networks)
     _check_size(wanted, file_size)
     return _prove(found, wanted), wanted
 
 
-def _select(found: Found, networks: Sequence[str] | None) -> dict[str, Part]:
-    absent = [name for name in networks or () if name not in found.parts]
+def _select(found: Found, networks: Sequence[str] | None) -> dict[str, RawNetwork]:
+    absent = [name for name in networks or () if name not in found.networks]
     if absent:
-        what = f"holds {', '.join(found.parts)}, not {', '.join(absent)}"
+        what = f"holds {', '.join(found.networks)}, not {', '.join(absent)}"
         raise InputError(what, "choose among its networks")
-    return {name: part for name, part in found.parts.items() if networks is None or name in networks}
+    return {name: raw for name, raw in found.networks.items() if networks is None or name in networks}
 
 
-def _check_size(wanted: Mapping[str, Part], file_size: int) -> None:
+def _check_size(wanted: Mapping[str, RawNetwork], file_size: int) -> None:
     """Tensors may share numbers, but not so many that a small file fills the memory."""
-    total = sum(tensor.size for part in wanted.values() for tensor in part.tensors.values())
+    total = sum(tensor.size for raw in wanted.values() for tensor in raw.tensors.values())
     if total > file_size // 2 + 1_000_000:
         raise InputError(f"describes {total} numbers in {file_size} bytes", AGAIN)
 
 
-def _prove(found: Found, wanted: Mapping[str, Part]) -> ModelConfig:
+def _prove(found: Found, wanted: Mapping[str, RawNetwork]) -> ModelConfig:
     generators = {
-        name: prove(GeneratorConfig, part.stored, part.tensors, name) for name, part in wanted.items() if name != "D"
+        name: prove(GeneratorConfig, raw.stored, raw.tensors, name) for name, raw in wanted.items() if name != "D"
     }
     if not generators:
-        everything = {name: part for name, part in found.parts.items() if name != "D"}
+        everything = {name: raw for name, raw in found.networks.items() if name != "D"}
         if not everything:
             raise InputError("holds a discriminator only", "pass a file with a generator")
-        name, part = next(iter(everything.items()))
-        generators = {name: prove(GeneratorConfig, part.stored, part.tensors, name)}
+        name, raw = next(iter(everything.items()))
+        generators = {name: prove(GeneratorConfig, raw.stored, raw.tensors, name)}
     _check_same(generators)
     discriminator = _discriminator(wanted["D"]) if "D" in wanted else None
     return ModelConfig(generator=next(iter(generators.values())), discriminator=discriminator)
 
 
-def _discriminator(part: Part) -> DiscriminatorConfig:
-    config = prove(DiscriminatorConfig, part.stored, part.tensors, "D")
+def _discriminator(raw: RawNetwork) -> DiscriminatorConfig:
+    config = prove(DiscriminatorConfig, raw.stored, raw.tensors, "D")
     expected = set(names.freezable_layers(config)[: config.freeze_layers])
-    if part.frozen is not None and part.frozen != expected:
-        wrong = ", ".join(sorted(part.frozen ^ expected))
+    if raw.frozen is not None and raw.frozen != expected:
+        wrong = ", ".join(sorted(raw.frozen ^ expected))
         what = f"D: freeze_layers is {config.freeze_layers}, but these layers do not agree: {wrong}"
         raise InputError(what, AGAIN)
     return config

@@ -19,7 +19,8 @@ def describe(model: Model) -> str:
     lines += [f"  {'generator':<14} {_generator(generator)}"]
     if discriminator is not None:
         lines += [f"  {'discriminator':<14} {_discriminator(discriminator)}"]
-    lines += [f"  {'channels':<14} {_channels(generator)}"]
+    channels = ", ".join(f"{r}: {generator.channels(r)}" for r in generator.resolutions)
+    lines += [f"  {'channels':<14} {channels}"]
     lines += [f"  {network:<14} {_weights(leaves)}" for network, leaves in model.networks.items()]
     return "\n".join(lines)
 
@@ -36,7 +37,7 @@ def official_name(config: ConvConfig) -> str:
 
 
 def weights_sha256(leaves: Mapping[str, np.ndarray]) -> str:
-    """SHA-256 of a network's names and float32 values, whatever the file's form and order."""
+    """SHA-256 of a network's names and float32 values, whatever the file's format and order."""
     digest = hashlib.sha256()
     for name in sorted(leaves):
         digest.update(name.encode())
@@ -83,10 +84,6 @@ def _shared(config: ConvConfig) -> str:
     if config.activation != "lrelu":
         parts.append(config.activation)
     return ", ".join(parts)
-
-
-def _channels(config: ConvConfig) -> str:
-    return ", ".join(f"{r}: {config.channels(r)}" for r in config.resolutions)
 
 
 def _weights(leaves: Mapping[str, np.ndarray]) -> str:

@@ -4,9 +4,10 @@ from typing import Any
 
 from convert.modules import Builder, Module, Tensors, channel_arguments, is_channels_last, mapping_arguments, unlike
 from stylegan_jax import names
-from stylegan_jax.config import DEFAULT_FILTER, DiscriminatorConfig
+from stylegan_jax.config import DiscriminatorConfig
+from stylegan_jax.filters import DEFAULT_FILTER, as_lists
 
-_BLOCK_DEFAULTS = {"activation": "lrelu", "resample_filter": list(DEFAULT_FILTER), "freeze_layers": 0}
+_BLOCK_DEFAULTS = {"activation": "lrelu", "resample_filter": as_lists(DEFAULT_FILTER), "freeze_layers": 0}
 _BLOCK_DEFAULTS |= {"fp16_channels_last": False}
 
 
@@ -53,13 +54,14 @@ def _arguments(config: DiscriminatorConfig, sg3: bool) -> dict[str, Any]:
     }
 
 
-def _taps(config: DiscriminatorConfig) -> list[Any]:
-    return [list(row) if isinstance(row, tuple) else row for row in config.resample_filter]
-
-
 def _block_arguments(config: DiscriminatorConfig) -> dict[str, Any]:
-    values = {"activation": config.activation, "resample_filter": _taps(config), "freeze_layers": config.freeze_layers}
-    return unlike(_BLOCK_DEFAULTS, **values, fp16_channels_last=config.fp16_channels_last)
+    return unlike(
+        _BLOCK_DEFAULTS,
+        activation=config.activation,
+        resample_filter=as_lists(config.resample_filter),
+        freeze_layers=config.freeze_layers,
+        fp16_channels_last=config.fp16_channels_last,
+    )
 
 
 def _epilogue_arguments(config: DiscriminatorConfig) -> dict[str, Any]:
@@ -106,7 +108,7 @@ def _layers(build: Builder, config: DiscriminatorConfig, resolution: int) -> dic
 
     def add(name: str, inputs: int, width: int, **kwargs: Any) -> None:
         path = f"b{resolution}.{name}"
-        filtered = {"resample_filter": _taps(config)} if "down" in kwargs else {}
+        filtered = {"resample_filter": as_lists(config.resample_filter)} if "down" in kwargs else {}
         last = {**filtered, **({} if name == "skip" else clamp), "channels_last": is_channels_last(config, resolution)}
         children[name] = build.conv(path, inputs, width, **kwargs, trainable=path not in frozen, **last)
 

@@ -1,4 +1,4 @@
-"""What the tensors of a network tell about its configuration, and the proof that a configuration fits them."""
+"""What the tensors of a network say about its configuration, and the proof that a configuration fits them."""
 
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -7,8 +7,9 @@ import numpy as np
 
 from convert.pickles.allowed import AGAIN
 from stylegan_jax import names
-from stylegan_jax.config import DEFAULT_FILTER, ConvConfig, DiscriminatorConfig, Filter, GeneratorConfig, embed_width
+from stylegan_jax.config import ConvConfig, DiscriminatorConfig, GeneratorConfig, embed_width
 from stylegan_jax.errors import InputError
+from stylegan_jax.filters import DEFAULT_FILTER, Filter, setup_filter, taps_of
 
 Tensors = Mapping[str, np.ndarray]
 Facts = dict[str, Any]
@@ -17,27 +18,27 @@ _MOST_LINES, _MOST_TENSORS = 200, 20_000
 _USUAL_CHANNELS = ((32768, 512), (16384, 512))
 
 
-def prove(kind: type[Config], stored: Facts, tensors: Tensors, network: str) -> Config:
+def prove(network_class: type[Config], stored: Facts, tensors: Tensors, network: str) -> Config:
     """The configuration of a network: what the file stores, the rest from its tensors, and it must fit them exactly.
 
     Raises InputError that shows both sides where stored facts and tensors disagree, or every tensor that does not fit.
     """
     if len(tensors) > _MOST_TENSORS:
         raise InputError(f"{network}: holds {len(tensors)} tensors, far more than a StyleGAN2", AGAIN)
-    facts = _generator(tensors) if kind is GeneratorConfig else _discriminator(tensors)
+    facts = _generator(tensors) if network_class is GeneratorConfig else _discriminator(tensors)
     _refuse_oblong(tensors)
-    config = _config(kind, {**facts, **stored}, prefer_table=False)
+    config = _config(network_class, {**facts, **stored}, prefer_table=False)
     lines = _misfits(config, tensors)
     if not lines:
         return config
-    other = _config(kind, {**stored, **facts}, prefer_table=True)
+    other = _config(network_class, {**stored, **facts}, prefer_table=True)
     if not _misfits(other, tensors):
         lines = _contradictions(config, other)
         what = f"{network}: what it says of itself and its tensors disagree"
     else:
         usual = {name: value for name, value in facts.items() if name not in ("embed_features", "layer_features")}
-        others = _misfits(_config(kind, {**usual, **stored}, prefer_table=False), tensors)
-        lines = min(lines, others, key=len)  # the fewest culprits are the likeliest
+        others = _misfits(_config(network_class, {**usual, **stored}, prefer_table=False), tensors)
+        lines = min(lines, others, key=len)  # the shorter list is likelier to show what is wrong
         what = f"{network}: {len(lines)} tensors do not fit its configuration"
     more = [f"… and {len(lines) - _MOST_LINES} more"] if len(lines) > _MOST_LINES else []
     listed = "\n  ".join([what, *lines[:_MOST_LINES], *more])
@@ -45,13 +46,7 @@ def prove(kind: type[Config], stored: Facts, tensors: Tensors, network: str) -> 
 
 
 def _misfits(config: GeneratorConfig | DiscriminatorConfig, tensors: Tensors) -> list[str]:
-    return names.differences(tensors, _layout(config)) or _wrong_filters(config, tensors)
-
-
-def _layout(config: GeneratorConfig | DiscriminatorConfig) -> names.Layout:
-    if isinstance(config, GeneratorConfig):
-        return names.generator_layout(config)
-    return names.discriminator_layout(config)
+    return names.differences(tensors, names.layout(config)) or _wrong_filters(config, tensors)
 
 
 def _contradictions(stored: ConvConfig, seen: ConvConfig) -> list[str]:
@@ -73,14 +68,14 @@ def _refuse_oblong(tensors: Tensors) -> None:
         raise InputError(what, "only square StyleGAN2 models can be represented")
 
 
-def _config(kind: type[Config], facts: Facts, *, prefer_table: bool) -> Config:
+def _config(network_class: type[Config], facts: Facts, *, prefer_table: bool) -> Config:
     """Builds the configuration in its simplest form, without settings that only repeat a default."""
     if not prefer_table and "channel_base" in facts and "channel_max" in facts:
         facts = {name: value for name, value in facts.items() if name != "channel_table"}
     if "img_resolution" not in facts:
         raise InputError("holds a network without resolution blocks b4, b8, …", "pass a StyleGAN2 file")
     try:
-        return _simplest(kind(**facts))
+        return _simplest(network_class(**facts))
     except ValueError as error:
         raise InputError(str(error), "only StyleGAN2 models up to 1024 pixels can be represented") from error
 
@@ -90,10 +85,8 @@ def _simplest(config: Config) -> Config:
     if table is not None:
         base, most = config.channel_base, config.channel_max
         options = ((base, most), *_USUAL_CHANNELS, (table[-1] * config.img_resolution, max(table)))
-        fitting = [pair for pair in options if _table(config, *pair) == table]
-        if fitting:
-            base, most = fitting[0]
-            config = _replace(config, channel_table=None, channel_base=base, channel_max=most)
+        by_rule = [_replace(config, channel_table=None, channel_base=b, channel_max=m) for b, m in options]
+        config = next((each for each in by_rule if tuple(map(each.channels, each.resolutions)) == table), config)
     width = config.w_dim if isinstance(config, GeneratorConfig) else config.cmap_features
     if config.embed_features == embed_width(_replace(config, embed_features=None)) or config.c_dim == 0:
         config = _replace(config, embed_features=None)
@@ -106,10 +99,6 @@ def _simplest(config: Config) -> Config:
 
 def _replace(config: Config, **changes: Any) -> Config:
     return type(config)(**{**vars(config), **changes})
-
-
-def _table(config: ConvConfig, base: int, most: int) -> tuple[int, ...]:
-    return tuple(min(base // resolution, most) for resolution in config.resolutions)
 
 
 def _size(tensors: Tensors, name: str, axis: int) -> int | None:
@@ -131,7 +120,7 @@ def _generator(tensors: Tensors) -> Facts:
     resolutions = _resolutions(tensors)
     top = resolutions[-1] if resolutions else 0
     channels = tuple(_size(tensors, f"synthesis.b{r}.conv1.weight", 0) for r in resolutions)
-    kinds = {"resnet": "synthesis.b8.skip.weight", "skip": "synthesis.b4.torgb.weight"}
+    marks = {"resnet": "synthesis.b8.skip.weight", "skip": "synthesis.b4.torgb.weight"}
     return {
         **_mapping(tensors),
         **_known(
@@ -139,7 +128,7 @@ def _generator(tensors: Tensors) -> Facts:
             img_channels=_size(tensors, f"synthesis.b{top}.torgb.weight", 0),
             w_dim=_size(tensors, "synthesis.b4.conv1.affine.weight", 1),
             channel_table=channels if channels and None not in channels else None,
-            architecture=next((kind for kind, name in kinds.items() if name in tensors), "orig"),
+            architecture=next((word for word, name in marks.items() if name in tensors), "orig"),
             use_noise="synthesis.b4.conv1.noise_const" in tensors,
             resample_filter=taps_of(tensors.get("synthesis.b4.resample_filter")),
         ),
@@ -170,45 +159,24 @@ def _discriminator(tensors: Tensors) -> Facts:
     channels = (least, *(_size(tensors, f"b{r}.conv0.weight", 0) for r in resolutions[1:]))
     inputs = _size(tensors, "b4.conv.weight", 1)
     mapping = _mapping(tensors)
-    kinds = {"resnet": f"b{top}.skip.weight", "skip": "b4.fromrgb.weight"}
+    marks = {"resnet": f"b{top}.skip.weight", "skip": "b4.fromrgb.weight"}
     return mapping | _known(
         img_resolution=top or None,
         img_channels=_size(tensors, f"b{top}.fromrgb.weight", 1),
         channel_table=channels if None not in channels else None,
-        architecture=next((kind for kind, name in kinds.items() if name in tensors), "orig"),
+        architecture=next((word for word, name in marks.items() if name in tensors), "orig"),
         cmap_dim=_size(tensors, "b4.out.weight", 0) if mapping["c_dim"] else None,
         mbstd_num_channels=inputs - least if inputs and least else None,
         resample_filter=taps_of(tensors.get("b8.resample_filter")),
     )
 
 
-def taps_of(buffer: np.ndarray | None) -> Filter | None:
-    """The taps whose normalised outer product is `buffer`; the smallest becomes 1."""
-    if buffer is None or buffer.ndim not in (1, 2) or buffer.size == 0 or buffer.size > 4096:
-        return None
-    taps = buffer.astype(np.float64) if buffer.ndim == 1 else buffer.sum(axis=1, dtype=np.float64)
-    least = np.abs(taps).min()
-    if least > 0:
-        scaled = taps / least
-        taps = np.rint(scaled) if np.allclose(scaled, np.rint(scaled), atol=1e-4) else scaled
-    found = tuple(float(tap) for tap in taps)
-    return DEFAULT_FILTER if found == DEFAULT_FILTER else found
-
-
-def filter_buffer(taps: Filter) -> np.ndarray:
-    """The stored form of a filter: outer product, but one-dimensional from 8 taps on, with sum 1."""
-    values = np.asarray(taps, np.float32)
-    if values.ndim == 1 and values.size < 8:
-        values = np.outer(values, values)
-    return values / (values.sum() or 1)
-
-
-def with_filters(kind: type[Config], stored: Facts, tensors: Tensors) -> dict[str, np.ndarray]:
+def with_filters(network_class: type[Config], stored: Facts, tensors: Tensors) -> dict[str, np.ndarray]:
     """The tensors of a format that does not store filters, and every filter of the configured taps."""
-    facts = _generator(tensors) if kind is GeneratorConfig else _discriminator(tensors)
-    config = _config(kind, {**facts, **stored}, prefer_table=False)
-    missing = [name for name in _layout(config) if name.endswith("resample_filter") and name not in tensors]
-    return {**tensors, **{name: filter_buffer(configured_taps(config, name)) for name in missing}}
+    facts = _generator(tensors) if network_class is GeneratorConfig else _discriminator(tensors)
+    config = _config(network_class, {**facts, **stored}, prefer_table=False)
+    missing = [name for name in names.layout(config) if name.endswith("resample_filter") and name not in tensors]
+    return {**tensors, **{name: setup_filter(configured_taps(config, name)) for name in missing}}
 
 
 def configured_taps(config: GeneratorConfig | DiscriminatorConfig, name: str) -> Filter:
@@ -223,6 +191,6 @@ def _wrong_filters(config: GeneratorConfig | DiscriminatorConfig, tensors: Tenso
     lines = []
     for name in tensors:
         taps = configured_taps(config, name) if name.endswith(".resample_filter") else None
-        if taps is not None and not np.allclose(tensors[name], filter_buffer(taps), rtol=1e-3, atol=1e-6):
+        if taps is not None and not np.allclose(tensors[name], setup_filter(taps), rtol=1e-3, atol=1e-6):
             lines.append(f"{name}: its values are not those of {taps}")
     return lines

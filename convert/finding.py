@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from convert import rosinality, state_dict
-from convert.assembly import Found, Part
+from convert.assembly import Found, RawNetwork
 from convert.pickles.allowed import AGAIN, shown
 from stylegan_jax.errors import InputError
+from stylegan_jax.names import NETWORKS
 
 _AVERAGES = ("latent_avg", "w_avg", "mean_latent", "dlatent_avg")
 _G_EMA = ("g_ema", "gema", "g_mean", "g_running", "ema", "generator_ema", "g_ema_model", "netg_ema", "params_ema", "gs")
@@ -43,7 +44,7 @@ class Candidate:
 
     @property
     def role(self) -> str | None:
-        """The network that the innermost telling word of the key names."""
+        """The network that the key names, by the innermost of its words that names one."""
         for word in reversed(self.key.lower().split(".")):
             for role, words in (("G_ema", _G_EMA), ("G", _G), ("D", _D)):
                 if word in words:
@@ -133,10 +134,10 @@ def find(tree: Any, key: str | None = None, networks: Sequence[str] | None = Non
     discriminators = [each for each in every if not each.is_generator]
     if len(discriminators) == 1 and key is None:
         chosen = {"D": discriminators[0], **chosen}
-    parts = {name: _part(name, chosen[name]) for name in ("G", "D", "G_ema") if name in chosen}
+    networks_found = {name: _raw(name, chosen[name]) for name in NETWORKS if name in chosen}
     layouts = {each.layout for each in chosen.values()}
     format_ = "rosinality" if layouts == {"rosinality"} else "state dict"
-    return Found(format_, parts, notes=[_where(chosen, tree)])
+    return Found(format_, networks_found, notes=[_where(chosen, tree)])
 
 
 def _by_role(generators: Sequence[Candidate], networks: Sequence[str] | None) -> dict[str, Candidate]:
@@ -166,12 +167,12 @@ def _where(chosen: Mapping[str, Candidate], tree: Any) -> str:
     return ", ".join(places) + (f"; {left} other tensors were left aside" if left else "")
 
 
-def _part(network: str, candidate: Candidate) -> Part:
-    readers: Mapping[str, Callable[..., Part]] = {"rosinality": _rosinality, "official": _official}
-    part = readers[candidate.layout](network, candidate)
-    moved = {name: (part.origins.get(name) or (name, "")) for name in part.tensors}
+def _raw(network: str, candidate: Candidate) -> RawNetwork:
+    readers: Mapping[str, Callable[..., RawNetwork]] = {"rosinality": _rosinality, "official": _official}
+    raw = readers[candidate.layout](network, candidate)
+    moved = {name: (raw.origins.get(name) or (name, "")) for name in raw.tensors}
     origins = {name: (_full(source, candidate), how) for name, (source, how) in moved.items()}
-    return replace(part, origins=origins)
+    return replace(raw, origins=origins)
 
 
 def _full(source: str, candidate: Candidate) -> str:
@@ -180,16 +181,16 @@ def _full(source: str, candidate: Candidate) -> str:
     return source if beside or not source else f"{candidate.prefix}{source}"
 
 
-def _rosinality(network: str, candidate: Candidate) -> Part:
+def _rosinality(network: str, candidate: Candidate) -> RawNetwork:
     if network == "D":
-        return rosinality.discriminator_part(candidate.tensors)
+        return rosinality.raw_discriminator(candidate.tensors)
     average, notes = _mean_w(candidate)
     name = candidate.average[0] if candidate.average else ""
-    part = rosinality.generator_part(candidate.tensors, network, average, name)
-    return replace(part, notes=[*part.notes, *notes])
+    raw = rosinality.raw_generator(candidate.tensors, network, average, name)
+    return replace(raw, notes=[*raw.notes, *notes])
 
 
-def _official(network: str, candidate: Candidate) -> Part:
+def _official(network: str, candidate: Candidate) -> RawNetwork:
     tensors = {name: leaf for name, leaf in candidate.tensors.items() if isinstance(leaf, np.ndarray)}
     tensors = {name: leaf for name, leaf in tensors.items() if name not in _AVERAGES}
     average, notes = _mean_w(candidate)
@@ -197,7 +198,7 @@ def _official(network: str, candidate: Candidate) -> Part:
     if network != "D" and average is not None and "mapping.w_avg" not in tensors and candidate.average:
         tensors["mapping.w_avg"] = average
         origins["mapping.w_avg"] = (candidate.average[0], "")
-    return Part({}, tensors, notes=[state_dict.ASSUMED, *notes], origins=origins)
+    return RawNetwork({}, tensors, notes=[state_dict.ASSUMED, *notes], origins=origins)
 
 
 def _mean_w(candidate: Candidate) -> tuple[np.ndarray | None, list[str]]:

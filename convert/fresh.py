@@ -4,9 +4,10 @@ import dataclasses
 
 import numpy as np
 
-from convert.facts import configured_taps, filter_buffer
+from convert.facts import configured_taps
 from stylegan_jax import names
 from stylegan_jax.config import DiscriminatorConfig, ModelConfig
+from stylegan_jax.filters import setup_filter
 from stylegan_jax.storage.checkpoint import Model
 
 SEED = 0
@@ -40,7 +41,7 @@ def drawn(config: DiscriminatorConfig, seed: int = SEED) -> dict[str, np.ndarray
 
 def _leaf(random: np.random.RandomState, config: DiscriminatorConfig, name: str, shape: tuple[int, ...]) -> np.ndarray:
     if name.endswith("resample_filter"):
-        return filter_buffer(configured_taps(config, name))
+        return setup_filter(configured_taps(config, name))
     if name.endswith(".bias"):
         return np.zeros(shape, np.float32)
     rate = config.mapping_lr_multiplier if name.startswith("mapping.fc") else 1

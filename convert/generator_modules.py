@@ -3,10 +3,11 @@
 from typing import Any
 
 from convert.modules import Builder, Module, Tensors, channel_arguments, is_channels_last, mapping_arguments, unlike
-from stylegan_jax.config import DEFAULT_FILTER, GeneratorConfig
+from stylegan_jax.config import GeneratorConfig
+from stylegan_jax.filters import DEFAULT_FILTER, as_lists
 
-_DEFAULTS = {"architecture": "skip", "use_noise": True, "activation": "lrelu", "resample_filter": list(DEFAULT_FILTER)}
-_DEFAULTS |= {"fp16_channels_last": False}
+_DEFAULTS = {"architecture": "skip", "use_noise": True, "activation": "lrelu", "fp16_channels_last": False}
+_DEFAULTS |= {"resample_filter": as_lists(DEFAULT_FILTER)}
 
 
 def generator_module(config: GeneratorConfig, tensors: Tensors, *, sg3: bool) -> Module:
@@ -40,16 +41,12 @@ def _block_arguments(config: GeneratorConfig, defaults: dict[str, Any]) -> dict[
     return unlike(
         defaults,
         architecture=config.architecture,
-        resample_filter=_taps(config),
+        resample_filter=as_lists(config.resample_filter),
         conv_clamp=config.conv_clamp,
         use_noise=config.use_noise,
         activation=config.activation,
         fp16_channels_last=config.fp16_channels_last,
     )
-
-
-def _taps(config: GeneratorConfig) -> list[Any]:
-    return [list(row) if isinstance(row, tuple) else row for row in config.resample_filter]
 
 
 def _synthesis(build: Builder, config: GeneratorConfig, kwargs: dict[str, Any]) -> Module:
@@ -97,7 +94,7 @@ def _layers(build: Builder, config: GeneratorConfig, resolution: int, inputs: in
     channels_last = is_channels_last(config, resolution)
     common = {"conv_clamp": config.conv_clamp, "channels_last": channels_last}
     common |= unlike(_DEFAULTS, use_noise=config.use_noise, activation=config.activation)
-    resampled = {"up": 2, "resample_filter": _taps(config)}
+    resampled = {"up": 2, "resample_filter": as_lists(config.resample_filter)}
     place = (config.w_dim, resolution)
     children = {}
     if resolution > 4:

@@ -1,4 +1,4 @@
-"""What kind of file something is, by its first bytes: those that can hold a model, and what the others are."""
+"""What a file is, by its first bytes: those that can hold a model, and what the others are."""
 
 import itertools
 import stat
@@ -86,7 +86,7 @@ def unpacked(path: Path) -> Path:
 def _refuse_inside(path: Path) -> None:
     """A `data.pkl` alone has no numbers."""
     if path.name == "data.pkl" and (path.parent / "data").is_dir():
-        what = "is a part of an unpacked torch archive, its names without their numbers"
+        what = "is one file of an unpacked torch archive, its names without their numbers"
         raise InputError(what, f"pass its folder: {path.parent}")
 
 

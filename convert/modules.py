@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 
 from convert.pickles.writer import ChannelsLast
-from stylegan_jax.config import ConvConfig, DiscriminatorConfig, GeneratorConfig, embed_width
+from stylegan_jax.config import ACTIVATION_GAINS, ConvConfig, DiscriminatorConfig, GeneratorConfig, embed_width
 
 Tensors = Mapping[str, np.ndarray]
-_STRONG = ("relu", "lrelu", "swish")  # the activations of gain √2
 
 
 @dataclass(eq=False)
@@ -71,7 +70,7 @@ class Builder:
             "conv_clamp": kwargs.get("conv_clamp"),
             "padding": size // 2,
             "weight_gain": 1 / math.sqrt(inputs * size * size),
-            "act_gain": _gain(activation),
+            "act_gain": ACTIVATION_GAINS[activation],
             **({} if kwargs.get("bias", True) else {"bias": None}),
         }
         weights = self.conv_leaves(path, "weight", "bias", channels_last=kwargs.get("channels_last", False))
@@ -105,7 +104,7 @@ class Builder:
             "activation": activation,
             "conv_clamp": kwargs["conv_clamp"],
             "padding": 1,
-            "act_gain": _gain(activation),
+            "act_gain": ACTIVATION_GAINS[activation],
         }
         kwargs = {"w_dim": w_dim, "resolution": resolution, **kwargs}
         leaves = ("weight", "noise_strength", "bias")
@@ -128,10 +127,6 @@ class Builder:
         return Module("ToRGBLayer", (inputs, outputs), kwargs, attributes, parameters, children=affine)
 
 
-def _gain(activation: str) -> float:
-    return math.sqrt(2) if activation in _STRONG else 1
-
-
 def unlike(defaults: Mapping[str, Any], **values: Any) -> dict[str, Any]:
     """Arguments that differ from their defaults."""
     return {name: value for name, value in values.items() if name not in defaults or value != defaults[name]}
@@ -151,7 +146,7 @@ def is_channels_last(config: ConvConfig, resolution: int) -> bool:
 
 
 def channel_arguments(config: ConvConfig) -> dict[str, Any]:
-    """The channel rule, where the official one describes the network; a table of its own is told by the tensors."""
+    """The channel rule, where the official one describes the network; a table of its own follows from the tensors."""
     if config.channel_table is not None:
         return {}
     return {"channel_base": config.channel_base, "channel_max": config.channel_max}

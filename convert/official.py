@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from convert.assembly import Found, Part
+from convert.assembly import Found, RawNetwork
 from convert.discriminator_modules import absent_discriminator, discriminator_module
 from convert.fresh import with_discriminator
 from convert.generator_modules import generator_module
@@ -45,7 +45,8 @@ def find(tree: Any) -> Found:
     objects = _objects(tree)
     if isinstance(tree, Instance):
         objects = {"D" if tree.name == "Discriminator" else "G_ema": tree}
-    wanted = {name: objects[name] for name in names.NETWORKS if name in objects and _has_layers(objects[name])}
+    known = [(name, objects[name]) for name in names.NETWORKS if name in objects]
+    wanted = {name: instance for name, instance in known if instance.state.get("_modules") != {}}  # {}: an empty D
     if wanted.get("G") is wanted.get("G_ema"):  # one network, as `write` stores a file of G_ema alone
         wanted.pop("G", None)
     if not wanted:
@@ -54,7 +55,7 @@ def find(tree: Any) -> Found:
     for found in modules.values():
         _refuse_other_kinds(found)
     formats = {SG3 if _is_sg3(found) else ADA for name, found in modules.items() if name != "D"}
-    return Found(SG3 if SG3 in formats else ADA, {name: _part(name, found) for name, found in modules.items()})
+    return Found(SG3 if SG3 in formats else ADA, {name: _raw(name, found) for name, found in modules.items()})
 
 
 def _objects(tree: Any) -> dict[str, Instance]:
@@ -62,10 +63,6 @@ def _objects(tree: Any) -> dict[str, Instance]:
         tree = {"": tree}
     items = tree.items() if type(tree) is dict else ()
     return {key: item for key, item in items if type(key) is str and _is_module(item)}
-
-
-def _has_layers(instance: Instance) -> bool:
-    return instance.state.get("_modules") != {}
 
 
 def _is_module(item: Any) -> bool:
@@ -108,13 +105,16 @@ def _refuse_opaque(item: Any) -> None:
 
 def _table(module: Instance, attribute: str) -> dict[str, Any]:
     table = module.state.get(attribute)
-    fine = type(table) is dict and len(table) <= _MOST_CHILDREN
-    if not fine or any(type(name) is not str or not _NAME.fullmatch(name) for name in table):
+    if type(table) is not dict or len(table) > _MOST_CHILDREN or not all(map(_is_name, table)):
         raise InputError(f"holds a {shown(module.name)} without proper {attribute}", AGAIN)
     return table
 
 
-def _part(network: str, modules: dict[str, Instance]) -> Part:
+def _is_name(name: Any) -> bool:
+    return type(name) is str and _NAME.fullmatch(name) is not None
+
+
+def _raw(network: str, modules: dict[str, Instance]) -> RawNetwork:
     tensors, buffers = {}, set()
     for path, module in modules.items():
         for attribute in ("_parameters", "_buffers"):
@@ -131,8 +131,8 @@ def _part(network: str, modules: dict[str, Instance]) -> Part:
                 buffers |= {name} if attribute == "_buffers" else set()
     frozen = frozenset(name.removesuffix(".weight") for name in buffers if name.endswith(".weight"))
     if network == "D":
-        return Part(discriminator_facts(modules, len(frozen)), tensors, frozen)
-    return Part(generator_facts(modules), tensors)
+        return RawNetwork(discriminator_facts(modules, len(frozen)), tensors, frozen)
+    return RawNetwork(generator_facts(modules), tensors)
 
 
 def write(model: Model, path: str | Path, *, overwrite: bool = False, sg3: bool = False) -> Path:
@@ -157,13 +157,13 @@ def _tree(model: Model, *, sg3: bool) -> dict[str, Any]:
 
 
 def _module(config: ModelConfig, network: str, tensors: Tensors, sg3: bool) -> Module:
-    part = config.of(network)
+    own = config.of(network)
     lines = names.differences(tensors, names.layout_of(config, network))
     if lines:
         raise ValueError(f"{network} does not fit its configuration: {'; '.join(lines)}")
-    if isinstance(part, GeneratorConfig):
-        return generator_module(part, tensors, sg3=sg3)
-    return discriminator_module(part, tensors, sg3=sg3)
+    if isinstance(own, GeneratorConfig):
+        return generator_module(own, tensors, sg3=sg3)
+    return discriminator_module(own, tensors, sg3=sg3)
 
 
 def _saved(module: Module, sg3: bool) -> Call:

@@ -1,4 +1,4 @@
-"""Reads any supported model file; its kind is told by its content."""
+"""Reads any supported model file, recognised by its content."""
 
 import contextlib
 import hashlib
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from convert import finding, kinds, official, rosinality, state_dict, tensorflow
-from convert.assembly import Found, Part, assemble, prove_config
+from convert.assembly import Found, RawNetwork, assemble, prove_config
 from convert.locating import locate, naming
 from convert.pickles import unpickle
 from convert.pickles.allowed import Budget, shown
@@ -21,7 +21,7 @@ from stylegan_jax.errors import InputError
 from stylegan_jax.storage import checkpoint, inputs, rundir, safetensors
 from stylegan_jax.storage.checkpoint import Model
 
-Parts = Mapping[str, Part]
+RawNetworks = Mapping[str, RawNetwork]
 _READERS = (official, tensorflow, rosinality, state_dict)
 _MOST_ASIDE = 50
 
@@ -62,8 +62,8 @@ def read_config(path: str | Path, *, networks: Sequence[str] | None = None, key:
 
 def read_with_origins(
     path: str | Path, *, networks: Sequence[str] | None = None, key: str | None = None
-) -> tuple[Model, Parts]:
-    """As `read`, and beside the model the parts of the foreign file that it was made of (none if it is our own)."""
+) -> tuple[Model, RawNetworks]:
+    """As `read`, and beside the model what the foreign file held of each network (nothing if it is our own)."""
     with _local(path) as path:
         kind = kinds.sniff(path)
         if kind == kinds.RUN:
@@ -73,12 +73,14 @@ def read_with_origins(
         if kind == kinds.TORCH_FOLDER:
             found, size = _in_folder(kinds.unpacked(Path(path)), key, networks)
             model = assemble(found, networks, file_size=size)
-            return Model(model.config, model.networks, {"source": Path(path).name, **model.lineage}), found.parts
+            return Model(model.config, model.networks, {"source": Path(path).name, **model.lineage}), found.networks
         with inputs.open_regular(path) as file:
             found, size = _find(kind, file, Path(path), key=key, networks=networks)
             model = assemble(found, networks, file_size=size)
-            lineage = {"source": Path(path).name, "sha256": _sha256(file), **model.lineage}
-        return Model(model.config, model.networks, lineage), found.parts
+            file.seek(0)
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            lineage = {"source": Path(path).name, "sha256": sha256, **model.lineage}
+        return Model(model.config, model.networks, lineage), found.networks
 
 
 @contextlib.contextmanager
@@ -145,8 +147,3 @@ def recognise(
     if found is None:
         raise kinds.unknown_tree(tree, aside)
     return replace(found, left_aside=aside[:_MOST_ASIDE])
-
-
-def _sha256(file: BufferedReader) -> str:
-    file.seek(0)
-    return hashlib.file_digest(file, "sha256").hexdigest()

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from convert.reading import Parts
+from convert.reading import RawNetworks
 from stylegan_jax.storage.checkpoint import Model
 
 
@@ -25,28 +25,25 @@ class Row:
     sha256: str
 
 
-def rows(model: Model, parts: Parts) -> list[Row]:
+def rows(model: Model, raw: RawNetworks) -> list[Row]:
     """A row for every tensor of what `read_with_origins` gives; `dtype` is the file's, the hash that of the result.
 
     Nothing is left out: reading refuses tensors that have no place and places that have no tensor.
     """
     found = []
     for network, leaves in model.networks.items():
-        part = parts.get(network)
+        before = raw.get(network)
         for name, leaf in leaves.items():
-            source, transform = part.origins.get(name, (name, "")) if part else (name, "")
-            dtype = str(part.tensors[name].dtype if part else leaf.dtype)
-            found.append(Row(network, name, source, transform, leaf.shape, dtype, _sha256(leaf)))
+            source, transform = before.origins.get(name, (name, "")) if before else (name, "")
+            dtype = str(before.tensors[name].dtype if before else leaf.dtype)
+            sha256 = hashlib.sha256(np.ascontiguousarray(leaf).data).hexdigest()
+            found.append(Row(network, name, source, transform, leaf.shape, dtype, sha256))
     return found
 
 
 def left_aside(model: Model) -> list[Row]:
     """A row for every class of objects that lay beside the networks and were not read."""
     return [Row("", "", name, "left aside", (), "", "") for name in model.lineage.get("left_aside", ())]
-
-
-def _sha256(leaf: np.ndarray) -> str:
-    return hashlib.sha256(np.ascontiguousarray(leaf).data).hexdigest()
 
 
 def as_json(report: Iterable[Row]) -> list[dict[str, Any]]:

@@ -8,14 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from convert.assembly import Found, Part
-from convert.facts import Facts, filter_buffer, taps_of, with_filters
+from convert.assembly import Found, RawNetwork
+from convert.facts import Facts, with_filters
 from convert.pickles import torch_file
 from convert.pickles.allowed import AGAIN
 from convert.rosinality_names import discriminator_kernels, discriminator_pairs, generator_kernels, generator_pairs
 from convert.translation import from_official, origins, to_official
-from stylegan_jax.config import DEFAULT_FILTER, DiscriminatorConfig, GeneratorConfig
+from stylegan_jax.config import ACTIVATION_GAINS, LRELU_SLOPE, DiscriminatorConfig, GeneratorConfig
 from stylegan_jax.errors import InputError
+from stylegan_jax.filters import DEFAULT_FILTER, setup_filter, taps_of
+from stylegan_jax.names import NETWORKS, resolution_of
 from stylegan_jax.storage import atomic
 from stylegan_jax.storage.checkpoint import Model
 
@@ -38,19 +40,15 @@ def matches(tree: Any) -> bool:
 def find(tree: dict[str, Any]) -> Found:
     """The networks of such a checkpoint under official names; its optimisers and arguments are left aside."""
     tables = {"g_ema": tree} if _MARK in tree else {key: tree[key] for key in _NETWORKS if type(tree.get(key)) is dict}
-    parts = {}
+    found = {}
     for key, table in tables.items():
-        part = discriminator_part(table) if key == "d" else _generator(table, key, tree.get(_AVERAGES[key]))
-        parts[_NETWORKS[key]] = part
-    return Found("rosinality", {name: parts[name] for name in ("G", "D", "G_ema") if name in parts})
+        name, average = _NETWORKS[key], _AVERAGES.get(key, "")
+        found[name] = raw_discriminator(table) if key == "d" else raw_generator(table, name, tree.get(average), average)
+    return Found("rosinality", {name: found[name] for name in NETWORKS if name in found})
 
 
-def _generator(table: Mapping[Any, Any], key: str, w_avg: Any) -> Part:
-    return generator_part(table, _NETWORKS[key], w_avg, _AVERAGES[key])
-
-
-def generator_part(table: Mapping[Any, Any], network: str, w_avg: Any, source: str) -> Part:
-    """A generator's tensors by rosinality's names as a part; `source` is what the mean w is called in the file."""
+def raw_generator(table: Mapping[Any, Any], network: str, w_avg: Any, source: str) -> RawNetwork:
+    """A generator by rosinality's names; `source` is what the mean w is called in the file."""
     tensors = _tensors(table, network)
     resolution = 4 << (min(_last_conv(tensors), 15) + 1) // 2
     pairs = [*generator_pairs(resolution)]
@@ -66,17 +64,17 @@ def generator_part(table: Mapping[Any, Any], network: str, w_avg: Any, source: s
     average = {} if w_avg is None else {"mapping.w_avg": w_avg.reshape(-1)}
     stored = _filter(table, network)
     complete = with_filters(GeneratorConfig, stored, {**found, **drawn, **average})
-    return Part(stored, complete, notes=notes, origins=origins(pairs, found, complete) | made)
+    return RawNetwork(stored, complete, notes=notes, origins=origins(pairs, found, complete) | made)
 
 
-def discriminator_part(table: Mapping[Any, Any]) -> Part:
-    """A discriminator's tensors by rosinality's names as a part."""
+def raw_discriminator(table: Mapping[Any, Any]) -> RawNetwork:
+    """A discriminator by rosinality's names."""
     tensors = _tensors(table, "D")
     pairs = [*discriminator_pairs(4 << min(_last_conv(tensors), 8))]
     found = to_official(pairs, tensors, "D")
     stored = {"mbstd_group_size": 4, **_filter(table, "D")}
     complete = with_filters(DiscriminatorConfig, stored, found)
-    return Part(stored, complete, origins=origins(pairs, found, complete))
+    return RawNetwork(stored, complete, origins=origins(pairs, found, complete))
 
 
 def _tensors(table: Mapping[Any, Any], key: str) -> dict[str, np.ndarray]:
@@ -87,7 +85,7 @@ def _tensors(table: Mapping[Any, Any], key: str) -> dict[str, np.ndarray]:
 
 
 def _last_conv(tensors: Mapping[str, np.ndarray]) -> int:
-    """The highest index of its list `convs`, which tells the resolution; -1 if it is empty."""
+    """The highest index of its list `convs`, which gives the resolution; -1 if it is empty."""
     found = (re.match(r"convs\.(\d{1,2})\.", name) for name in tensors)
     return max((int(match[1]) for match in found if match), default=-1)
 
@@ -103,9 +101,8 @@ def _filter(table: Mapping[Any, Any], key: str) -> Facts:
 
 def _drawn_noise(resolution: int) -> dict[str, np.ndarray]:
     rng = np.random.RandomState(0)
-    pairs = (pair for pair in generator_pairs(resolution) if pair.official.endswith("noise_const"))
-    sizes = {pair.official: int(pair.official.split(".")[1][1:]) for pair in pairs}
-    return {name: rng.standard_normal((size, size)).astype(np.float32) for name, size in sizes.items()}
+    buffers = [pair.official for pair in generator_pairs(resolution) if pair.official.endswith("noise_const")]
+    return {name: rng.standard_normal((resolution_of(name) or 0,) * 2).astype(np.float32) for name in buffers}
 
 
 def _estimated_w_avg(tensors: Mapping[str, np.ndarray]) -> np.ndarray | None:
@@ -120,7 +117,7 @@ def _estimated_w_avg(tensors: Mapping[str, np.ndarray]) -> np.ndarray | None:
         for i in range(len(layers)):
             weight, bias = (tensors[f"mapping.fc{i}.{leaf}"].astype(np.float32) for leaf in ("weight", "bias"))
             x = x @ (weight.T * np.float32(0.01 / np.sqrt(weight.shape[1]))) + bias * np.float32(0.01)
-            x = np.where(x < 0, x * np.float32(0.2), x) * np.float32(np.sqrt(2))
+            x = np.where(x < 0, x * np.float32(LRELU_SLOPE), x) * np.float32(ACTIVATION_GAINS["lrelu"])
     except (KeyError, ValueError, IndexError):
         return None
     return x.mean(axis=0, dtype=np.float64).astype(np.float32)
@@ -141,7 +138,7 @@ def write(model: Model, path: str | Path, *, overwrite: bool = False) -> Path:
         only_d = all(line.startswith("D: ") for line in lines)
         others = ",".join(network for network in model.networks if network != "D")
         remedy = "write a .pkl or .safetensors" + (f", or leave D out: --networks {others}" if only_d else "")
-        raise InputError(f"{listed}\nThe model cannot be written in this form", remedy, file=path)
+        raise InputError(f"{listed}\nThe model cannot be written in this format", remedy, file=path)
     with atomic.new_file(path, overwrite=overwrite) as file:
         torch_file.save_zip(file, _tree(model))
     return place
@@ -149,9 +146,9 @@ def write(model: Model, path: str | Path, *, overwrite: bool = False) -> Path:
 
 def left_out(model: Model) -> list[str]:
     """What `write` leaves out, a line for each setting that their files cannot hold."""
-    parts = [part for part in (model.config.generator, model.config.discriminator) if part is not None]
-    clamps = {part.conv_clamp for part in parts if part.conv_clamp is not None}
-    sixteen = any(part.num_fp16_res for part in parts)
+    configs = [each for each in (model.config.generator, model.config.discriminator) if each is not None]
+    clamps = {config.conv_clamp for config in configs if config.conv_clamp is not None}
+    sixteen = any(config.num_fp16_res for config in configs)
     lines = [f"a .pt holds no clamp: {clamp:g} is left out" for clamp in sorted(clamps)]
     return lines + (["a .pt holds no 16-bit settings: they are left out"] if sixteen else [])
 
@@ -188,7 +185,7 @@ def _tree(model: Model) -> dict[str, Any]:
             continue
         pairs = discriminator_pairs(resolution) if key == "d" else generator_pairs(resolution)
         kernels = discriminator_kernels(resolution) if key == "d" else generator_kernels(resolution)
-        kernel = filter_buffer(DEFAULT_FILTER) * np.float32(1 if key == "d" else 4)
+        kernel = setup_filter(DEFAULT_FILTER) * np.float32(1 if key == "d" else 4)
         tree[key] = from_official(pairs, tensors) | dict.fromkeys(kernels, kernel)
         if "mapping.w_avg" in tensors:
             tree[_AVERAGES[key]] = np.asarray(tensors["mapping.w_avg"])

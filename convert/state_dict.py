@@ -1,4 +1,4 @@
-"""Plain tables of tensors under official names (`.pt`, foreign `.safetensors`): everything is told by their shapes."""
+"""Plain tables of tensors under official names (`.pt`, foreign `.safetensors`): all else follows from their shapes."""
 
 import re
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from convert.assembly import Found, Part
+from convert.assembly import Found, RawNetwork
 from stylegan_jax import names
 
 _NAME = re.compile(r"((G|D|G_ema)\.)?((mapping|synthesis|b\d{1,4})\.)[\w.]{1,100}", re.ASCII)
@@ -24,8 +24,8 @@ def find(tree: Any) -> Found:
     networks = names.split_networks(_flat(tree))
     if any(name.startswith("b4.") for name in networks.get("G_ema", {})):
         networks = {"D" if name == "G_ema" else name: tensors for name, tensors in networks.items()}
-    parts = {name: Part({}, tensors, notes=(ASSUMED,)) for name, tensors in networks.items()}
-    return Found("state dict", parts)
+    found = {name: RawNetwork({}, tensors, notes=(ASSUMED,)) for name, tensors in networks.items()}
+    return Found("state dict", found)
 
 
 def _flat(tree: Any) -> dict[str, np.ndarray]:

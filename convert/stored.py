@@ -5,8 +5,9 @@ from typing import Any
 
 from convert.facts import Facts
 from convert.pickles.allowed import AGAIN, Instance, shown
-from stylegan_jax.config import DEFAULT_FILTER
+from stylegan_jax.config import WORDS
 from stylegan_jax.errors import InputError
+from stylegan_jax.filters import taps_from
 
 Modules = Mapping[str, Instance]
 _MAPPING = {
@@ -50,11 +51,6 @@ _INTEGERS |= {"num_fp16_res", "cmap_dim", "freeze_layers", "mbstd_group_size", "
 _NUMBERS = {"conv_clamp", "w_avg_beta", "mapping_lr_multiplier"}
 _NONE_IS_DEFAULT = {"embed_features", "layer_features", "cmap_dim"}
 _MAY_BE_NONE = {"conv_clamp", "w_avg_beta", "mbstd_group_size"} | _NONE_IS_DEFAULT
-_WORDS = {
-    "architecture": ("skip", "orig", "resnet"),
-    "activation": ("linear", "relu", "lrelu", "tanh", "sigmoid", "elu", "selu", "softplus", "swish"),
-}
-_WORDS["mapping_activation"] = _WORDS["activation"]
 _LARGEST_NUMBER = 1e30  # nan is not below it, either
 _LARGEST = {"mapping_layers": 64, "num_fp16_res": 64, "freeze_layers": 1000}
 
@@ -75,10 +71,7 @@ def discriminator_facts(modules: Modules, frozen: int) -> Facts:
     arguments = _arguments(modules[""], positional)
     stated = _pick(arguments, _same((*positional, *_SHARED, "cmap_dim")))
     stated |= _pick(_dict(arguments, "mapping_kwargs"), _MAPPING)
-    stated |= _pick(
-        _dict(arguments, "block_kwargs"),
-        _same(_BLOCK),
-    )
+    stated |= _pick(_dict(arguments, "block_kwargs"), _same(_BLOCK))
     stated |= _pick(_dict(arguments, "epilogue_kwargs"), _same(("mbstd_group_size", "mbstd_num_channels")))
     if stated.get("c_dim", 0) == 0:
         stated.pop("cmap_dim", None)
@@ -133,26 +126,11 @@ def checked(field: str, value: Any) -> Any:
         return value
     if field in _NUMBERS and isinstance(value, int | float) and abs(value) < _LARGEST_NUMBER:
         return float(value)
-    if field in _WORDS and type(value) is str and value in _WORDS[field]:
+    if field in WORDS and type(value) is str and value in WORDS[field]:
         return value
     if field in ("use_noise", "fp16_channels_last") and type(value) is bool:
         return value
-    taps = _taps(value) if field == "resample_filter" else ()
-    if taps:
-        return DEFAULT_FILTER if taps == DEFAULT_FILTER else taps
+    taps = taps_from(value) if field == "resample_filter" else None
+    if taps is not None:
+        return taps
     raise InputError(f"stores {field} = {shown(value)}, which no StyleGAN2 has", AGAIN)
-
-
-def _taps(value: Any) -> tuple[Any, ...]:
-    """Filter taps as a tuple, or as a tuple of rows of one length; empty if they are none."""
-    rows = tuple(_row(row) for row in value) if _is_short_list(value) else ()
-    return _row(value) or (rows if all(rows) and len({len(row) for row in rows}) == 1 else ())
-
-
-def _row(value: Any) -> tuple[float, ...]:
-    numbers = _is_short_list(value) and all(type(tap) in (int, float) and abs(tap) < _LARGEST_NUMBER for tap in value)
-    return tuple(float(tap) for tap in value) if numbers and sum(value) else ()
-
-
-def _is_short_list(value: Any) -> bool:
-    return type(value) in (list, tuple) and 0 < len(value) <= 64

@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from convert.assembly import Found, Part
+from convert.assembly import Found, RawNetwork
 from convert.facts import Facts, with_filters
 from convert.pickles.allowed import Instance, shown
 from convert.stored import checked
 from convert.translation import BATCHED, CONV, FLIPPED_CONV, IMAGE, PLUS_ONE, TRANSPOSED, Pair, origins, to_official
-from stylegan_jax.config import DEFAULT_FILTER, DiscriminatorConfig, GeneratorConfig
+from stylegan_jax.config import DiscriminatorConfig, GeneratorConfig
 from stylegan_jax.errors import InputError
+from stylegan_jax.filters import DEFAULT_FILTER
 
 _MODULE = "dnnlib.tflib.network"
 _MOST_COMPONENTS, _MOST_VARIABLES = 16, 2_000  # an official network has two, and some 150
@@ -54,15 +55,15 @@ def find(tree: Any) -> Found:
     _refuse_other_versions(instances)
     generators = [instance for instance in instances if _components(instance)]
     discriminators = [instance for instance in instances if not _components(instance)]
-    parts = {}
+    found = {}
     if len(generators) > 1:
-        parts["G"] = _generator(generators[0], "G")
+        found["G"] = _generator(generators[0], "G")
     if discriminators:
-        parts["D"] = _discriminator(discriminators[0])
+        found["D"] = _discriminator(discriminators[0])
     if generators:
-        parts["G_ema"] = _generator(generators[-1], "G_ema")
+        found["G_ema"] = _generator(generators[-1], "G_ema")
     version = instances[0].state["version"]
-    return Found(f"stylegan2{'-ada' if version > 4 else ''} (TensorFlow)", parts)
+    return Found(f"stylegan2{'-ada' if version > 4 else ''} (TensorFlow)", found)
 
 
 def _networks(tree: Any) -> tuple[Any, ...]:
@@ -117,7 +118,7 @@ def _resolution(tensors: dict[str, np.ndarray]) -> int:
     return max(sizes, default=4)
 
 
-def _generator(instance: Instance, network: str) -> Part:
+def _generator(instance: Instance, network: str) -> RawNetwork:
     tensors = _variables(instance)
     for name, component in _components(instance).items():
         tensors |= {f"{name}/{variable}": value for variable, value in _variables(component).items()}
@@ -126,10 +127,10 @@ def _generator(instance: Instance, network: str) -> Part:
     stored, pairs = _arguments(instance, _GENERATOR), [*_generator_pairs(_resolution(tensors))]
     found = to_official(pairs, tensors, network)
     complete = with_filters(GeneratorConfig, stored, found)
-    return Part(stored, complete, origins=origins(pairs, found, complete))
+    return RawNetwork(stored, complete, origins=origins(pairs, found, complete))
 
 
-def _discriminator(instance: Instance) -> Part:
+def _discriminator(instance: Instance) -> RawNetwork:
     tensors, stored = _variables(instance), _arguments(instance, _DISCRIMINATOR)
     if stored.get("c_dim") and "LabelEmbed/weight" not in tensors:
         raise InputError(_CONDITIONAL_SG2, "pass an unconditional file, or one of stylegan2-ada")
@@ -142,7 +143,7 @@ def _discriminator(instance: Instance) -> Part:
     if not stored.get("c_dim"):
         stored.pop("mapping_layers", None)
     complete = with_filters(DiscriminatorConfig, stored, found)
-    return Part(stored, complete, origins=origins(pairs, found, complete))
+    return RawNetwork(stored, complete, origins=origins(pairs, found, complete))
 
 
 def _linear(foreign: str, official: str) -> Iterator[Pair]:

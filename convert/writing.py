@@ -1,4 +1,4 @@
-"""Writes a model in any supported form; the form is told by the file's suffix."""
+"""Writes a model in any supported format, which the file's suffix names."""
 
 from pathlib import Path
 
@@ -8,18 +8,18 @@ from stylegan_jax.storage.checkpoint import Model
 
 
 def made_up(model: Model, path: str | Path) -> list[str]:
-    """What `write` adds to a model because the form wants it, a line each."""
+    """What `write` adds to a model because the format wants it, a line each."""
     if Path(path).suffix != ".pkl" or not fresh.lacks_discriminator(model):
         return []
     return [f"D: the model has none, so a fresh one of the same shape is written (seed {fresh.SEED})"]
 
 
 def write(model: Model, path: str | Path, *, overwrite: bool = False, sg3: bool = False) -> Path:
-    """Writes a model in the form of the suffix and returns its absolute path.
+    """Writes a model in the format of the suffix and returns its absolute path.
 
     `.pkl` is a pickle for stylegan2-ada-pytorch, or (`sg3`) for the stylegan3 repository, `.pt` a rosinality
     checkpoint, `.safetensors` one file of ours, anything else an Orbax directory. Raises InputError if `path` exists
-    (unless `overwrite`) or the form cannot hold the model, OSError if the disk is full or unwritable.
+    (unless `overwrite`) or the format cannot hold the model, OSError if the disk is full or unwritable.
     """
     suffix = Path(path).suffix
     if suffix == ".pkl":

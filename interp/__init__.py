@@ -1,1 +1,5 @@
 """Resolution-dependent blending of two StyleGAN2 models."""
+
+from stylegan_jax import starting
+
+starting.begin()

@@ -5,9 +5,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
+from interp.argument_errors import ArgumentError
 from interp.schedules import Layer, Schedule, exact
-from stylegan_jax.errors import InputError
-from stylegan_jax.names import is_buffer, resolution_of
+from stylegan_jax.names import DEFAULT_NETWORKS, is_buffer, layer_name, resolution_of
 
 Shares = tuple[float, ...]
 """α of each transfer model; the base has what is left of 1."""
@@ -54,15 +54,35 @@ def parse_kind(text: str) -> Kind:
     """Reads `torgb=0.3` (fixed), `torgb=x0.5` (scaled) or a pattern such as `*.b16.*=0`; InputError otherwise."""
     name, _, value = text.rpartition("=")
     if name not in KINDS and "*" not in name:
-        what = f"--kind {text}: {name!r} is no kind of tensor" if name else f"--kind {text}: no value"
-        raise InputError(what, f"write torgb=0.3 or torgb=x0.5 with {', '.join(KINDS)} or a pattern with *")
+        what = f"{name!r} is no kind of tensor" if name else "no value"
+        remedy = f"write torgb=0.3 or torgb=x0.5 with {', '.join(KINDS)} or a pattern with *"
+        raise ArgumentError("kind", text, what, remedy)
     try:
         number = float(value.removeprefix("x"))
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise InputError(f"--kind {text}: {value!r} is no number", "write torgb=0.3 (fixed) or torgb=x0.5 (scaled)")
+        remedy = "write torgb=0.3 (fixed) or torgb=x0.5 (scaled)"
+        raise ArgumentError("kind", text, f"{value!r} is no number", remedy)
     return Kind(name, number, value.startswith("x"))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What a blend takes besides models and schedules.
+
+    Attributes:
+      mapping, noise, w_avg: where they come from, as `resolve_sources` takes them; None: the model with the largest
+        share at 4×4, and for `w_avg` the mapping's source.
+      kinds: α for kinds of tensors, in the order in which they apply.
+      networks: those of "G", "D", "G_ema" to blend.
+    """
+
+    mapping: str | float | None = None
+    noise: str | None = None
+    w_avg: str | float | None = None
+    kinds: Sequence[Kind] = ()
+    networks: Sequence[str] = DEFAULT_NETWORKS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,19 +103,15 @@ def resolve_sources(
 ) -> Sources:
     """Decides every source once, on the host: by default the model with the largest share at 4×4, on a tie the base.
 
-    `w_avg` follows the mapping unless told otherwise.
+    None is the default; that of `w_avg` is the mapping's source.
     """
-    largest = _largest_at_4(schedules)
+    at_4 = [schedule(Layer(4, "conv1")) for schedule in schedules]
+    at_4 = [1 - sum(at_4), *at_4]
+    largest = model_names(len(schedules))[at_4.index(max(at_4))]
     mapping = largest if mapping is None else str(mapping)
     sources = Sources(mapping, largest if noise is None else noise, mapping if w_avg is None else str(w_avg))
     sources.shares(len(schedules))
     return sources
-
-
-def _largest_at_4(schedules: Sequence[Schedule]) -> str:
-    shares = [schedule(Layer(4, "conv1")) for schedule in schedules]
-    shares = [1 - sum(shares), *shares]
-    return model_names(len(schedules))[shares.index(max(shares))]
 
 
 def model_names(count: int) -> list[str]:
@@ -114,9 +130,18 @@ def source_shares(source: str, count: int, field: str) -> Shares:
         number = math.nan
     if not abs(number) < 1e30:  # nan is not, either
         also = "" if field == "noise" else ", or a number (the share of transfer)"
-        option = field.replace("_", "-")
-        raise InputError(f"--{option} {source}: not a source", f"use {', '.join(known)}{also}")
+        raise ArgumentError(field, source, "not a source", f"use {', '.join(known)}{also}")
     return (number, *(0.0,) * (count - 1))
+
+
+def is_whole(shares: Shares) -> bool:
+    """Whether a tensor comes whole from one model."""
+    return sorted(shares) in ([0.0] * len(shares), [0.0] * (len(shares) - 1) + [1.0])
+
+
+def origin(shares: Shares) -> int:
+    """Index of the model that a tensor comes from whole, 0 the base; the base where it is mixed."""
+    return shares.index(1.0) + 1 if is_whole(shares) and 1.0 in shares else 0
 
 
 def alpha_table(
@@ -146,10 +171,9 @@ def layer_of(name: str) -> Layer:
     The discriminator is the generator in a mirror: its conv1 resamples as the generator's conv0 does, and its fromrgb
     stands where torgb stands; its epilogue counts as b4.conv1.
     """
-    resolution = resolution_of(name)
-    if resolution is None:
+    resolution, layer = resolution_of(name), layer_name(name)
+    if resolution is None or layer is None:
         raise ValueError(f"{name} belongs to no layer")
-    part = name.split(f"b{resolution}.", 1)[1].split(".")[0]
     if not name.startswith("synthesis."):
-        part = _MIRRORED.get(part, part)
-    return Layer(resolution, part if part in ("const", "conv0", "conv1", "torgb", "skip") else "conv1")
+        layer = _MIRRORED.get(layer, layer)
+    return Layer(resolution, layer if layer in ("const", "conv0", "conv1", "torgb", "skip") else "conv1")

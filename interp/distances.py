@@ -69,6 +69,13 @@ class Verdict:
         return f"{said} (relative distance {self.weights.relative:.2f}, cosine {self.weights.cosine:.2f}{noise})"
 
 
+def strangers(weights: Sequence[Mapping[str, np.ndarray]], labels: Sequence[str]) -> list[str]:
+    """A sentence on each transfer model that is no relative of the base, the first."""
+    verdicts = [judge(weights[0], other) for other in weights[1:]]
+    named = zip(verdicts, labels[1:], strict=True)
+    return [verdict.words(labels[0], label) for verdict, label in named if not verdict.blends]
+
+
 def distances(base: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray]) -> list[Distance]:
     """One distance for every resolution and kind whose shapes agree: the mapping first, then 4, 8, …"""
     groups: dict[tuple[int | None, str], list[str]] = {}

@@ -3,25 +3,25 @@
 import dataclasses
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 import stylegan_jax
-from interp.options import File, Flat, Many, Models, Number, in_order, models_of, typed
+from interp.argument_errors import flags_named
+from interp.options import File, Models, Number, in_order, models_of
 from stylegan_jax.commands import cli
+from stylegan_jax.commands.flags import Flat, Many, typed
 from stylegan_jax.errors import InputError
-from stylegan_jax.storage.downloads import addresses
 
 if TYPE_CHECKING:
+    from interp.motion import At
     from interp.replay import Loaded
-    from interp.scenes import Frame, Scene
-    from interp.schedules import Schedule
-    from stylegan_jax.storage.checkpoint import Model
+    from interp.scenes import Scene
 
-Span = Annotated[str | None, typed("A..B")]
+Moving = Annotated[str | None, typed("A..B")]
 Source = Annotated[str | None, typed("base|transfer")]
 
 
@@ -29,40 +29,29 @@ Source = Annotated[str | None, typed("base|transfer")]
 class Motion:
     """What moves: choose one of swap, smooth, alpha, schedule."""
 
-    swap: Span = None
+    swap: Moving = None
     """the hand-over resolution, 2..64; at 2 nothing comes from transfer"""
-    smooth: Span = None
+    smooth: Moving = None
     """the same, soft by --width octaves"""
-    width: Span = None
+    width: Moving = None
     """softness of --smooth, which may move too (default: 0.5)"""
-    alpha: Span = None
+    alpha: Moving = None
     """one share for all layers, 0..1"""
     schedule: Annotated[str | None, typed("TEXT")] = None
     """one that stands still, such as band=64-256, for films in which the seeds move"""
 
-    def at(self) -> "Callable[[float], Schedule]":
+    def at(self) -> "At":
         """Time of 0 … 1 → schedule; InputError unless the options say one."""
-        from interp.motion import handover, moving_smooth, parse_span
-        from interp.schedule_text import parse
-        from interp.schedules import constant
+        from interp.motion import moving
 
         chosen = [name for name in ("swap", "smooth", "alpha", "schedule") if getattr(self, name) is not None]
         if len(chosen) != 1:
             what = f"{' and '.join(f'--{name}' for name in chosen)}: one too many" if chosen else "nothing to blend"
             raise InputError(what, "pass one of --swap 2..64, --smooth 4..64, --alpha 0..1, --schedule swap=16")
-        name, text = chosen[0], getattr(self, chosen[0])
-        if self.width is not None and name != "smooth":
-            raise InputError(f"--{name} takes no --width", "use --smooth")
-        if name == "schedule":
-            still = parse(text)
-            return lambda t: still
-        if name == "alpha":
-            share = parse_span("--alpha", text)
-            return lambda t: constant(share.at(t))
-        resolution = parse_span(f"--{name}", text, low=1, high=2048)
-        if name == "swap":
-            return lambda t: handover(resolution.in_octaves(t))
-        return moving_smooth(resolution, parse_span("--width", self.width or "0.5", low=0))
+        rule = chosen[0]
+        if self.width is not None and rule != "smooth":
+            raise InputError(f"--{rule} takes no --width", "use --smooth")
+        return moving(rule, getattr(self, rule), self.width)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -92,10 +81,10 @@ class Timing:
         return max(1, round(cli.number(self.seconds, "--seconds", low=0, high=3600) * self.rate))
 
     def side(self, suffix: str) -> int | None:
-        """The largest side of a picture; None: as it is, but for small ones."""
-        if self.size is not None:
-            return cli.natural(self.size, "--size", low=16, high=4096)
-        return None if suffix == ".mp4" else 512
+        """The largest side of a picture, in pixels; None: as it is, but for small ones."""
+        from interp.scenes import usual_size
+
+        return usual_size(suffix) if self.size is None else cli.natural(self.size, "--size", low=16, high=4096)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -128,6 +117,7 @@ class Cast:
             raise InputError(f"{flag} goes with --w", "pass --w FILE; seeds walk as --seeds 1..5..9")
 
 
+@flags_named()
 def film(
     models: Models = (),
     *,
@@ -152,47 +142,43 @@ def film(
       out: .mp4 (needs PyAV), .webp or .gif. Default: BASE-x-TRANSFER.mp4, or .webp without PyAV.
       overwrite: replace what is there.
     """
-    from interp import video
+    from interp import scenes, video
+    from interp.outputs import joined
+    from interp.rendering import Renderer
     from interp.replay import read_models
     from stylegan_jax.storage import atomic
 
     shipped = stylegan_jax.shipped_models()
     cast.check()
     recipe = models_of(*in_order(models, base, transfer), shipped)
-    stems = "-x-".join(addresses.place_of(model.path).stem for model in recipe.models)
-    place = Path(out or f"{stems}{video.default_form()}")
-    video.check_form(place.suffix.lower())
-    scene = _scene(motion, cast, timing, place.suffix.lower())
-    atomic.check_place(place, overwrite=overwrite)
+    path = Path(out or f"{joined(recipe)}{video.default_suffix()}")
+    suffix = path.suffix.lower()
+    video.check_suffix(suffix)
+    scene = _scene(motion, cast, timing, suffix)
+    atomic.check_place(path, overwrite=overwrite)
     loaded = read_models(recipe, None, shipped)
-    scene = _with_ws(scene, cast, loaded[0].model)
+    found, labels = [each.model for each in loaded], [each.label for each in loaded]
+    if cast.w:
+        scene = scene.with_files(cast.w, cast.w_space, found[0], walk=cast.walk)
     if motion.schedule is not None:
-        scene.at(0.0).check(loaded[0].model.config.generator.resolutions)
-    scene.view.check([each.model for each in loaded], [each.label for each in loaded])
-    _write(place, scene, loaded, cast, timing.rate, _note(loaded, motion, cast, timing), overwrite)
-    print(f"wrote {place}: {scene.count} frames, {scene.count / timing.rate:g} s")
-
-
-def _with_ws(scene: "Scene", cast: Cast, base: "Model") -> "Scene":
-    """The scene with the ws of --w, side by side or one after the other."""
-    from interp.given import given_ws
-
-    if not cast.w:
-        return scene
-    found = given_ws(cast.w, cast.w_space, base, psi=scene.psi, class_idx=scene.class_idx)
-    places = range(len(found.values))
-    return dataclasses.replace(scene, ws=found.values, walks=[list(places)] if cast.walk else [[i] for i in places])
+        scene.at(0.0).check(found[0].config.generator.resolutions)
+    scene.view.check(found, labels)
+    renderer, sources = Renderer(found, labels), scene.sources(len(loaded) - 1, cast.mapping, cast.noise)
+    print(f"mapping from {sources.mapping}, noise from {sources.noise}")
+    note = _note(loaded, motion, cast, timing)
+    scenes.write(path, scene, renderer, sources, fps=timing.rate, note=note, overwrite=overwrite)
+    print(f"wrote {path}: {scene.count} frames, {scene.count / timing.rate:g} s")
 
 
 def _scene(motion: Motion, cast: Cast, timing: Timing, suffix: str) -> "Scene":
     from interp.motion import parse_walks
-    from interp.scenes import Scene
+    from interp.scenes import SEEDS, Scene
 
     return Scene(
         at=motion.at(),
-        walks=parse_walks(cast.seeds or "0,1,2", cli.seeds),
+        walks=parse_walks(cast.seeds or SEEDS, cli.seeds),
         count=timing.count,
-        psi=cli.number(cast.psi, "--psi") if cast.psi is not None else 1.0 if cast.w else 0.7,
+        psi=cli.number(cast.psi, "--psi") if cast.psi is not None else 1.0 if cast.w else Scene.psi,
         class_idx=cli.label(cast.class_),
         loop=timing.loop,
         ease=timing.ease,
@@ -200,30 +186,11 @@ def _scene(motion: Motion, cast: Cast, timing: Timing, suffix: str) -> "Scene":
     )
 
 
-def _write(
-    place: Path, scene: "Scene", loaded: "list[Loaded]", cast: Cast, rate: int, note: str, overwrite: bool
-) -> None:
-    from tqdm import tqdm
-
-    from interp import video
-    from interp.rendering import Renderer
-    from stylegan_jax.storage import atomic
-
-    renderer = Renderer([each.model for each in loaded], [each.label for each in loaded])
-    sources = scene.sources(len(loaded) - 1, cast.mapping, cast.noise)
-    print(f"mapping from {sources.mapping}, noise from {sources.noise}")
-
-    def frames() -> "Iterator[Frame]":
-        yield from tqdm(scene.frames(renderer, sources), "frames", scene.count, disable=None, leave=False)
-
-    with atomic.new_file(place, overwrite=overwrite) as file:
-        video.write(file, frames(), form=place.suffix.lower(), fps=rate, note=note)
-
-
-def _note(loaded: "list[Loaded]", motion: Motion, cast: Cast, timing: Timing) -> str:
+def _note(loaded: "Sequence[Loaded]", *options: Motion | Cast | Timing) -> str:
+    """What made the film: models, and the options that were given."""
     models = [{"path": each.name, "sha256": each.sha256} for each in loaded]
-    settings = [dataclasses.asdict(part) for part in (motion, cast, timing)]
-    given = {key: value for part in settings for key, value in part.items() if value not in (None, ())}
+    settings = {key: value for part in options for key, value in dataclasses.asdict(part).items()}
+    given = {key: value for key, value in settings.items() if value not in (None, ())}
     return json.dumps({"models": models, **given}, ensure_ascii=False)
 
 

@@ -1,7 +1,6 @@
-"""What a picture shows: seeds, or the ws of files that projection and encoders write."""
+"""What stands in the columns of a sheet: seeds, or the ws of files that projection and encoders write."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -11,7 +10,7 @@ from convert.ws import Ws
 from interp.recipes import Recipe
 from interp.sheets import View
 from stylegan_jax.errors import InputError
-from stylegan_jax.sampler.latents import truncate
+from stylegan_jax.sampler.latents import Label, truncate
 from stylegan_jax.storage.checkpoint import Model
 
 
@@ -23,16 +22,16 @@ def view_of(recipe: Recipe, seeds: Sequence[int], base: Model) -> View:
     return View((), recipe.psi, ws=found.values, names=found.names)
 
 
-def given_ws(files: Sequence[str], space: str | None, base: Model, *, psi: float, class_idx: Any) -> Ws:
+def given_ws(files: Sequence[str], space: str | None, base: Model, *, psi: float, class_idx: Label) -> Ws:
     """The ws of files for a model, pulled towards its w_avg; prints how each array was read.
 
     Raises InputError for files that hold none, and for a class.
     """
     config = base.config.generator
     if class_idx is not None:
-        raise InputError("class: ws are beyond the mapping network", "leave --class out")
+        raise InputError("class: ws are beyond the mapping network", "leave the class out")
     if psi != 1 and config.w_avg_beta is None:
-        raise InputError("the base has no w_avg to truncate towards", "leave --psi out")
+        raise InputError("the base has no w_avg to truncate towards", "use psi 1")
     found = ws.read(files, num_ws=config.num_ws, w_dim=config.w_dim, space=space)
     print("\n".join(found.said))
     if psi == 1:

@@ -7,8 +7,12 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float
 
+from interp.argument_errors import ArgumentError
+from interp.schedule_text import parse
 from interp.schedules import Schedule, constant, exact, inverted, smooth
-from stylegan_jax.errors import InputError
+
+At = Callable[[float], Schedule]
+"""Time of 0 … 1 → schedule."""
 
 EASINGS: dict[str, Callable[[float], float]] = {
     "linear": lambda t: t,
@@ -33,7 +37,7 @@ class Span:
         return self.start * (self.end / self.start) ** t
 
 
-def parse_span(option: str, text: str, *, low: float = -math.inf, high: float = math.inf) -> Span:
+def parse_span(name: str, text: str, *, low: float = -math.inf, high: float = math.inf) -> Span:
     """`4..64` → a span, `16` → one that stands still; InputError unless its ends are finite, from `low` to `high`."""
     start, dots, end = text.partition("..")
     try:
@@ -44,7 +48,7 @@ def parse_span(option: str, text: str, *, low: float = -math.inf, high: float = 
         limits = (
             f" from {low:g} to {high:g}" if math.isfinite(high) else f" of {low:g} or more" if low > -math.inf else ""
         )
-        raise InputError(f"{option} {text}: not a span{limits}", f"write {option} START..END, or one number")
+        raise ArgumentError(name, text, f"not a span{limits}", "write START..END, or one number")
     return span
 
 
@@ -57,9 +61,30 @@ def handover(resolution: float) -> Schedule:
     return Schedule(f"handover={exact(resolution)}", lambda layer: min(max(top - layer.octave + 1, 0.0), 1.0))
 
 
-def moving_smooth(resolution: Span, width: Span) -> Callable[[float], Schedule]:
-    """A soft hand-over whose resolution and width move."""
+def moving(rule: str, text: str, width: str | None = None) -> At:
+    """What moves in a film, by its name and text.
 
+    Args:
+      rule: `swap` or `smooth` (text: a span of resolutions; at 2 nothing comes from transfer), `alpha` (a span of
+        shares), or `schedule` (the text of one that stands still).
+      width: a span of octaves, of `smooth` alone; None is 0.5.
+
+    Raises InputError for a text that is no span or no schedule.
+    """
+    if rule == "schedule":
+        still = parse(text)
+        return lambda t: still
+    if rule == "alpha":
+        share = parse_span("alpha", text)
+        return lambda t: constant(share.at(t))
+    resolution = parse_span(rule, text, low=1, high=2048)
+    if rule == "swap":
+        return lambda t: handover(resolution.in_octaves(t))
+    return moving_smooth(resolution, parse_span("width", width or "0.5", low=0))
+
+
+def moving_smooth(resolution: Span, width: Span) -> At:
+    """A soft hand-over whose resolution and width move."""
     return lambda t: smooth(resolution.in_octaves(t), width.at(t))
 
 
@@ -83,7 +108,7 @@ def walk(ws: Float[np.ndarray, "k l d"], t: float, *, loop: bool, ease: Callable
     return (1 - share) * ws[stops[leg]] + share * ws[stops[leg + 1]]
 
 
-def through(count: int, way: float, at: Callable[[float], Schedule]) -> list[Schedule]:
+def through(count: int, way: float, at: At) -> list[Schedule]:
     """The schedules of `count` transfer models on the way from the base through each to the last.
 
     Each leg of the way is a blend of two neighbours, whose α is `at` (leg's time of 0 … 1).
@@ -103,6 +128,6 @@ def parse_walks(text: str, read: Callable[[str], list[int]]) -> list[list[int]]:
     for part in text.split(","):
         stops = [read(stop) for stop in part.split("..")]
         if ".." in part and any(len(stop) != 1 for stop in stops):
-            raise InputError(f"--seeds {text}: {part} is no walk", "write single seeds, such as 1..5..9")
+            raise ArgumentError("seeds", text, f"{part} is no walk", "write single seeds, such as 1..5..9")
         columns += [[stop[0] for stop in stops]] if ".." in part else [[seed] for seed in stops[0]]
     return columns

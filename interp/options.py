@@ -10,44 +10,36 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from stylegan_jax.commands import cli
+from stylegan_jax.commands.flags import Flat, Many, typed
 from stylegan_jax.errors import InputError
-from stylegan_jax.storage.downloads import addresses
 
 if TYPE_CHECKING:
     from interp.recipes import Ingredient, Recipe
 
-SHAPES = ("swap", "smooth", "linear", "cosine", "smoothstep", "band", "only", "alpha", "alpha_layers")
-
-
-def typed(metavar: str, name: str | None = None) -> Any:
-    """An option that may be left out, shown in the help by what is typed for it."""
-    return tyro.conf.arg(metavar=metavar, help_behavior_hint="", name=name)
-
+SCHEDULES = ("swap", "smooth", "linear", "cosine", "smoothstep", "band", "only", "alpha", "alpha_layers")
 
 R = Annotated[str | None, typed("R")]
-Span = Annotated[str | None, typed("R1-R2")]
+Ends = Annotated[str | None, typed("R1-R2")]
 Number = Annotated[str | None, typed("NUMBER")]
 File = Annotated[str | None, typed("MODEL")]
-Flat = tyro.conf.arg(name="")
 Models = Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[BASE TRANSFER]")]
-Many = tyro.conf.UseAppendAction
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Shape:
+class ScheduleOptions:
     """What α is in each layer: choose one."""
 
     swap: R = None
     """transfer up to and including this resolution, base above: the paper's layer swapping"""
     smooth: R = None
     """the same with a soft hand-over of --width octaves"""
-    linear: Span = None
+    linear: Ends = None
     """8-64: transfer up to 8, base from 64 on, linear in log2 of the resolution between"""
-    cosine: Span = None
+    cosine: Ends = None
     """as --linear, eased by a cosine"""
-    smoothstep: Span = None
+    smoothstep: Ends = None
     """as --linear, eased by 3t² − 2t³"""
-    band: Span = None
+    band: Ends = None
     """64-256: transfer at these resolutions only"""
     only: Annotated[str | None, typed("R,…")] = None
     """8,32: transfer at the chosen resolutions only"""
@@ -69,7 +61,7 @@ class Shape:
     @property
     def given(self) -> list[str]:
         """The flags that choose a schedule."""
-        return [name for name in (*SHAPES, "preset") if getattr(self, name) is not None]
+        return [name for name in (*SCHEDULES, "preset") if getattr(self, name) is not None]
 
     def text(self) -> str:
         """The text form of the schedule asked for; InputError unless it is exactly one."""
@@ -88,7 +80,7 @@ class Shape:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Origins:
+class SourceOptions:
     """Where the tensors come from that α does not reach."""
 
     mapping: Annotated[str | None, typed("base|transfer|NUMBER")] = None
@@ -100,8 +92,8 @@ class Origins:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Pictures:
-    """What the sheet shows."""
+class SheetOptions:
+    """What stands in the columns of the sheet."""
 
     seeds: Annotated[str | None, typed("0-7,12")] = None
     """one column for each (default: 0-7)"""
@@ -118,7 +110,7 @@ class Pictures:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Kinds:
+class KindOptions:
     """α for kinds of tensors: weight, affine, bias, noise, torgb, const, or a pattern such as "*.b16.*"."""
 
     keep: Annotated[tuple[str, ...], Many, tyro.conf.arg(metavar="KIND")] = ()
@@ -132,7 +124,7 @@ class Kinds:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Pair:
+class PairOptions:
     """Two models whose blends are to be seen."""
 
     base: File = None
@@ -144,18 +136,18 @@ class Pair:
     noise: Annotated[str | None, typed("base|transfer")] = None
     """where the noise buffers come from (default: likewise)"""
 
-    def recipe(self, named: Sequence[str], pictures: Pictures, shipped: Collection[str]) -> "Recipe":
-        """Models and pictures as a recipe without schedules; InputError where the options make none.
+    def recipe(self, named: Sequence[str], columns: SheetOptions, shipped: Collection[str]) -> "Recipe":
+        """Models and columns as a recipe without schedules; InputError where the options make none.
 
         `named` are the models that were named without a flag.
         """
         base, transfer = positioned(named, self.base, self.transfer)
         models = models_of(base, () if transfer is None else (transfer,), shipped)
-        return with_pictures(dataclasses.replace(models, mapping=self.mapping, noise=self.noise), pictures)
+        return with_columns(dataclasses.replace(models, mapping=self.mapping, noise=self.noise), columns)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Request:
+class BlendOptions:
     """What to blend: models and schedules, or a recipe."""
 
     models: Models = ()
@@ -164,14 +156,14 @@ class Request:
     """the model at α = 0: a file or folder of any kind, or the name of a model that ships with the package"""
     transfer: File = None
     """the model at α = 1"""
-    shape: Annotated[Shape, Flat] = dataclasses.field(default_factory=Shape)
+    schedule: Annotated[ScheduleOptions, Flat] = dataclasses.field(default_factory=ScheduleOptions)
     add: Annotated[tuple[str, ...], Many, tyro.conf.arg(metavar="MODEL:SCHEDULE")] = ()
     """a further model with its own schedule: (1 − Σ α)·base + Σ α·model"""
-    origins: Annotated[Origins, Flat] = dataclasses.field(default_factory=Origins)
-    kinds: Annotated[Kinds, Flat] = dataclasses.field(default_factory=Kinds)
+    sources: Annotated[SourceOptions, Flat] = dataclasses.field(default_factory=SourceOptions)
+    kinds: Annotated[KindOptions, Flat] = dataclasses.field(default_factory=KindOptions)
     networks: Annotated[str | None, typed("G_ema|all")] = None
     """all blends G and D too; G_ema leaves both out (default: the recipe's, or G_ema, and D is the base's)"""
-    pictures: Annotated[Pictures, Flat] = dataclasses.field(default_factory=Pictures)
+    columns: Annotated[SheetOptions, Flat] = dataclasses.field(default_factory=SheetOptions)
     recipe: Annotated[str | None, typed("FILE")] = None
     """replay a recipe: a YAML file, or a picture or model that this command wrote"""
 
@@ -182,8 +174,8 @@ class Request:
         """
         base, transfer = positioned(self.models, self.base, self.transfer)
         if self.recipe is None:
-            return with_pictures(self._composed(base, transfer, shipped), self.pictures), None
-        if self.add or (self.shape, self.origins, self.kinds) != (Shape(), Origins(), Kinds()):
+            return with_columns(self._composed(base, transfer, shipped), self.columns), None
+        if self.add or (self.schedule, self.sources, self.kinds) != (ScheduleOptions(), SourceOptions(), KindOptions()):
             raise InputError("--recipe goes with no other schedule or source", "edit the recipe, or leave it away")
 
         from interp import recipes
@@ -192,22 +184,22 @@ class Request:
         if self.networks is not None:
             recipes.parse_networks(self.networks)
             found = dataclasses.replace(found, networks=self.networks)
-        return with_pictures(found, self.pictures), Path(self.recipe).absolute().parent
+        return with_columns(found, self.columns), Path(self.recipe).absolute().parent
 
     def _composed(self, base: str | None, transfer: str | None, shipped: Collection[str]) -> "Recipe":
         from interp.recipes import Ingredient, Recipe
 
         added = [_added(text) for text in self.add]
-        if added and not self.shape.given and transfer is None:
+        if added and not self.schedule.given and transfer is None:
             models = [Ingredient(path=_named(base, "--base", "portraits", shipped)), *added]
         else:
-            schedule = self.shape.text()
-            first, second = pair(base, transfer, shipped)
+            schedule = self.schedule.text()
+            first, second = base_and_transfer(base, transfer, shipped)
             models = [Ingredient(path=first), Ingredient(path=second, schedule=schedule), *added]
-        origins = dataclasses.asdict(self.origins)
+        origins = dataclasses.asdict(self.sources)
         networks = self.networks or Recipe.networks
         recipe = Recipe(models=tuple(models), kinds=self.kinds.texts(), networks=networks, **origins)
-        _ = recipe.schedules, recipe.options  # are they all readable?
+        _ = recipe.schedules, recipe.settings  # are they all readable?
         return recipe
 
 
@@ -216,7 +208,7 @@ def models_of(base: str | None, transfers: Sequence[str], shipped: Collection[st
     from interp.recipes import Ingredient, Recipe
 
     first, *others = transfers or (None,)
-    paths = [*pair(base, first, shipped), *others]
+    paths = [*base_and_transfer(base, first, shipped), *others]
     return Recipe(models=tuple(Ingredient(path=str(path)) for path in paths))
 
 
@@ -225,22 +217,22 @@ def flag_of(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def with_pictures(recipe: "Recipe", pictures: Pictures) -> "Recipe":
-    """The recipe with what the options say of its pictures; InputError for seeds, psi or class that are none."""
+def with_columns(recipe: "Recipe", columns: SheetOptions) -> "Recipe":
+    """The recipe with what the options say of its sheet; InputError for seeds, psi or class that are none."""
     chosen: dict[str, Any] = {}
-    if pictures.seeds is not None and pictures.w:
+    if columns.seeds is not None and columns.w:
         raise InputError("--seeds and --w: one too many", "pass one of them")
-    if pictures.w_space is not None and not pictures.w:
+    if columns.w_space is not None and not columns.w:
         raise InputError("--w-space goes with --w", "pass --w FILE")
-    if pictures.seeds is not None:
-        chosen |= {"seeds": pictures.seeds, "w": ()}
-    if pictures.w:
-        chosen |= {"w": tuple(map(os.path.abspath, pictures.w)), "w_space": pictures.w_space, "psi": 1.0}
-    if pictures.psi is not None:
-        chosen["psi"] = cli.number(pictures.psi, "--psi")
-    if pictures.class_ is not None:
-        chosen["class_idx"] = cli.label(pictures.class_)
-    if pictures.same_w:
+    if columns.seeds is not None:
+        chosen |= {"seeds": columns.seeds, "w": ()}
+    if columns.w:
+        chosen |= {"w": tuple(map(os.path.abspath, columns.w)), "w_space": columns.w_space, "psi": 1.0}
+    if columns.psi is not None:
+        chosen["psi"] = cli.number(columns.psi, "--psi")
+    if columns.class_ is not None:
+        chosen["class_idx"] = cli.label(columns.class_)
+    if columns.same_w:
         chosen["same_w"] = True
     cli.seeds(chosen.get("seeds", recipe.seeds))
     return dataclasses.replace(recipe, **chosen)
@@ -248,16 +240,9 @@ def with_pictures(recipe: "Recipe", pictures: Pictures) -> "Recipe":
 
 def _relocated(recipe: "Recipe", base: str | None, transfer: str | None) -> "Recipe":
     """The recipe with its base and first transfer model looked for where the options say."""
-    places = zip(recipe.models, (base, transfer), strict=False)
-    moved = [model if path is None else dataclasses.replace(model, path=path) for model, path in places]
+    named = zip(recipe.models, (base, transfer), strict=False)
+    moved = [model if path is None else dataclasses.replace(model, path=path) for model, path in named]
     return dataclasses.replace(recipe, models=(*moved, *recipe.models[2:]))
-
-
-def slug(recipe: "Recipe") -> str:
-    """The default name of an output: BASE-x-TRANSFER-SCHEDULE, with further models behind."""
-    parts = [f"{addresses.place_of(model.path).stem}-{model.schedule}" for model in recipe.models[1:]]
-    name = "-x-".join([addresses.place_of(recipe.models[0].path).stem, *parts])
-    return re.sub(r"[^\w.,]+", "-", name)
 
 
 def in_order(named: Sequence[str], base: str | None, transfers: Sequence[str]) -> tuple[str | None, tuple[str, ...]]:
@@ -276,7 +261,7 @@ def positioned(named: Sequence[str], base: str | None, transfer: str | None) -> 
     return first, transfers[0] if transfers else None
 
 
-def pair(base: str | None, transfer: str | None, shipped: Collection[str]) -> tuple[str, str]:
+def base_and_transfer(base: str | None, transfer: str | None, shipped: Collection[str]) -> tuple[str, str]:
     """Base and transfer, by default the shipped ones; InputError where only one is named, and it is no shipped one."""
     for named, lacking in ((base, "transfer"), (transfer, "base")):
         if named is not None and named not in shipped and None in (base, transfer):

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from interp import recipetext
-from interp.alphas import Kind, parse_kind
+from interp.alphas import Settings, parse_kind
+from interp.argument_errors import ArgumentError
 from interp.schedule_text import parse
 from interp.schedules import Schedule
 from stylegan_jax.errors import InputError
+from stylegan_jax.names import DEFAULT_NETWORKS, NETWORKS
 from stylegan_jax.storage import inputs, schema
 
-ALL_NETWORKS = ("G", "D", "G_ema")
 _MOST_MODELS, _MOST_SEEDS = 20, 10_000
 
 
@@ -44,7 +45,7 @@ class Recipe:
     noise: str | None = None
     w_avg: str | None = None
     kinds: tuple[str, ...] = ()
-    networks: str = "G_ema"
+    networks: str = ",".join(DEFAULT_NETWORKS)
     seeds: str = "0-7"
     psi: float = 0.7
     class_idx: int | Literal["random"] | tuple[float, ...] | None = None
@@ -58,11 +59,15 @@ class Recipe:
         return [parse(str(model.schedule)) for model in self.models[1:]]
 
     @property
-    def options(self) -> dict[str, Any]:
-        """The options of `mix.blend_all`."""
-        kinds: list[Kind] = [parse_kind(text) for text in self.kinds]
-        sources = {"mapping": self.mapping, "noise": self.noise, "w_avg": self.w_avg}
-        return {**sources, "kinds": kinds, "networks": parse_networks(self.networks)}
+    def settings(self) -> Settings:
+        """Sources, kinds and networks as the blend takes them; InputError where a text is none."""
+        return Settings(
+            mapping=self.mapping,
+            noise=self.noise,
+            w_avg=self.w_avg,
+            kinds=[parse_kind(text) for text in self.kinds],
+            networks=parse_networks(self.networks),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for JSON and YAML: what is not given is left out."""
@@ -87,7 +92,7 @@ def from_json(data: Any, file: object = None) -> Recipe:
         what = f"{', '.join(lacking)}: no schedule" if lacking else "its first model, the base, has a schedule"
         raise InputError(what, "write one such as swap=16 for each transfer model", file=file)
     sources = {key: str(given[key]) for key in ("mapping", "noise", "w_avg") if given.get(key) is not None}
-    parse_networks(given.get("networks", "G_ema"))
+    parse_networks(given.get("networks", Recipe.networks))
     if _seeds(given.get("seeds", "")) > _MOST_SEEDS:
         raise InputError(f"is not a recipe: seeds are more than {_MOST_SEEDS}", "write a few, such as 0-7", file=file)
     lists = {key: tuple(given.get(key, ())) for key in ("kinds", "w")}
@@ -111,15 +116,15 @@ def _label(value: Any, file: object) -> Any:
 
 def parse_networks(text: str) -> tuple[str, ...]:
     """`all`, `G_ema` or a list such as `G,G_ema` → names of networks; InputError for others."""
-    networks = ALL_NETWORKS if text == "all" else tuple(text.split(","))
-    if unknown := [network for network in networks if network not in ALL_NETWORKS]:
-        raise InputError(f"--networks {text}: no network {', '.join(unknown)}", "use G_ema or all")
+    networks = NETWORKS if text == "all" else tuple(text.split(","))
+    if unknown := [network for network in networks if network not in NETWORKS]:
+        raise ArgumentError("networks", text, f"no network {', '.join(unknown)}", "use G_ema or all")
     return networks
 
 
 def networks_text(networks: Sequence[str]) -> str:
     """The inverse of `parse_networks`."""
-    return "all" if set(networks) == set(ALL_NETWORKS) else ",".join(networks)
+    return "all" if set(networks) == set(NETWORKS) else ",".join(networks)
 
 
 _LABEL = schema.Either((schema.Number(0, 1 << 20, whole=True), schema.Text(100), schema.ListOf(schema.Number(), 4096)))
@@ -164,18 +169,15 @@ def _carried(place: Path, path: str | Path) -> Any:
 
     if place.is_dir() or checkpoint.is_checkpoint(place):
         made_by = checkpoint.contents(place)[2] if checkpoint.is_checkpoint(place) else {}
-    elif _starts(place, b"\x89PNG"):
-        made_by = images.made_by(place)
     else:
-        return recipetext.parse(inputs.contents(place, most=recipetext.LARGEST), path)
+        with inputs.open_regular(place) as file:
+            is_png = file.read(4) == b"\x89PNG"
+        if not is_png:
+            return recipetext.parse(inputs.contents(place, most=recipetext.LARGEST), path)
+        made_by = images.made_by(place)
     if "recipe" not in made_by:
         raise InputError("carries no recipe", "pass a picture or a model that interp.blend wrote", file=path)
     return made_by["recipe"]
-
-
-def _starts(place: Path, magic: bytes) -> bool:
-    with inputs.open_regular(place) as file:
-        return file.read(len(magic)) == magic
 
 
 def to_yaml(recipe: Recipe) -> str:

@@ -32,7 +32,7 @@ def parse(data: bytes, file: object) -> Any:
                 raise ValueError("it merges tables by <<")
 
     try:
-        return yaml.load(data.decode(), Loader)  # noqa: S506  a SafeLoader
+        return yaml.load(data.decode(), Loader)
     except (ValueError, yaml.YAMLError, RecursionError, TypeError, OverflowError) as error:
         reason = shown(" ".join(str(error)[:2000].split()), 150)
         remedy = "pass a YAML recipe, or an output of interp.blend"

@@ -1,4 +1,4 @@
-"""May two models be blended: what must agree, what is resolved, and the configuration of the result."""
+"""Which models can be blended: what must agree, what is resolved, and the configuration of the result."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -9,8 +9,9 @@ from stylegan_jax.config import DiscriminatorConfig, GeneratorConfig, ModelConfi
 from stylegan_jax.errors import InputError
 from stylegan_jax.names import layout_of
 
-MIXED = ("architecture", "activation", "resample_filter", "use_noise")
 SIZES = ("img_resolution", "img_channels", "w_dim")
+MIXED = ("architecture", "activation", "resample_filter", "use_noise")
+"""Settings that must agree in all models, as the sizes must."""
 MAPPING = (
     "z_dim",
     "c_dim",
@@ -20,13 +21,14 @@ MAPPING = (
     "mapping_activation",
     "mapping_lr_multiplier",
 )
+"""Settings of the mapping network, which must agree where it is averaged, and else are those of its model."""
 Network = TypeVar("Network", GeneratorConfig, DiscriminatorConfig)
 
 
 def check_blendable(
     configs: Sequence[ModelConfig], labels: Sequence[str], networks: Sequence[str], *, mixes_mapping: bool = False
 ) -> None:
-    """Raises one InputError that lists every culprit unless what is really mixed agrees in all models.
+    """Raises one InputError, which lists every difference, unless what is really mixed agrees in all models.
 
     Args:
       configs, labels: of the base first, then of the transfer models.
@@ -35,7 +37,7 @@ def check_blendable(
     """
     base, *others = configs
     for config, label in zip(others, labels[1:], strict=True):
-        lines = [line for network in networks for line in _culprits(base, config, network, mixes_mapping)]
+        lines = [line for network in networks for line in _obstacles(base, config, network, mixes_mapping)]
         if lines:
             count = f"{len(lines)} arrays and settings differ" if len(lines) > 1 else "1 array or setting differs"
             what = "\n  ".join([f"{count} from {labels[0]}", *lines])
@@ -48,16 +50,16 @@ def facts_that_differ(
     base: ModelConfig, other: ModelConfig, networks: Sequence[str], *, mixes_mapping: bool = False
 ) -> tuple[str, str]:
     """What tells two models apart, in the same words for each."""
-    told: list[tuple[str, str]] = []
+    differences: list[tuple[str, str]] = []
     for network in networks:
         one, two = base.of(network), other.of(network)
         if one.img_resolution != two.img_resolution or _widths(one) != _widths(two):
             sizes = describe(one), describe(two)
-            told.append(sizes if sizes[0] != sizes[1] else (_listed(one), _listed(two)))
+            differences.append(sizes if sizes[0] != sizes[1] else (_listed(one), _listed(two)))
         for field in (*SIZES[1:], *MIXED, *(MAPPING if mixes_mapping else ())):
             if _get(one, field) != _get(two, field):
-                told.append((_fact(field, _get(one, field)), _fact(field, _get(two, field))))
-    kept = list(dict.fromkeys(told)) or [(describe(base.generator), describe(other.generator))]
+                differences.append((_fact(field, _get(one, field)), _fact(field, _get(two, field))))
+    kept = list(dict.fromkeys(differences)) or [(describe(base.generator), describe(other.generator))]
     return ", ".join(one for one, _ in kept), ", ".join(two for _, two in kept)
 
 
@@ -89,7 +91,8 @@ def _advice(base: ModelConfig, other: ModelConfig) -> str:
     return "fine-tune from the same base, or pick its sibling"
 
 
-def _culprits(base: ModelConfig, other: ModelConfig, network: str, mixes_mapping: bool) -> list[str]:
+def _obstacles(base: ModelConfig, other: ModelConfig, network: str, mixes_mapping: bool) -> list[str]:
+    """One line for each setting and array that must agree and does not."""
     fields = (*SIZES, *MIXED, *(MAPPING if mixes_mapping else ()))
     one, two = base.of(network), other.of(network)
     lines = [
@@ -151,15 +154,15 @@ def layout_differences(base: ModelConfig, other: ModelConfig, labels: Sequence[s
     for field in dataclasses.fields(GeneratorConfig):
         values = [getattr(config, field.name) for config in (one, two)]
         if values[0] != values[1] and field.name not in CHANNELS:
-            fate = _fate(field.name, labels[0])
-            lines.append(f"{_WORDS.get(field.name, field.name)}: {values[0]} against {values[1]}: {fate}")
+            blended = _in_the_blend(field.name, labels[0])
+            lines.append(f"{_WORDS.get(field.name, field.name)}: {values[0]} against {values[1]}: {blended}")
     return lines
 
 
-def _fate(field: str, base: str) -> str:
-    """What becomes of a field in which two models differ."""
+def _in_the_blend(field: str, base: str) -> str:
+    """What a blend has in a field in which two models differ."""
     if field in (*MAPPING, "w_avg_beta"):
-        return "as the model that --mapping names"
+        return "as in the model that the mapping comes from"
     if field == "conv_clamp":
         return "the looser one"
     return f"as {base}" if field in ("num_fp16_res", "fp16_channels_last") else "in the way of a blend"

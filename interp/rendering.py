@@ -9,12 +9,12 @@ import numpy as np
 from jaxtyping import Array, Float, UInt8
 
 from interp.alphas import Sources, alpha_table, model_names
-from interp.mix import mix_trees
+from interp.arithmetic import mix_trees
 from interp.relatives import check_blendable, merged_config
 from interp.schedules import Schedule
 from stylegan_jax.config import GeneratorConfig
 from stylegan_jax.errors import InputError
-from stylegan_jax.names import is_buffer
+from stylegan_jax.names import DEFAULT_NETWORKS, is_buffer
 from stylegan_jax.pictures.images import to_uint8
 from stylegan_jax.sampler import batching, prepared
 from stylegan_jax.storage.checkpoint import Model
@@ -26,6 +26,7 @@ class Renderer:
     """Models on the device, and images of any blend of them.
 
     Args:
+      models, labels: the base, then each transfer model, and how messages name them.
       batch, plan: by default those that `sampler.sample` chooses for such a model.
 
     Raises InputError where the models cannot be blended.
@@ -40,11 +41,11 @@ class Renderer:
         plan: prepared.Choice = "auto",
     ):
         configs = [model.config for model in models]
-        check_blendable(configs, labels, ("G_ema",))
+        check_blendable(configs, labels, DEFAULT_NETWORKS)
         self.models, self.names = models, model_names(len(models) - 1)
-        self.config = merged_config(configs, ("G_ema",), mapping=0, w_avg=0).generator
-        self._how = batching.choose(self.config, batch=batch, devices=1, plan=plan)
-        lay_out = jax.jit(prepared.lay_out) if self._how.plan == "prepared" else prepared.synthesis_of
+        self.config = merged_config(configs, DEFAULT_NETWORKS, mapping=0, w_avg=0).generator
+        self.how = batching.choose(self.config, batch=batch, devices=1, plan=plan)
+        lay_out = jax.jit(prepared.lay_out) if self.how.plan == "prepared" else prepared.synthesis_of
         layouts = [jax.device_put(lay_out(model.networks["G_ema"])) for model in models]
         self._trained = [{n: a for n, a in tree.items() if not is_buffer(n)} for tree in layouts]
         self._buffers = [{n: a for n, a in tree.items() if is_buffer(n)} for tree in layouts]
@@ -59,7 +60,7 @@ class Renderer:
         self, schedules: Sequence[Schedule], sources: Sources, ws: Float[np.ndarray, "n l d"]
     ) -> UInt8[np.ndarray, "n h w c"]:
         """The images of one blend, one for each row of `ws`; neither α nor the source of noise compiles anew."""
-        weights, batch = self.weights(schedules, sources), self._how.batch
+        weights, batch = self.weights(schedules, sources), self.how.batch
         _, run = self.programs
         images = []
         for start in range(0, len(ws), batch):
@@ -84,7 +85,7 @@ class Renderer:
     @property
     def programs(self) -> tuple[Callable[..., Tree], Callable[..., Array]]:
         """The compiled mixing and synthesis; one of each serves every blend of such models."""
-        plan, form = self._how.plan, self._how.form
+        plan, form = self.how.plan, self.how.form
         return _mixing_program(self._tensors, plan, form), _synthesis_program(self.config, plan, form)
 
     def _index(self, source: str) -> int:

@@ -2,13 +2,16 @@
 
 import dataclasses
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import convert
 from interp import known
-from interp.mix import Plan, blend_all, blend_up, plan_blend
+from interp.decisions import Decisions, decide
+from interp.mix import blend_all, blend_up
 from interp.recipes import Ingredient, Recipe
+from interp.relatives import describe
 from stylegan_jax.errors import InputError
 from stylegan_jax.storage import checkpoint
 from stylegan_jax.storage.checkpoint import Model
@@ -33,6 +36,15 @@ class Loaded:
         """How messages name it."""
         return addresses.place_of(self.name).name
 
+    @property
+    def facts(self) -> str:
+        """Name, path or address, configuration, hash and origin, for the lines that a command prints."""
+        origin = self.model.lineage.get("source")
+        where = self.name if addresses.find(self.name) else os.path.abspath(self.path)
+        facts = [where, describe(self.model.config.generator), f"sha256 {self.sha256[:12]}"]
+        facts += [f"from {origin}"] if origin and origin != self.label else []
+        return f"{self.label} ({', '.join(facts)})"
+
 
 def read_models(
     recipe: Recipe, beside: Path | None = None, shipped: Shipped = NONE, *, discriminator: bool = False
@@ -48,63 +60,61 @@ def read_models(
     Raises:
       InputError: a file is missing, is no model, or is not the one the recipe was made with; two are the same model.
     """
-    loaded = []
+    loaded, networks = [], recipe.settings.networks
     for ingredient in recipe.models:
-        place = _located(ingredient, beside, shipped)
-        wanted = recipe.options["networks"]
-        with convert.naming(place, ingredient.path):
-            model = (_read_whole if discriminator and not loaded else convert.read)(place, networks=wanted)
-        weights, address = checkpoint.fingerprint(model), addresses.find(ingredient.path)
-        name = address.shown if address else _noted(ingredient.path, place, shipped)
-        loaded.append(Loaded(place, name, model, _file_sha256(place) or weights, weights))
+        path = _located(ingredient, beside, shipped)
+        with convert.naming(path, ingredient.path):
+            model = (_read_whole if discriminator and not loaded else convert.read)(path, networks=networks)
+        weights, name = checkpoint.fingerprint(model), _name_in_recipe(ingredient.path, path, shipped)
+        loaded.append(Loaded(path, name, model, _file_sha256(path) or weights, weights))
         _check_hash(ingredient, loaded[-1])
-        known.remember(loaded[-1].sha256, place)
+        known.remember(loaded[-1].sha256, path)
     _check_distinct(loaded)
     return loaded
 
 
 def _located(ingredient: Ingredient, beside: Path | None, shipped: Shipped) -> Path:
     """Where a model lies now: as `find`, or, for a recipe, where one of its hash was seen last."""
-    place = find(ingredient.path, beside, shipped)
-    if beside is None or place.exists():
-        return place
+    path = find(ingredient.path, beside, shipped)
+    if beside is None or path.exists():
+        return path
     seen = known.recall(ingredient.sha256)
     if seen is None:
-        remedy = "put it beside the recipe, or say where it is: --base MODEL, --transfer MODEL"
+        remedy = "put it beside the recipe, or name the file anew, as base or transfer"
         raise InputError("no such file here, nor beside the recipe", remedy, file=ingredient.path)
     return seen
 
 
-def _noted(path: str, place: Path, shipped: Shipped) -> str:
-    """How outputs name a model."""
-    return path if path in shipped or _is_relative(path) else place.name
+def _name_in_recipe(given: str, path: Path, shipped: Shipped) -> str:
+    """How outputs name a model: by its address, by a path that says nothing of this machine, else by the file's name
+    alone; it is found again by its hash.
+    """
+    if address := addresses.find(given):
+        return address.shown
+    of_this_machine = Path(given).is_absolute() or given.startswith("~") or ".." in Path(given).parts
+    return given if given in shipped or not of_this_machine else path.name
 
 
-def _is_relative(path: str) -> bool:
-    """Whether a path says nothing of the machine: what is absolute is noted by its name, and found by its hash."""
-    return not (Path(path).is_absolute() or path.startswith("~") or ".." in Path(path).parts)
-
-
-def _read_whole(place: Path, *, networks: Sequence[str]) -> Model:
+def _read_whole(path: Path, *, networks: Sequence[str]) -> Model:
     """The networks of a model, and its discriminator if there is one that can be read."""
     try:
-        return convert.read(place, networks=[*networks, *(["D"] if "D" not in networks else [])])
+        return convert.read(path, networks=[*networks, *(["D"] if "D" not in networks else [])])
     except InputError:
-        return convert.read(place, networks=networks)
+        return convert.read(path, networks=networks)
 
 
-def plan_recipe(recipe: Recipe, beside: Path | None = None, shipped: Shipped = NONE) -> tuple[Plan, list[str]]:
+def decide_unread(recipe: Recipe, beside: Path | None = None, shipped: Shipped = NONE) -> tuple[Decisions, list[str]]:
     """All decisions of a recipe and its models' names; only descriptions are read, no weights."""
-    places = [_located(ingredient, beside, shipped) for ingredient in recipe.models]
+    paths = [_located(ingredient, beside, shipped) for ingredient in recipe.models]
     labels = [addresses.place_of(ingredient.path).name for ingredient in recipe.models]
-    configs = [convert.read_config(place, networks=recipe.options["networks"]) for place in places]
-    return plan_blend(configs, labels, recipe.schedules, **recipe.options), labels
+    configs = [convert.read_config(path, networks=recipe.settings.networks) for path in paths]
+    return decide(configs, labels, recipe.schedules, recipe.settings), labels
 
 
-def plan_loaded(recipe: Recipe, loaded: Sequence[Loaded]) -> Plan:
+def decide_loaded(recipe: Recipe, loaded: Sequence[Loaded]) -> Decisions:
     """All decisions of a recipe for models that were read; InputError where they cannot be blended."""
     configs, labels = [each.model.config for each in loaded], [each.label for each in loaded]
-    return plan_blend(configs, labels, recipe.schedules, **recipe.options)
+    return decide(configs, labels, recipe.schedules, recipe.settings)
 
 
 def find(path: str, beside: Path | None = None, shipped: Shipped = NONE) -> Path:
@@ -114,8 +124,8 @@ def find(path: str, beside: Path | None = None, shipped: Shipped = NONE) -> Path
     if addresses.find(path) is not None:
         return convert.locate(path)
     folders = [Path()] if beside is None else [beside, Path()]
-    places = [*(folder / path for folder in folders), *(folder / Path(path).name for folder in folders)]
-    return next((place for place in places if place.exists()), Path(path))
+    tried = [*(folder / path for folder in folders), *(folder / Path(path).name for folder in folders)]
+    return next((each for each in tried if each.exists()), Path(path))
 
 
 def _file_sha256(path: Path) -> str | None:
@@ -157,11 +167,10 @@ def blend_recipe(recipe: Recipe, loaded: list[Loaded], *, consume: bool = False)
     )
     if consume:
         loaded.clear()
-        mixed = blend_up(models, recipe.schedules, labels=labels, **recipe.options)
+        mixed = blend_up(models, recipe.schedules, recipe.settings, labels=labels)
     else:
-        mixed = blend_all(
-            models[0], list(zip(models[1:], recipe.schedules, strict=True)), labels=labels, **recipe.options
-        )
+        additions = list(zip(models[1:], recipe.schedules, strict=True))
+        mixed = blend_all(models[0], additions, recipe.settings, labels=labels)
     decided = {key: mixed.lineage["recipe"][key] for key in ("mapping", "noise", "w_avg")}
     whole = dataclasses.replace(recipe, models=ingredients, **decided)
     return dataclasses.replace(mixed, lineage={**mixed.lineage, "recipe": whole.to_json()})

@@ -1,8 +1,10 @@
 """Schedules as text: `swap=16`, `smooth=16:width=0.5:invert`, the form of recipes and of the command line."""
 
+import operator
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, SupportsIndex
 
+from interp.argument_errors import ArgumentError
 from interp.schedules import (
     Schedule,
     band,
@@ -43,21 +45,21 @@ def parse(text: str) -> Schedule:
     head, *options = PRESETS.get(text, text).split(":")
     name, equals, value = head.partition("=")
     if name not in _READERS or not equals:
-        raise InputError(f"{text or 'an empty schedule'}: not a schedule", f"use {', '.join(_READERS)} or {_presets()}")
+        presets = ", ".join(f"{preset} ({stands_for})" for preset, stands_for in PRESETS.items())
+        raise InputError(f"{text or 'an empty schedule'}: not a schedule", f"use {', '.join(_READERS)} or {presets}")
     given = {key: text for key, _, text in (option.partition("=") for option in options)}
     invert = given.pop("invert", None) is not None
     schedule = _READERS[name](value, given)
     if given:
-        raise InputError(f"--{name} takes no {', '.join(given)}", "leave it away")
+        raise ArgumentError(name, value, f"takes no {', '.join(given)}", "leave it away")
     return inverted(schedule) if invert else schedule
 
 
-def _read_swap(value: str, options: dict[str, str]) -> Schedule:
-    return swap(_resolution("swap", value), level=_level(options))
-
-
-def _read_smooth(value: str, options: dict[str, str]) -> Schedule:
-    return smooth(_resolution("smooth", value), _number("width", options.pop("width", "1")))
+def schedule_of(given: Schedule | str | SupportsIndex) -> Schedule:
+    """A schedule as it is, by its text, or by r_swap alone: `16` is `swap(16)`. Raises as `parse` does."""
+    if isinstance(given, Schedule):
+        return given
+    return parse(given) if isinstance(given, str) else swap(operator.index(given))
 
 
 def _read_points(value: str, options: dict[str, str]) -> Schedule:
@@ -77,15 +79,15 @@ def _between_ends(name: str, make: Callable[[int, int], Schedule]) -> Callable[[
     def read(value: str, options: dict[str, str]) -> Schedule:
         ends = [_resolution(name, end) for end in value.split("-")]
         if len(ends) != 2:
-            raise InputError(f"--{name} {value}: not two resolutions", f"write --{name} 8-64")
+            raise ArgumentError(name, value, "not two resolutions", "write 8-64")
         return make(*ends)
 
     return read
 
 
 _READERS: dict[str, Callable[[str, dict[str, str]], Schedule]] = {
-    "swap": _read_swap,
-    "smooth": _read_smooth,
+    "swap": lambda value, options: swap(_resolution("swap", value), level=_level(options)),
+    "smooth": lambda value, options: smooth(_resolution("smooth", value), _number("width", options.pop("width", "1"))),
     "linear": _between_ends("linear", linear),
     "cosine": _between_ends("cosine", cosine),
     "smoothstep": _between_ends("smoothstep", smoothstep),
@@ -101,26 +103,22 @@ STARTS = (*_READERS, *PRESETS)
 """What a schedule's text begins with."""
 
 
-def _resolution(option: str, text: str) -> int:
+def _resolution(rule: str, text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise InputError(f"--{option} {text}: not a resolution", "use 4, 8, 16 … of this model") from None
+        raise ArgumentError(rule, text, "not a resolution", "use 4, 8, 16 … of this model") from None
 
 
-def _number(option: str, text: str) -> float:
+def _number(rule: str, text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise InputError(f"--{option} {text}: not a number", "use 0 (base) to 1 (transfer)") from None
+        raise ArgumentError(rule, text, "not a number", "use 0 (base) to 1 (transfer)") from None
 
 
 def _level(options: dict[str, str]) -> Literal[0, 1]:
     text = options.pop("level", "0")
     if text not in ("0", "1"):
-        raise InputError(f"--level {text}: not a level", "use 0, or 1 to hand over one layer later")
+        raise ArgumentError("level", text, "not a level", "use 0, or 1 to hand over one layer later")
     return 1 if text == "1" else 0
-
-
-def _presets() -> str:
-    return ", ".join(f"{name} ({text})" for name, text in PRESETS.items())

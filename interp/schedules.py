@@ -5,14 +5,18 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from stylegan_jax.errors import InputError
+from interp.argument_errors import ArgumentError
+from stylegan_jax.names import first_w
 
 
 class Layer(NamedTuple):
-    """A place in the generator. Parts: const, conv0, conv1, torgb; a resnet's skip goes with conv1."""
+    """A layer of the generator: its block's resolution, and its name there.
+
+    Names are const, conv0, conv1, torgb, and of a resnet skip.
+    """
 
     resolution: int
-    part: str = "conv1"
+    name: str = "conv1"
 
     @property
     def octave(self) -> float:
@@ -22,8 +26,9 @@ class Layer(NamedTuple):
     @property
     def w_index(self) -> int:
         """Index into ws of the w this layer takes; const counts with the first layer, skip with conv1."""
-        first = 2 * int(self.octave) - 5
-        return max(first + {"conv0": 0, "torgb": 2}.get(self.part, 1), 0)
+        if self.resolution == 4:
+            return int(self.name == "torgb")
+        return first_w(self.resolution) + {"conv0": 0, "torgb": 2}.get(self.name, 1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,17 +56,16 @@ class Schedule:
         wrong = [r for r in self.resolutions if r not in resolutions]
         if wrong:
             names = ", ".join(f"{r:g}" for r in wrong)
-            raise InputError(f"{self.option} {names}: not a resolution of this model", f"use {_spoken(resolutions)}")
+            remedy = f"use {_in_words(resolutions)}"
+            raise ArgumentError(self.rule, names, "not a resolution of this model", remedy)
         if self.length not in (None, 2 * len(resolutions)):
-            raise InputError(
-                f"{self.option}: {self.length} values", f"this model takes {2 * len(resolutions)}, one per w"
-            )
+            remedy = f"this model takes {2 * len(resolutions)}, one per w"
+            raise ArgumentError(self.rule, None, f"{self.length} values", remedy)
 
     @property
-    def option(self) -> str:
-        """The command-line option that makes this schedule."""
-        name = self.text.partition("=")[0]
-        return "--swap" if name == "pinkney" else f"--{name}"
+    def rule(self) -> str:
+        """What its text begins with: swap (Pinkney's too), smooth, band, …"""
+        return self.text.partition("=")[0].replace("pinkney", "swap")
 
 
 def swap(resolution: int, *, level: Literal[0, 1] = 0) -> Schedule:
@@ -71,7 +75,7 @@ def swap(resolution: int, *, level: Literal[0, 1] = 0) -> Schedule:
     """
 
     def alpha(layer: Layer) -> float:
-        last = 2 * resolution if level == 1 and layer.part == "conv0" else resolution
+        last = 2 * resolution if level == 1 and layer.name == "conv0" else resolution
         return float(layer.resolution <= last)
 
     return Schedule(f"swap={resolution}" + _option("level", level, 0), alpha, (resolution,))
@@ -126,7 +130,7 @@ def constant(alpha: float) -> Schedule:
 def points(alphas: Mapping[int, float]) -> Schedule:
     """α at chosen resolutions; others are linear in log2 r between their neighbours and constant outside."""
     if not alphas:
-        raise InputError("--alpha: no values", 'write --alpha 0.5, or --alpha "4=1 16=0.6 32=0"')
+        raise ArgumentError("alpha", None, "no values", 'write 0.5, or "4=1 16=0.6 32=0"')
     _check_finite("alpha", alphas.values())
     known = sorted(alphas.items())
     text = " ".join(f"{r}={exact(alpha)}" for r, alpha in known)
@@ -149,10 +153,10 @@ def pinkney(resolution: int, *, level: Literal[0, 1] = 0, width: float | None = 
     text = f"pinkney={resolution}" + _option("level", level, 0) + _option("width", width or None, None)
 
     def alpha(layer: Layer) -> float:
-        if layer.part == "skip" or layer == (4, "conv1"):
+        if layer.name == "skip" or layer == (4, "conv1"):
             return 1.0
         middle = 2 * (math.log2(resolution) - 2) + level
-        position = 2 * (layer.octave - 2) + (layer.part in ("conv1", "torgb"))
+        position = 2 * (layer.octave - 2) + (layer.name in ("conv1", "torgb"))
         return _sigmoid(middle - position, width) if width else float(position - middle <= 1)
 
     return Schedule(text, alpha, (resolution,))
@@ -201,7 +205,7 @@ def _option(name: str, value: float | None, default: float | None) -> str:
     return "" if value is None or value == default else f":{name}={exact(value)}"
 
 
-def _spoken(resolutions: Sequence[int]) -> str:
+def _in_words(resolutions: Sequence[int]) -> str:
     known = list(map(str, resolutions))
     return ", ".join(known) if len(known) < 4 else f"{known[0]}, {known[1]}, … {known[-1]}"
 
@@ -209,17 +213,17 @@ def _spoken(resolutions: Sequence[int]) -> str:
 def check_width(width: float) -> None:
     """Raises InputError unless `width` is a finite number of octaves, 0 or more."""
     if not (math.isfinite(width) and width >= 0):
-        raise InputError(f"--width {width:g}: not a width in octaves", "use 0 (hard) or more, such as 0.5")
+        raise ArgumentError("width", f"{width:g}", "not a width in octaves", "use 0 (hard) or more, such as 0.5")
 
 
 def _check_order(name: str, first: int, last: int, *, equal: bool) -> None:
     if first > last or (first == last and not equal):
-        raise InputError(f"--{name} {first}-{last}: the ends are not in order", "write the lower resolution first")
+        raise ArgumentError(name, f"{first}-{last}", "the ends are not in order", "write the lower resolution first")
 
 
 def _check_finite(name: str, alphas: Iterable[float]) -> None:
     alphas = list(alphas)
     wrong = [alpha for alpha in alphas if not math.isfinite(alpha)]
     if wrong or not alphas:
-        what = f"{wrong[0]:g}: not a number α can be" if wrong else "no values"
-        raise InputError(f"--{name} {what}", "use 0 (base) to 1 (transfer), or beyond to extrapolate")
+        what, value = ("not a number α can be", f"{wrong[0]:g}") if wrong else ("no values", None)
+        raise ArgumentError(name, value, what, "use 0 (base) to 1 (transfer), or beyond to extrapolate")

@@ -1,13 +1,13 @@
-"""Pictures of a blend: the same seeds through every model, one row for each."""
+"""Sheets of a blend: the same seeds through every model, one row for each."""
 
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from interp.argument_errors import ArgumentError
 from stylegan_jax.errors import InputError
 from stylegan_jax.pictures.images import sheet
 from stylegan_jax.sampler.latents import Label, labels_of
@@ -61,25 +61,33 @@ class View:
     def check(self, models: Sequence[Model], labels: Sequence[str]) -> None:
         """Raises InputError for what the models cannot show, before any of them is sampled."""
         if len(self.labels) > MOST_COLUMNS:
-            flag = "--w" if self.names else "--seeds"
-            raise InputError(f"{flag}: {len(self.labels)} columns are too many", f"use at most {MOST_COLUMNS}")
+            argument, what = "w" if self.names else "seeds", f"{len(self.labels)} columns are too many"
+            raise ArgumentError(argument, None, what, f"use at most {MOST_COLUMNS}")
         if self.ws is not None:
             return
         if self.class_idx is not None and all(model.config.generator.c_dim == 0 for model in models):
-            raise InputError(f"--class {self.class_idx}: none of the models is conditional", "leave it away")
+            raise ArgumentError("class_idx", self.class_idx, "none of the models is conditional", "leave it away")
         for model, label in zip(models, labels, strict=True):
             config = model.config.generator
             labels_of(self._class(model), [0], config.c_dim)
             if self.psi != 1 and config.w_avg_beta is None:
-                raise InputError("has no w_avg to truncate towards", "pass --psi 1", file=label)
+                raise InputError("has no w_avg to truncate towards", "use psi 1, which truncates nothing", file=label)
 
     def _class(self, model: Model) -> Label:
         return self.class_idx if model.config.generator.c_dim > 0 else None
 
 
-def framed_sheet(rows: Sequence[Row], **shown: Any) -> UInt8[np.ndarray, "H W 3"]:
-    """`images.sheet` with air around it."""
-    return np.pad(sheet(rows, **shown), ((MARGIN, MARGIN), (MARGIN, MARGIN), (0, 0)), constant_values=255)
+def framed_sheet(
+    rows: Sequence[Row],
+    *,
+    title: str,
+    row_labels: Sequence[str] = (),
+    column_labels: Sequence[str] = (),
+    cell: int = 256,
+) -> UInt8[np.ndarray, "H W 3"]:
+    """`images.sheet` with a margin around it; `cell` is the largest side of an image, in pixels."""
+    bare = sheet(rows, title=title, row_labels=row_labels, column_labels=column_labels, cell=cell)
+    return np.pad(bare, ((MARGIN, MARGIN), (MARGIN, MARGIN), (0, 0)), constant_values=255)
 
 
 def blend_sheet(

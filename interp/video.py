@@ -10,30 +10,30 @@ from PIL import Image
 
 from stylegan_jax.errors import InputError
 
-FORMS = (".mp4", ".webp", ".gif")
+SUFFIXES = (".mp4", ".webp", ".gif")
 _ENCODERS = ("libx264", "libopenh264", "mpeg4")
 Frame = UInt8[np.ndarray, "h w 3"]
 
 
-def default_form() -> str:
+def default_suffix() -> str:
     """MP4 where PyAV is there, else WebP."""
     return ".mp4" if importlib.util.find_spec("av") else ".webp"
 
 
-def check_form(suffix: str) -> None:
-    """Raises InputError for a suffix that is none of `FORMS`, or needs PyAV where it is absent."""
-    if suffix not in FORMS:
-        raise InputError(f"{suffix or 'a name without a suffix'} is no form of film", f"use {', '.join(FORMS)}")
+def check_suffix(suffix: str) -> None:
+    """Raises InputError for a suffix that is none of `SUFFIXES`, or needs PyAV where it is absent."""
+    if suffix not in SUFFIXES:
+        raise InputError(f"{suffix or 'a name without a suffix'} is no form of film", f"use {', '.join(SUFFIXES)}")
     if suffix == ".mp4" and not importlib.util.find_spec("av"):
         raise InputError(".mp4 needs PyAV", "python -m pip install av, or give the film the suffix .webp")
 
 
-def write(file: BinaryIO, frames: Iterable[Frame], *, form: str, fps: int, note: str) -> None:
+def write(file: BinaryIO, frames: Iterable[Frame], *, suffix: str, fps: int, note: str) -> None:
     """Writes all frames; `note` goes into the file's comment."""
-    if form == ".mp4":
+    if suffix == ".mp4":
         _write_mp4(file, frames, fps, note)
     else:
-        _write_animation(file, frames, form, fps, note)
+        _write_animation(file, frames, suffix, fps, note)
 
 
 def _write_mp4(file: BinaryIO, frames: Iterable[Frame], fps: int, note: str) -> None:
@@ -53,10 +53,10 @@ def _write_mp4(file: BinaryIO, frames: Iterable[Frame], fps: int, note: str) -> 
         container.mux(stream.encode())
 
 
-def _write_animation(file: BinaryIO, frames: Iterable[Frame], form: str, fps: int, note: str) -> None:
+def _write_animation(file: BinaryIO, frames: Iterable[Frame], suffix: str, fps: int, note: str) -> None:
     first, *others = (Image.fromarray(pixels) for pixels in frames)
     options: dict[str, Any] = {"save_all": True, "append_images": others, "duration": round(1000 / fps), "loop": 0}
-    if form == ".gif":
+    if suffix == ".gif":
         first.save(file, "GIF", comment=note.encode()[:255], **options)
     else:
         first.save(file, "WEBP", quality=85, method=4, xmp=note.encode(), **options)

@@ -1,12 +1,34 @@
 """Configurations of the networks: frozen, comparable, in the official words; derived values are properties."""
 
 import dataclasses
+import math
+import reprlib
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal, get_args
+
+from stylegan_jax.errors import InputError
+from stylegan_jax.filters import DEFAULT_FILTER, Filter, taps_from
 
 Architecture = Literal["skip", "orig", "resnet"]
-Filter = tuple[float, ...] | tuple[tuple[float, ...], ...]
-DEFAULT_FILTER: tuple[float, ...] = (1, 3, 3, 1)
+LRELU_SLOPE = 0.2
+ACTIVATION_GAINS: dict[str, float] = {
+    "linear": 1,
+    "relu": math.sqrt(2),
+    "lrelu": math.sqrt(2),
+    "tanh": 1,
+    "sigmoid": 1,
+    "elu": 1,
+    "selu": 1,
+    "softplus": 1,
+    "swish": math.sqrt(2),
+}
+"""The activations of the official programs, and the gain that restores the variance after each."""
+WORDS: dict[str, tuple[str, ...]] = {
+    "architecture": get_args(Architecture),
+    "activation": tuple(ACTIVATION_GAINS),
+    "mapping_activation": tuple(ACTIVATION_GAINS),
+}
+"""Fields that hold one of a few words."""
 
 
 def resolutions_up_to(resolution: int) -> tuple[int, ...]:
@@ -59,6 +81,9 @@ class ConvConfig:
 @dataclass(frozen=True, kw_only=True)
 class GeneratorConfig(ConvConfig):
     """A StyleGAN2 generator; field names and defaults are those of stylegan2-ada-pytorch."""
+
+    kind: ClassVar[str] = "stylegan2"
+    """Key of every table of what depends on the kind of generator: `names.GRAMMARS`, `networks.generators.KINDS`."""
 
     z_dim: int = 512
     w_dim: int = 512
@@ -115,6 +140,10 @@ class DiscriminatorConfig(ConvConfig):
         return _mapping_widths(self, 0, self.cmap_features)
 
 
+GENERATORS = {config.kind: config for config in (GeneratorConfig,)}
+"""Kind of generator → class of its configuration; every kind has the same discriminator."""
+
+
 def _mapping_widths(config: "GeneratorConfig | DiscriminatorConfig", z_dim: int, w_dim: int) -> tuple[int, ...]:
     embed = 0 if config.c_dim == 0 else embed_width(config)
     hidden = w_dim if config.layer_features is None else config.layer_features
@@ -145,46 +174,56 @@ class ModelConfig:
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON data; `from_json` restores an equal configuration."""
-        return dataclasses.asdict(self)
+        return {"kind": self.generator.kind, **dataclasses.asdict(self)}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "ModelConfig":
-        """The configuration that `to_json` wrote; TypeError or ValueError on anything else."""
-        discriminator = data.get("discriminator")
-        for part in (data["generator"], discriminator or {}):
-            for name, value in part.items():
-                if not _plausible(name, value):
-                    raise ValueError(f"{name} is no value of a network")
+        """The configuration that `to_json` wrote; without a kind, as older files have none, it is StyleGAN2's.
+
+        Raises InputError for a kind that this version does not know, TypeError or ValueError for anything else.
+        """
+        generator, discriminator = data["generator"], data.get("discriminator")
+        kind = data.get("kind", GeneratorConfig.kind)
+        if type(kind) is not str:
+            raise ValueError("its kind is no word")
+        if kind not in GENERATORS:
+            what = f"is a model of the kind {reprlib.repr(kind)}; the kinds known here: {', '.join(GENERATORS)}"
+            raise InputError(what, "update stylegan-jax: a newer version may read it")
+        for name, value in [*generator.items(), *(discriminator or {}).items()]:
+            if not _is_plausible(name, value):
+                raise ValueError(f"{name} is no value of a network")
         return cls(
-            generator=GeneratorConfig(**_tuples(data["generator"])),
+            generator=GENERATORS[kind](**_tuples(generator)),
             discriminator=None if discriminator is None else DiscriminatorConfig(**_tuples(discriminator)),
         )
 
 
 _NUMBERS = ("conv_clamp", "w_avg_beta", "mapping_lr_multiplier")
-_LISTS = ("channel_table", "resample_filter")
-_SWITCHES = {
-    field.name
-    for part in (GeneratorConfig, DiscriminatorConfig)
-    for field in dataclasses.fields(part)
-    if field.type is bool
-}
+_FIELDS = [field for config in (*GENERATORS.values(), DiscriminatorConfig) for field in dataclasses.fields(config)]
+_SWITCHES = {field.name for field in _FIELDS if field.type is bool}
+_MAY_BE_NONE = {field.name for field in _FIELDS if type(None) in get_args(field.type)}
 _DEEPEST = 64  # layers of a mapping network
 
 
-def _plausible(name: str, value: Any) -> bool:
-    """Whether a stored field is of a kind and size that it can have; a name we do not know is told by another."""
-    if name in _LISTS or value is None:
-        rows = value if isinstance(value, list | tuple) else ()
-        numbers = [each for row in rows for each in (row if isinstance(row, list | tuple) else (row,))]
-        return value is None or (0 < len(numbers) <= 4096 and all(_is_number(each) for each in numbers))
-    if name in ("architecture", "activation", "mapping_activation"):
-        return isinstance(value, str)
+def _is_plausible(name: str, value: Any) -> bool:
+    """Whether a stored field has a type and size that it can have; the class refuses names that it does not know."""
+    if value is None:
+        return name in _MAY_BE_NONE
+    if name == "resample_filter":
+        return taps_from(value) is not None
+    if name == "channel_table":
+        return isinstance(value, list | tuple) and 0 < len(value) <= 64 and all(map(_is_size, value))
+    if name in WORDS:
+        return value in WORDS[name]
     if name in _SWITCHES:
         return isinstance(value, bool)
     if name in _NUMBERS:
         return _is_number(value)
-    return type(value) is int and 0 <= value <= (_DEEPEST if name == "mapping_layers" else 1 << 24)
+    return _is_size(value) and (name != "mapping_layers" or value <= _DEEPEST)
+
+
+def _is_size(value: Any) -> bool:
+    return type(value) is int and 0 <= value <= 1 << 24
 
 
 def _is_number(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""The one exception that means: the user's input is at fault; and how the system's own errors are told from it."""
+"""The one exception that means that the user's input is at fault, and how errors of the system are recognised."""
 
 import errno
 import os
@@ -11,7 +11,7 @@ class InputError(Exception):
     """Bad input, said in one line: `file: what is wrong — what to do` (exit code 2).
 
     Args:
-      what: what is wrong; may continue on further lines with the culprits.
+      what: what is wrong; may continue on further lines with all that is.
       remedy: the next step, in the imperative.
       file: the file at fault, as the user typed it.
     """
@@ -43,8 +43,31 @@ def brief(value: object, most: int = 200) -> str:
     return shown(value, most) if type(value) in (str, int, float, tuple) else shown(reprlib.repr(value), most)
 
 
+_FLAG = re.compile(r"--([a-z]+(?:-[a-z]+)*)(?:[ =](\w[\w.+]*))?(?=[\s,.:;)]|$)")
+_ARGUMENTS = {"class": "class_idx", "truncation-psi": "psi"}
+
+
+def in_python(error: InputError) -> InputError:
+    """The same error in the words of a function: `--overwrite` is `overwrite=True`, `--psi 1` is `psi=1`."""
+
+    def argument(found: re.Match[str]) -> str:
+        flag, value = found.groups()
+        name = _ARGUMENTS.get(flag, flag).replace("-", "_")
+        if flag == "overwrite":
+            return f"{name}=True{f' {value}' if value else ''}"
+        if value is None:
+            return name
+        value = value if re.fullmatch(r"[\d.+]+", value) else f'["{value}"]' if flag == "networks" else f'"{value}"'
+        return f"{name}={value}"
+
+    file = _FLAG.sub(argument, error.file) if isinstance(error.file, str) else error.file
+    return InputError(_FLAG.sub(argument, error.what), _FLAG.sub(argument, error.remedy), file=file)
+
+
 _CODE = re.compile(r"os_error_code='(\d+)'")  # TensorStore's
 _NOT_THERE = {errno.ENOENT, errno.ENOTDIR}
+NAMES_AMISS = _NOT_THERE | {errno.ENAMETOOLONG, errno.ELOOP, errno.EISDIR}
+"""What the system says of a path that names nothing, or not what was wanted: bad input."""
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _CLOSED = {errno.EACCES, errno.EPERM, errno.EROFS}
 _CROWDED = {errno.EMFILE, errno.ENFILE}
@@ -85,6 +108,10 @@ def remedy_of(error: OSError) -> str:
         return "change its permissions or choose another place"
     if code in _NOT_THERE:
         return "check the path: it may have gone meanwhile"
+    if code == errno.ENAMETOOLONG:
+        return "use a shorter name"
+    if code in NAMES_AMISS:
+        return "check what the path leads to"
     if code in _CROWDED:
         return "close other programs, or raise the limit: ulimit -n 4096"
     if code == errno.ENOMEM:

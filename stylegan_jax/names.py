@@ -1,16 +1,18 @@
 """The grammar of parameter names: dotted official names, their resolution, their shapes, and strict comparison."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
-from stylegan_jax.config import ConvConfig, DiscriminatorConfig, Filter, GeneratorConfig, ModelConfig, embed_width
+from stylegan_jax.config import DiscriminatorConfig, GeneratorConfig, ModelConfig, embed_width
 from stylegan_jax.errors import shown
+from stylegan_jax.filters import filter_shape
 
 NETWORKS = ("G", "D", "G_ema")
+DEFAULT_NETWORKS = ("G_ema",)
+"""Those that are blended and sampled where nobody says otherwise."""
 Layout = dict[str, tuple[int, ...]]
-_BLOCK = re.compile(r"(?:^|\.)b(\d{1,6})\.")
 _BUFFERS = ("w_avg", "noise_const", "resample_filter")
 
 
@@ -19,8 +21,26 @@ def resolution_of(name: str) -> int | None:
 
     `synthesis.b64.conv0.weight` → 64, `b8.skip.weight` → 8, `mapping.fc0.bias` → None.
     """
-    found = _BLOCK.search(name)
+    found = _layer(name)
     return int(found[1]) if found else None
+
+
+def layer_name(name: str) -> str | None:
+    """What a tensor's layer is called in its block; None for the mapping network.
+
+    `synthesis.b64.conv0.affine.weight` → `conv0`, `synthesis.b4.const` → `const`, `mapping.fc0.bias` → None.
+    """
+    found = _layer(name)
+    return found[2] if found else None
+
+
+def _layer(name: str) -> re.Match[str] | None:
+    return next((found for grammar in GRAMMARS.values() if (found := grammar.layer.search(name))), None)
+
+
+def first_w(resolution: int) -> int:
+    """Index into ws of a block's first layer; its ToRGB shares the w of the next block's conv0."""
+    return 0 if resolution == 4 else 2 * (resolution.bit_length() - 1) - 5
 
 
 def is_buffer(name: str) -> bool:
@@ -67,8 +87,14 @@ def join_networks(networks: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 
 def layout_of(config: ModelConfig, network: str) -> Layout:
     """Official name → shape for every tensor, buffers included, of `network` ("G", "G_ema" or "D")."""
-    part = config.of(network)
-    return generator_layout(part) if isinstance(part, GeneratorConfig) else discriminator_layout(part)
+    return layout(config.of(network))
+
+
+def layout(config: GeneratorConfig | DiscriminatorConfig) -> Layout:
+    """Official name → shape for every tensor of one network, of whatever kind."""
+    if isinstance(config, DiscriminatorConfig):
+        return discriminator_layout(config)
+    return GRAMMARS[config.kind].layout(config)
 
 
 def generator_layout(config: GeneratorConfig) -> Layout:
@@ -91,6 +117,18 @@ def discriminator_layout(config: DiscriminatorConfig) -> Layout:
     return layout
 
 
+class Grammar(NamedTuple):
+    """What the tensors of one kind of generator are called."""
+
+    layout: Callable[[Any], Layout]
+    """Configuration → official name and shape of every tensor."""
+    layer: re.Pattern[str]
+    """Finds resolution and layer in the names of the synthesis network, and of the discriminator: a blend's layers."""
+
+
+GRAMMARS = {GeneratorConfig.kind: Grammar(generator_layout, re.compile(r"(?:^|\.)b(\d{1,4})\.([^.]*)"))}
+"""Kind of generator → its names."""
+
 Entries = Iterator[tuple[str, tuple[int, ...]]]
 
 
@@ -105,13 +143,6 @@ def _mapping(config: GeneratorConfig | DiscriminatorConfig) -> Entries:
     widths = config.mapping_widths
     for i, (inputs, outputs) in enumerate(pairwise(widths)):
         yield from _linear(f"fc{i}", inputs, outputs)
-
-
-def filter_shape(taps: Filter) -> tuple[int, ...]:
-    """Shape of the stored filter: outer product, but one-dimensional from 8 taps on."""
-    if isinstance(taps[0], tuple):
-        return len(taps), len(taps[0])
-    return (len(taps),) if len(taps) >= 8 else (len(taps),) * 2
 
 
 def _synthesis_block(config: GeneratorConfig, resolution: int) -> Entries:
@@ -189,23 +220,4 @@ def freezable_layers(config: DiscriminatorConfig) -> list[str]:
     layout = discriminator_layout(config)
     layers = [name.removesuffix(".weight") for name in layout if name.endswith(".weight")]
     order = ("fromrgb", "conv0", "conv1", "skip")
-    return [layer for layer in layers if resolution_of(f"{layer}.") not in (None, 4) and layer.split(".")[1] in order]
-
-
-__all__ = [
-    "NETWORKS",
-    "ConvConfig",
-    "Layout",
-    "differences",
-    "discriminator_layout",
-    "filter_shape",
-    "flatten",
-    "freezable_layers",
-    "generator_layout",
-    "is_buffer",
-    "join_networks",
-    "layout_of",
-    "resolution_of",
-    "split_networks",
-    "unflatten",
-]
+    return [layer for layer in layers if resolution_of(layer) not in (None, 4) and layer_name(layer) in order]

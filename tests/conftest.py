@@ -25,7 +25,10 @@ STRICT_DTYPES = {
     "test_precision",
     "test_latents",
     "test_sampler",
+    "test_arithmetic",
+    "test_decisions",
     "test_mix",
+    "test_pinkney",
     "test_schedules",
 }
 
@@ -47,6 +50,16 @@ def strict_dtype_promotion(request):
     strict = request.module.__name__.rsplit(".", 1)[-1] in STRICT_DTYPES
     with jax.numpy_dtype_promotion("strict" if strict else "standard"):
         yield
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A working directory with two models of 16×16, `saved_models.BASE` and `TRANSFER`."""
+    from tests.saved_models import BASE, TRANSFER, save_models
+
+    monkeypatch.chdir(tmp_path)
+    save_models(BASE, TRANSFER)
+    return tmp_path
 
 
 def pytest_terminal_summary(terminalreporter):

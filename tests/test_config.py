@@ -3,7 +3,13 @@ import json
 
 import pytest
 
-from stylegan_jax.config import DiscriminatorConfig, GeneratorConfig, ModelConfig, embed_width, resolutions_up_to
+from stylegan_jax.config import (
+    DiscriminatorConfig,
+    GeneratorConfig,
+    ModelConfig,
+    embed_width,
+    resolutions_up_to,
+)
 
 
 def test_resolutions_are_the_powers_of_two_from_4_to_1024():
@@ -108,6 +114,28 @@ def test_json_of_something_else_is_refused():
         ModelConfig.from_json({"generator": {**data["generator"], "kernel_size": 5}})
     with pytest.raises(ValueError, match="resolution 24"):
         ModelConfig.from_json({"generator": {**data["generator"], "img_resolution": 24}})
+
+
+@pytest.mark.parametrize(
+    "field, value",
+    [
+        ("activation", "softmax"),
+        ("mapping_activation", ["lrelu"]),
+        ("architecture", None),
+        ("architecture", "unet"),
+        ("img_resolution", None),
+        ("z_dim", True),
+        ("resample_filter", None),
+        ("resample_filter", [[1, 2], [3]]),
+        ("channel_table", [512, "512"]),
+        ("mapping_layers", 10**6),
+        ("use_noise", 1),
+    ],
+)
+def test_a_stored_field_that_no_network_has_is_refused(field, value):
+    data = CONFIGS[1].to_json()
+    with pytest.raises(ValueError, match=f"{field} is no value of a network"):
+        ModelConfig.from_json({**data, "generator": {**data["generator"], field: value}})
 
 
 def test_each_network_has_its_configuration_and_an_absent_one_is_named():

@@ -132,6 +132,17 @@ def test_reading_a_pickle_imports_neither_jax_nor_flax_nor_torch(file):
     assert (done.stdout, done.stderr) == ("\n", "")
 
 
+def test_the_blends_arithmetic_needs_jax_alone():
+    program = """
+import sys, interp.arithmetic
+rooms = "flax", "orbax", "convert", "stylegan_jax.networks", "stylegan_jax.storage", "stylegan_jax.pictures"
+found = {name for name in sys.modules if name.startswith(rooms)}
+print("jax" in sys.modules, *(found - {"stylegan_jax.storage", "stylegan_jax.storage.shipped"}))  # the face's own
+"""
+    done = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, cwd=ROOT)
+    assert (done.stdout, done.stderr) == ("True\n", "")
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_shows_help_with_an_example_and_without_importing_jax(name):
     form = (COMMANDS[name].form or f"stylegan_jax {name}").split()

@@ -110,6 +110,25 @@ def test_a_name_tells_the_resolution_it_belongs_to(name, resolution):
     assert names.resolution_of(name) == resolution
 
 
+@pytest.mark.parametrize(
+    ("name", "layer"),
+    [
+        ("synthesis.b64.conv0.affine.weight", "conv0"),
+        ("synthesis.b4.const", "const"),
+        ("synthesis.b8.resample_filter", "resample_filter"),
+        ("b8.skip.weight", "skip"),
+        ("mapping.fc0.bias", None),
+    ],
+)
+def test_a_tensor_names_its_layer(name, layer):
+    assert names.layer_name(name) == layer
+
+
+def test_every_block_begins_with_the_w_after_those_of_the_blocks_below():
+    assert [names.first_w(r) for r in (4, 8, 16, 32, 1024)] == [0, 1, 3, 5, 15]
+    assert all(names.first_w(r) + 3 == GeneratorConfig(img_resolution=r).num_ws for r in (8, 64, 1024))
+
+
 def test_every_tensor_of_a_synthesis_network_has_a_resolution_and_none_of_the_mapping():
     for name in names.generator_layout(GeneratorConfig(img_resolution=64)):
         assert (names.resolution_of(name) is None) == name.startswith("mapping.")

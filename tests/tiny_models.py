@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from stylegan_jax.config import DiscriminatorConfig, GeneratorConfig, ModelConfig
+from stylegan_jax.filters import setup_filter
 from stylegan_jax.names import layout_of
-from stylegan_jax.networks.ops import setup_filter
 from stylegan_jax.storage.checkpoint import Model
 
 

@@ -46,7 +46,8 @@ def in_memory() -> dict[str, float]:
     """Times of blending two trees, as multiples of copying as much: reading two trees and writing one."""
     import jax
 
-    from interp.mix import apply_shares, mix_trees
+    from interp.arithmetic import mix_trees
+    from interp.mix import apply_shares
 
     trees = [random_tree(seed) for seed in (0, 1)]
     bytes_of_one = sum(leaf.nbytes for leaf in trees[0].values())

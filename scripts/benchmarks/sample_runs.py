@@ -90,15 +90,15 @@ def grid_case(case: Case, runs: int) -> Row:
 
 def prepared_program(model: Any, case: Case) -> tuple[Callable, tuple, float]:
     """(compiled synthesis on one device, its arguments, seconds of preparing and compiling or loading)."""
-    from stylegan_jax.sampler import batching, run
+    from stylegan_jax.sampler import batching, programs
 
     options: Row = {"batch": case.batch, "devices": 1, "dtype": case.dtype, "plan": case.plan}
     how = batching.choose(case.config, **options)
-    start, place = time.perf_counter(), run._Placement(how)
+    start, place = time.perf_counter(), programs.Placement(how)
     weights = place.prepare(place.replicate(model.networks["G_ema"]))
     ws = np.random.RandomState(0).standard_normal((case.batch, case.config.num_ws, 512)).astype(np.float32)
     arguments = weights, place.split(ws), place.split(np.arange(case.batch, dtype=np.uint32))
-    program = run._synthesis_program(case.config, how).lower(*arguments).compile()
+    program = programs.synthesis_program(case.config, how).lower(*arguments).compile()
     return program, arguments, time.perf_counter() - start
 
 
@@ -119,8 +119,8 @@ def waited(model: Any, case: Case, program: Callable, arguments: tuple, steps: i
 def random_model(config: Any, seed: int = 0) -> Any:
     """A generator whose every tensor matters."""
     from stylegan_jax.config import ModelConfig
+    from stylegan_jax.filters import setup_filter
     from stylegan_jax.names import generator_layout
-    from stylegan_jax.networks.ops import setup_filter
     from stylegan_jax.storage.checkpoint import Model
 
     rng, leaves = np.random.default_rng(seed), {}
@@ -240,7 +240,7 @@ def precision_case(name: str, dtypes: list[str]) -> Row:
     import jax.numpy as jnp
 
     import stylegan_jax
-    from stylegan_jax.networks.stylegan2 import generator
+    from stylegan_jax.networks.generators import generator
     from stylegan_jax.sampler import latents
 
     model = stylegan_jax.load(name, networks=["G_ema"])

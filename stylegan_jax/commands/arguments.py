@@ -1,9 +1,12 @@
 """What people type, put into the form the parser takes: other programs' flags, lists with spaces, models anywhere."""
 
 import dataclasses
+import difflib
 import inspect
+import itertools
 import os
 import re
+import textwrap
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -151,3 +154,42 @@ def _goes_on(flag: str, values: list[str], word: str, options: Known, placed: bo
     if flag == "--w":
         return bool(_ARRAYS.fullmatch(word)) or (placed and (bool(_TENSORS.fullmatch(word)) or os.path.isdir(word)))
     return flag in options.lists
+
+
+def check_flags(arguments: Sequence[str], options: Known, prog: str) -> None:
+    """Raises InputError for the first flag that the command does not have, with the nearest that it has."""
+    cut = list(arguments).index("--") if "--" in arguments else len(arguments)
+    for word in arguments[:cut]:
+        found = _FLAG.match(word)
+        if found and found[0] not in options.options and not found[0].startswith("--tyro-"):
+            near = difflib.get_close_matches(found[0], options.options, 1, 0.5)
+            remedy = f"did you mean {near[0]}? " if near else ""
+            raise InputError("no such option", f"{remedy}{prog} --help lists all", file=found[0])
+
+
+_RULE = re.compile(r"^[─━-]{3,}$")
+_ENTRY = re.compile(r"^ {4}(\S.*)$")
+_NO_NUMBER = re.compile(
+    r"Error parsing (\S+?): (?:.*?\b(INT|FLOAT)\b.* from \['?(.*?)'?\]|"
+    r"(?:invalid literal for int|could not convert).*?'(.*?)')"
+)
+
+
+def unboxed(box: str) -> str:
+    """What the parser says in a box of several lines, as one: the part above its first rule.
+
+    Of options that are lacking, their names; of a value that is no number, that.
+    """
+    lines = [line.strip("│").rstrip() for line in box.splitlines()[1:] if not line.startswith("╰")]
+    lines = lines[1:] if lines and _RULE.match(lines[0].strip()) else lines  # under the title, where no box is drawn
+    inner = textwrap.dedent("\n".join(lines)).splitlines()
+    body = list(itertools.takewhile(lambda line: not _RULE.match(line.strip()), inner))
+    text = " ".join(" ".join(body).split())
+    if lacking := [entry[1] for line in body if (entry := _ENTRY.match(line))]:
+        return f"lacks {', '.join(lacking)}"
+    if number := _NO_NUMBER.search(text):
+        flag, kind, *value = number.groups("")
+        whole = "whole " if kind == "INT" or "literal for int" in text else ""
+        return f"{flag} {''.join(value)}: is no {whole}number"
+    text = re.sub(r"argument '?(--[\w-]+)'?", r"\1", text).removesuffix(" Expected 1 values.").rstrip(".")
+    return text[:1].lower() + text[1:] or "cannot be understood"

@@ -1,12 +1,15 @@
 """What all commands share: parsing, exit codes, one-line errors, JAX's settings, and the values that users type."""
 
 import atexit
+import contextlib
+import functools
 import gc
 import inspect
 import io
 import math
 import os
 import re
+import shutil
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -15,15 +18,15 @@ from typing import Any
 
 import tyro
 
-from stylegan_jax import compiling
-from stylegan_jax.commands import interrupts
-from stylegan_jax.commands.arguments import arranged, known
-from stylegan_jax.errors import InputError, remedy_of, system_fault
+from stylegan_jax import compiling, interrupts
+from stylegan_jax.commands.arguments import arranged, check_flags, known, unboxed
+from stylegan_jax.errors import NAMES_AMISS, InputError, remedy_of, system_fault
 from stylegan_jax.storage import usercache
 
 DONE, OUR_BUG, BAD_INPUT, NO_SPACE, RESUME, INTERRUPTED = 0, 1, 2, 74, 75, interrupts.INTERRUPTED
 MOST_SEEDS = 10_000_000
 NO_ALIASES: Mapping[str, str] = {}
+_NARROWEST = 40
 _SPAN = re.compile(r"(\d{1,19})(?:(?:-|\.\.)(\d{1,19}))?")
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 _NO_BACKEND = re.compile(r"Unable to initialize backend '(\w+)'|Unknown backend:? '?(\w+)")
@@ -39,8 +42,8 @@ def run(
     """Runs a command, a typed function whose docstring is its help, and returns the exit code.
 
     0, or what `main` returns; 2 bad input; 74 the machine fails: disk full or unwritable, network, memory; 130 Ctrl-C;
-    1 a bug of ours. Errors are one line on stderr; `--debug` shows the traceback. Settings of JAX are made here, so
-    modules import it no earlier.
+    143 SIGTERM; 1 a bug of ours. Errors are one line on stderr; `--debug` shows the traceback. Settings of JAX are made
+    here, so modules import it no earlier.
 
     Args:
       main: the command.
@@ -51,23 +54,60 @@ def run(
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
+    _open_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that knows no "—"
     set_up_jax()
     _collect_seldom()
     try:
-        arguments = arranged(arguments, known(main), aliases)
-        with interrupts.second_ends(), compiling.told():
-            code = tyro.cli(
-                main, prog=prog, args=arguments, description=_help(main), config=(tyro.conf.FlagCreatePairsOff,)
-            )
+        command = _parsed(main, prog, arguments, aliases)
+        with interrupts.handled(), compiling.told():
+            code = command()
         sys.stdout.flush()
         return code or DONE
     except SystemExit as exit:
         return exit.code if isinstance(exit.code, int) else DONE
     except BaseException as error:
         return _report(error, debug)
+
+
+def _parsed(
+    main: Callable[..., int | None], prog: str, arguments: Sequence[str], aliases: Mapping[str, str]
+) -> Callable[[], int | None]:
+    """The command with its arguments, not yet begun; InputError for what it does not take. SystemExit after help."""
+    options = known(main)
+    arguments = arranged(arguments, options, aliases)
+
+    @functools.wraps(main)
+    def later(*args: Any, **kwargs: Any) -> Any:
+        return functools.partial(main, *args, **kwargs)
+
+    if shutil.get_terminal_size().columns < _NARROWEST:
+        os.environ["COLUMNS"] = str(_NARROWEST)  # the parser's layout never ends in a terminal of three columns
+    if "-h" not in arguments and "--help" not in arguments:
+        check_flags(arguments, options, prog)
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            return tyro.cli(
+                later, prog=prog, args=arguments, description=_help(main), config=(tyro.conf.FlagCreatePairsOff,)
+            )
+    except SystemExit as exit:
+        if exit.code in (None, DONE):
+            raise
+    raise InputError(unboxed(said.getvalue()), f"{prog} --help explains its options")
+
+
+def _open_streams() -> None:
+    """A stream that the shell has closed (`>&-`) leads nowhere, rather than into the next file that is opened."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is None:
+            with contextlib.suppress(OSError):
+                os.fstat(number)
+                continue  # something else has been opened under its number
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+            setattr(sys, name, os.fdopen(number, mode, closefd=False))
 
 
 def _collect_seldom() -> None:
@@ -94,6 +134,8 @@ def _report(error: BaseException, debug: bool) -> int:
 
 
 def _verdict(error: BaseException) -> tuple[int, str]:
+    if isinstance(error, interrupts.Terminated):
+        return interrupts.TERMINATED, "terminated"
     if isinstance(error, KeyboardInterrupt):
         return INTERRUPTED, "interrupted"
     if isinstance(error, InputError):
@@ -103,7 +145,7 @@ def _verdict(error: BaseException) -> tuple[int, str]:
     fault = error if isinstance(error, OSError) else system_fault(error)
     if fault is not None:
         place = f"{fault.filename}: " if fault.filename else ""
-        code = BAD_INPUT if isinstance(fault, FileNotFoundError | NotADirectoryError) else NO_SPACE
+        code = BAD_INPUT if fault.errno in NAMES_AMISS else NO_SPACE
         return code, f"error: {_CONTROL.sub(_escaped, f'{place}{fault.strerror or fault}')} — {remedy_of(fault)}"
     what = " ".join(f"{type(error).__name__}: {error}".split())
     return OUR_BUG, f"error: {what[:500]} — this is a bug: run again with --debug and report it"

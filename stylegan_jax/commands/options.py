@@ -8,17 +8,11 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from stylegan_jax.commands import cli
+from stylegan_jax.commands.flags import Flat as Flat
+from stylegan_jax.commands.flags import Many, typed
 from stylegan_jax.errors import InputError
 from stylegan_jax.pictures.encoding import Form
 from stylegan_jax.storage.parts import Array, Part, discover, parse
-
-Flat = tyro.conf.arg(name="")
-Many = tyro.conf.UseAppendAction
-
-
-def typed(metavar: str, name: str | None = None) -> Any:
-    """An option that may be left out, shown in the help by what is typed for it."""
-    return tyro.conf.arg(metavar=metavar, help_behavior_hint="", name=name)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

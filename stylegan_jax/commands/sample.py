@@ -1,10 +1,8 @@
 """The command `sample`: images of a model from seeds, from ws, or mixed."""
 
 import dataclasses
-import math
 import sys
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,13 +17,15 @@ if TYPE_CHECKING:
     from convert.ws import Ws
     from stylegan_jax.pictures.archives import Archive
     from stylegan_jax.pictures.imagefolder import ImageFolder
+    from stylegan_jax.sampler.batching import Batching
     from stylegan_jax.sampler.jobs import Job
     from stylegan_jax.storage.checkpoint import Model
     from stylegan_jax.storage.parts import Array, Part
 
+    Made = tuple[Job, Model, Batching]
+
 ALIASES = {"--network": ""}
 _SHEET = "grid.png"
-_PIECE = 4096  # ws that are held at a time
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -56,40 +56,42 @@ def sample(
       model: a model file of any kind, a training run, or the name of a shipped or public model; may be https://… or gs://….
     """
     what.check()
-    make, options = _maker(what, look, machine), {**machine.options, "noise": look.noise}
+    make, options = _maker(what, look), {**machine.options, "noise": look.noise}
     part, sheet = machine.find_part(lambda: _submitted(output.out)), output.grid or what.styles is not None
     _check_output(output, what, part)
-    models = [_load(path) for path in (model, *what.paired)]
-    made = make(models)
+    made = make([_load(path) for path in (model, *what.paired)], options)
     if _is_picture(output.out):
-        _run_picture(made[0], models[0], options, output)
-        if output.save_w:
-            _save_w(made[0], models[0], options, output, part)
-        return print(output.out)
-    for each, job, place in zip(models, made, _places(output.out, len(made)), strict=True):
-        _run(job, each, options, output, place, part, sheet=sheet)
+        _write_picture(*made[0], output)
+    elif len(made) == 1:
+        _fill(*made[0], output, output.out, part, sheet=sheet)
+    else:
+        for one, letter in zip(made, _LETTERS, strict=False):
+            _fill(*one, output, f"{output.out.rstrip('/')}/train{letter}", part, sheet=sheet)
     if output.save_w:
-        _save_w(made[0], models[0], options, output, part)
-    print(f"{output.out}/{_SHEET}" if sheet and len(made) == 1 else output.out)
+        _save_w(*made[0], output, part)
+    print(f"{output.out}/{_SHEET}" if sheet and len(made) == 1 and not _is_picture(output.out) else output.out)
 
 
-def _maker(what: What, look: Look, machine: Machine) -> "Callable[[list[Model]], list[Job]]":
+def _maker(what: What, look: Look) -> "Callable[[list[Model], dict[str, Any]], list[Made]]":
     """Reads the values before any model is loaded; makes one job for each model."""
-    truncation, devices = look.truncation, machine.options["devices"]
+    truncation = look.truncation
     seeds = np.array(cli.seeds(what.seeds) if what.seeds is not None else [], np.uint32)
     rows, columns = what.rows_and_columns if what.styles is not None else ([], [])
     layers = cli.seeds(what.layers, "--layers")
 
-    def make(models: "list[Model]") -> "list[Job]":
-        from stylegan_jax.sampler import jobs
+    def make(models: "list[Model]", options: dict[str, Any]) -> "list[Made]":
+        from stylegan_jax.sampler import batching, jobs
 
-        first, how = models[0], jobs.Truncation(**truncation)
+        first, pulled = models[0], jobs.Truncation(**truncation)
+        hows = [batching.choose(each.config.generator, **options) for each in models]
         if what.w:
             ws = _read_ws(what, first)
-            return [jobs.of_ws(each, ws.values, ws.names, how, source=", ".join(ws.files)) for each in models]
-        if what.styles is not None:
-            return [jobs.of_styles(first, rows, columns, layers, how, devices=devices)]
-        return [jobs.of_seeds(each, seeds, how, mapping=first if i else None) for i, each in enumerate(models)]
+            made = [jobs.of_ws(each, ws.values, ws.names, pulled, source=", ".join(ws.files)) for each in models]
+        elif what.styles is not None:
+            made = [jobs.of_styles(first, rows, columns, layers, pulled, how=hows[0])]
+        else:
+            made = [jobs.of_seeds(each, seeds, pulled, mapping=first if i else None) for i, each in enumerate(models)]
+        return list(zip(made, models, hows, strict=True))
 
     return make
 
@@ -152,163 +154,88 @@ def _is_picture(out: str) -> bool:
     return PurePosixPath(out).suffix.lower() in atomic.PICTURES
 
 
-def _run_picture(job: "Job", model: "Model", options: dict[str, Any], output: Output) -> None:
+def _write_picture(job: "Job", model: "Model", how: "Batching", output: Output) -> None:
     """Makes all images and shows them as one."""
     from stylegan_jax.pictures import encoding
 
     config = model.config.generator
     encoding.check_form(encoding.form_of(output.out), config.img_channels)
-    _check_sheet(job, config.img_resolution)
-    options, made_by = _settled(job, model, options)
-    recipe = {"recipe": model.lineage["recipe"]} if "recipe" in model.lineage else {}
-    made = np.concatenate(list(job.render(range(job.pictures.count), options)))
-    sheet = _sheet([made[index] for index in job.cells], job)
-    encoding.write_picture(output.out, sheet, {**made_by, **recipe}, overwrite=output.overwrite)
+    job.check_sheet(config.img_resolution)
+    made = np.concatenate(list(job.render(range(job.pictures.count), how)))
+    notes = {**job.made_by(model, how), **_recipe(model)}
+    encoding.write_picture(output.out, job.sheet(made.__getitem__), notes, overwrite=output.overwrite)
 
 
-def _places(out: str, count: int) -> list[str]:
-    return [f"{out.rstrip('/')}/train{letter}" for letter in _LETTERS[:count]] if count > 1 else [out]
+def _recipe(model: "Model") -> dict[str, Any]:
+    """What every image of a blend says beside."""
+    return {"recipe": model.lineage["recipe"]} if "recipe" in model.lineage else {}
 
 
-def _run(
-    job: "Job", model: "Model", options: dict[str, Any], output: Output, place: str, part: "Part", *, sheet: bool
+def _fill(
+    job: "Job", model: "Model", how: "Batching", output: Output, place: str, part: "Part", *, sheet: bool
 ) -> None:
     """Makes what is missing of this part, then the sheet."""
-    from stylegan_jax.pictures import encoding
+    from stylegan_jax.pictures import encoding, images
     from stylegan_jax.pictures.archives import Archive, is_archive
     from stylegan_jax.pictures.imagefolder import ImageFolder
+    from stylegan_jax.storage import remote
 
-    config, source = model.config.generator, str(model.lineage.get("source"))
+    config, share = model.config.generator, part.share(job.pictures.count)
     encoding.check_form(output.format, config.img_channels)
     if sheet:
-        _check_sheet(job, config.img_resolution)
-    options, made_by = _settled(job, model, options)
-    recipe = {"recipe": model.lineage["recipe"]} if "recipe" in model.lineage else {}  # of a blend
-    pictures = dataclasses.replace(job.pictures, form=output.format, note=recipe)
-    share, how = part.share(pictures.count), {"part": part, "overwrite": output.overwrite}
-    others = [*([_SHEET] if sheet else []), *([_ws_name(part)] if output.save_w else [])]
+        job.check_sheet(config.img_resolution)
     if share:
-        archive = is_archive(place)
+        made_by, options = job.made_by(model, how), {"part": part, "overwrite": output.overwrite}
+        pictures = dataclasses.replace(job.pictures, form=output.format, note=_recipe(model))
+        others = [*([_SHEET] if sheet else []), *([_ws_name(part)] if output.save_w else [])]
         target = (
-            Archive(place, pictures, made_by, **how)
-            if archive
-            else ImageFolder(place, pictures, made_by, **how, others=others)
+            Archive(place, pictures, made_by, **options)
+            if is_archive(place)
+            else ImageFolder(place, pictures, made_by, **options, others=others)
         )
         with target.opened() as target:
-            _fill(target, share, job, options)
+            _save_images(target, share, job, how)
             if sheet and isinstance(target, ImageFolder):
-                _write_sheet(job, target, config.img_channels, made_by)
-    whose = f" (part {part} of {pictures.count})" if part.count > 1 else ""
-    print(f"{source}: {len(share)} images of {config.img_resolution}×{config.img_resolution}{whose}")
+                folder = target
+                picture = job.sheet(lambda index: folder.read(index, config.img_channels))
+                with remote.new_file(f"{place}/{_SHEET}") as file:
+                    file.write(images.encode_png(picture, made_by))
+    whose = f" (part {part} of {job.pictures.count})" if part.count > 1 else ""
+    size = f"{config.img_resolution}×{config.img_resolution}"
+    print(f"{model.lineage.get('source')}: {len(share)} images of {size}{whose}")
 
 
-def _settled(job: "Job", model: "Model", options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The options with the batch and the plan that the model leads to, and what the manifest says of them."""
-    from stylegan_jax.sampler import batching
-    from stylegan_jax.storage import checkpoint
-
-    how = batching.choose(model.config.generator, **options)
-    chosen = {"batch": how.batch, "plan": how.plan}
-    settings = {**chosen, "noise": how.noise, "dtype": how.dtype}
-    source = {"model": str(model.lineage.get("source")), "model_sha256": checkpoint.fingerprint(model)}
-    return {**options, **chosen}, {**source, **job.notes, **settings}
-
-
-def _fill(target: "Archive | ImageFolder", share: range, job: "Job", options: dict[str, Any]) -> None:
+def _save_images(target: "Archive | ImageFolder", share: range, job: "Job", how: "Batching") -> None:
+    """Fills the target; images that were there before count as done, but not for the rate."""
     from tqdm import tqdm
+
+    def advance(position: int) -> None:
+        skipped = position - 1 - progress.n
+        progress.initial += skipped
+        progress.n += skipped
 
     pause = 0.1 if sys.stderr.isatty() else 60  # seconds; a log wants a line a minute
     with tqdm(total=len(share), unit="img", delay=pause, mininterval=pause) as progress:
-        for index in target.save(_made(job, target.missing(share), options)):
-            _advance(progress, index + 1 - share.start)
+        for index in target.save(job.images(target.missing(share), how)):
+            advance(index + 1 - share.start)
             progress.update()
-        _advance(progress, len(share) + 1)
-
-
-def _advance(progress: Any, position: int) -> None:
-    """Images that were there before count as done, but not for the rate."""
-    skipped = position - 1 - progress.n
-    progress.initial += skipped
-    progress.n += skipped
-
-
-def _made(job: "Job", missing: Iterable[int], options: dict[str, Any]) -> Iterator[tuple[int, np.ndarray]]:
-    """Images with their numbers, which are drawn a few steps ahead of them.
-
-    An image's place in its batch decides its last bit, so it follows from its number alone, whichever part makes it and
-    whatever was made before; what fills the places between is dropped.
-    """
-    drawn: deque[int | None] = deque()
-
-    def numbers() -> Iterator[int]:
-        place = 0
-        for index in missing:
-            gap = (index - place) % options["batch"]
-            place += gap + 1
-            drawn.extend([*[None] * gap, index])
-            yield from [index] * (gap + 1)
-
-    for batch in job.render(numbers(), options):
-        for image in batch:
-            if (index := drawn.popleft()) is not None:
-                yield index, image
+        advance(len(share) + 1)
 
 
 def _ws_name(part: "Part") -> str:
     return f"w{part.suffix}.npz"
 
 
-def _save_w(job: "Job", model: "Model", options: dict[str, Any], output: Output, part: "Part") -> None:
+def _save_w(job: "Job", model: "Model", how: "Batching", output: Output, part: "Part") -> None:
     """The mapping network alone runs again: a thousandth of the work, and no ws wait for the images' end."""
     from stylegan_jax.pictures import archives, latentfiles
 
     share, config = part.share(job.pictures.count), model.config.generator
-    archive = archives.is_archive(output.out)
-    archive = archive or _is_picture(output.out)
-    place = f"{archives.place_of(output.out, part)}.w.npz" if archive else f"{output.out}/{_ws_name(part)}"
-    options, made_by = _settled(job, model, options)
-    made_by |= {"images_sha256": job.pictures.sha256, "part": str(part)}
-    if not share or latentfiles.is_written(place, made_by, overwrite=output.overwrite):
-        return
-    latentfiles.write_ws(place, _ws(job, share, options), (len(share), config.num_ws, config.w_dim), made_by)
-
-
-def _ws(job: "Job", share: range, options: dict[str, Any]) -> Iterator[np.ndarray]:
-    """In pieces that begin where a batch does: the last bit follows from the number alone, as that of the images."""
-    assert job.ws is not None
-    batch = options["batch"]
-    step = -(-_PIECE // batch) * batch
-    for start in range(share.start - share.start % batch, share.stop, step):
-        piece = job.ws(range(start, min(start + step, share.stop)), options)
-        yield piece[max(0, share.start - start) :]
-
-
-def _shape(job: "Job") -> tuple[int, int]:
-    cells = len(job.cells) + job.blanks
-    columns = job.columns or math.ceil(math.sqrt(cells))
-    return -(-cells // columns), columns
-
-
-def _check_sheet(job: "Job", resolution: int) -> None:
-    """Refuses a sheet that no PNG can hold before the images are made."""
-    from stylegan_jax.pictures import images
-
-    rows, columns = _shape(job)
-    images.check_size(columns * resolution, rows * resolution)
-
-
-def _write_sheet(job: "Job", folder: "ImageFolder", channels: int, made_by: dict[str, Any]) -> None:
-    from stylegan_jax.pictures import images
-    from stylegan_jax.storage import remote
-
-    data = images.encode_png(_sheet([folder.read(index, channels) for index in job.cells], job), made_by)
-    with remote.new_file(f"{folder.path}/{_SHEET}") as file:
-        file.write(data)
-
-
-def _sheet(cells: list[np.ndarray], job: "Job") -> np.ndarray:
-    from stylegan_jax.pictures import images
-
-    pictures = np.stack(cells)
-    pictures = np.concatenate([np.zeros((job.blanks, *pictures.shape[1:]), np.uint8), pictures])
-    return images.grid(pictures, _shape(job)[1])
+    if archives.is_archive(output.out) or _is_picture(output.out):
+        place = f"{archives.place_of(output.out, part)}.w.npz"
+    else:
+        place = f"{output.out}/{_ws_name(part)}"
+    made_by = {**job.made_by(model, how), "images_sha256": job.pictures.sha256, "part": str(part)}
+    if share and not latentfiles.is_written(place, made_by, overwrite=output.overwrite):
+        shape = (len(share), config.num_ws, config.w_dim)
+        latentfiles.write_ws(place, job.pieces_of_ws(share, how), shape, made_by)

@@ -7,7 +7,8 @@ from flax import nnx
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
-from stylegan_jax.config import DEFAULT_FILTER, DiscriminatorConfig, Filter
+from stylegan_jax.config import DiscriminatorConfig
+from stylegan_jax.filters import DEFAULT_FILTER, Filter, setup_filter
 from stylegan_jax.networks import ops
 from stylegan_jax.networks.layers import (
     Linear,
@@ -20,6 +21,8 @@ from stylegan_jax.networks.layers import (
     normal,
     zeros,
 )
+from stylegan_jax.networks.precision import widen
+from stylegan_jax.networks.resampling import downsample2d
 from stylegan_jax.networks.stylegan2 import Features, Image, NewFeatures, ResampledSkip
 
 
@@ -47,7 +50,7 @@ class Conv2d(nnx.Module):
     def __call__(self, x: Features, *, gain: float = 1.0) -> NewFeatures:
         """Applies the layer in the dtype of `x`; `gain` scales the activation's gain and the clamp."""
         weight = self.weight[...] / math.sqrt(self.weight[0].size)
-        f = ops.setup_filter(self.taps)
+        f = setup_filter(self.taps)
         x = ops.conv2d_resample(x, weight.astype(x.dtype), f, down=self.down, padding=self.padding)
         clamp = None if self.conv_clamp is None else self.conv_clamp * gain
         return ops.bias_act(x, self.bias[...], act=self.act, gain=ops.ACTIVATIONS[self.act].gain * gain, clamp=clamp)
@@ -78,12 +81,12 @@ class DiscriminatorBlock(nnx.Module):
             assert img is not None
             y = self.fromrgb(img.astype(dtype))
             x = y if x is None else x.astype(dtype) + y
-            img = ops.downsample2d(img, ops.setup_filter(self.taps)) if self.architecture == "skip" else None
+            img = downsample2d(img, setup_filter(self.taps)) if self.architecture == "skip" else None
         assert x is not None
         x = x.astype(dtype)
         if self.architecture == "resnet":
             y = self.conv1(self.conv0(x), gain=math.sqrt(0.5))
-            return (self.skip(x) + ops.widen(y)).astype(dtype), img
+            return (self.skip(x) + widen(y)).astype(dtype), img
         return self.conv1(self.conv0(x)), img
 
 

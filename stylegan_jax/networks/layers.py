@@ -11,7 +11,8 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from stylegan_jax.config import ConvConfig, DiscriminatorConfig, Filter, GeneratorConfig, embed_width
+from stylegan_jax.config import ConvConfig, DiscriminatorConfig, GeneratorConfig, embed_width
+from stylegan_jax.filters import Filter, setup_filter
 from stylegan_jax.names import flatten, unflatten
 from stylegan_jax.networks import ops
 
@@ -30,7 +31,7 @@ class Buffer(nnx.Variable):
 
 def filter_buffer(taps: Filter) -> Buffer:
     """The normalised filter as official files store it; the networks compute with the configuration's taps."""
-    return Buffer(jnp.asarray(ops.setup_filter(taps)))
+    return Buffer(jnp.asarray(setup_filter(taps)))
 
 
 def normal(rngs: Rngs, shape: tuple[int, ...], scale: float = 1.0) -> nnx.Param:
@@ -90,12 +91,12 @@ class Mapping(nnx.Module):
         Raises:
           ValueError: a conditional network without labels.
         """
-        parts = [ops.normalize_2nd_moment(z.astype(jnp.float32))] if z is not None and z.shape[1] > 0 else []
+        inputs = [ops.normalize_2nd_moment(z.astype(jnp.float32))] if z is not None and z.shape[1] > 0 else []
         if self.c_dim > 0:
             if c is None:
                 raise ValueError(f"this network is conditional: labels c of shape [n {self.c_dim}] are missing")
-            parts.append(ops.normalize_2nd_moment(self.embed(c.astype(jnp.float32))))
-        x = jnp.concatenate(parts, 1)
+            inputs.append(ops.normalize_2nd_moment(self.embed(c.astype(jnp.float32))))
+        x = jnp.concatenate(inputs, 1)
         for i in range(self.depth):
             x = getattr(self, f"fc{i}")(x)
         return x

@@ -1,156 +1,36 @@
-"""The arithmetic of StyleGAN2 on NHWC arrays: FIR resampling, modulated convolution, activations."""
+"""The arithmetic of StyleGAN2 on NHWC arrays: convolutions with resampling or modulation, activations, statistics."""
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Float
 
-from stylegan_jax.config import Filter
+from stylegan_jax.config import ACTIVATION_GAINS, LRELU_SLOPE
+from stylegan_jax.networks.precision import product_precision, widen
+from stylegan_jax.networks.resampling import Images, Ints, Taps, aligned, per_side, upfirdn2d
 
-Taps = np.ndarray | None
-AnyTaps = Filter | Sequence | Taps
-Ints = int | Sequence[int]
-"""One number for both axes or (x, y); padding also (x0, x1, y0, y1)."""
-Images = Float[Array, "n h w c"]
-NewImages = Float[Array, "n h2 w2 c"]
 Inputs = Float[Array, "n h w i"]
 Outputs = Float[Array, "n h2 w2 o"]
 _NHWC = ("NHWC", "HWIO", "NHWC")  # HWIO kernels make the gradients a third faster on CPU
-
-
-def widen(x: Array) -> Array:
-    """16-bit arrays as float32, in which sums and gains are computed (√2 and 0.2 have no 16-bit form)."""
-    return x if x.dtype.itemsize > 2 else x.astype(jnp.float32)
-
-
-def precision() -> str | None:
-    """That of products: float32 is true float32 on every backend, unless `jax.default_matmul_precision` says otherwise.
-
-    JAX's own default is ten bits on GPUs and seven on TPUs.
-    """
-    config: Any = jax.config
-    return None if config.jax_default_matmul_precision else "highest"
-
-
-def setup_filter(
-    taps: AnyTaps, *, normalize: bool = True, flip_filter: bool = False, gain: float = 1, separable: bool | None = None
-) -> np.ndarray:
-    """FIR taps → float32 filter, `[k]` if separable (default: from 8 taps on), else the outer product `[k k]`."""
-    f = np.asarray([1.0] if taps is None else taps, np.float64)
-    if f.ndim == 1 and not (f.size >= 8 if separable is None else separable):
-        f = np.outer(f, f)
-    f = f / f.sum() if normalize else f
-    f = np.flip(f) if flip_filter else f
-    return (f * gain ** (f.ndim / 2)).astype(np.float32)
-
-
-def upfirdn2d(
-    x: Images, f: Taps, *, up: Ints = 1, down: Ints = 1, padding: Ints = 0, flip_filter: bool = False, gain: float = 1
-) -> NewImages:
-    """Inserts `up - 1` zeros after each pixel, pads (or crops), convolves with `f`, keeps every `down`-th pixel.
-
-    Args:
-      f: `[k]` (separable) or `[kh kw]`, a concrete array; None is the identity. True convolution unless `flip_filter`.
-      padding: in pixels of the up-sampled image; negative crops.
-    """
-    upx, _, upy, _ = _sides(up)
-    downx, _, downy, _ = _sides(down)
-    x0, x1, y0, y1 = _sides(padding)
-    f, parts = np.ones((1, 1)) if f is None else np.asarray(f, np.float64), []
-    for column, row in zip(*_separate(f if flip_filter else np.flip(f)), strict=True):
-        part = _fir(x, column * math.sqrt(gain), axis=1, up=upy, down=downy, before=y0, after=y1)
-        parts.append(_fir(part, row * math.sqrt(gain), axis=2, up=upx, down=downx, before=x0, after=x1))
-    return sum(parts[1:], parts[0]).astype(x.dtype)
-
-
-def _sides(value: Ints) -> tuple[int, int, int, int]:
-    if isinstance(value, int):
-        return value, value, value, value
-    x0, x1, y0, y1 = value if len(value) == 4 else (value[0], value[0], value[1], value[1])
-    return x0, x1, y0, y1
-
-
-def _separate(f: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Filters (columns, rows) whose outer products add up to `f`: one pair where `f` has rank 1."""
-    if f.ndim == 1:
-        return f[None], f[None]
-    pivot = f[np.unravel_index(np.argmax(np.abs(f)), f.shape)]
-    column, row = f[:, np.argmax(np.abs(f).max(0))], f[np.argmax(np.abs(f).max(1))]
-    if pivot != 0 and np.allclose(np.outer(column, row) / pivot, f, rtol=1e-6, atol=0):
-        scale = math.sqrt(abs(pivot))  # keeps the two factors of one size, so that neither over- nor underflows
-        return column[None] / scale * np.sign(pivot), row[None] / scale
-    return np.eye(len(f)), f
-
-
-def _fir(x: Array, f: np.ndarray, *, axis: int, up: int, down: int, before: int, after: int) -> Array:
-    """`upfirdn2d` along one axis as a sum of shifted slices, phase by phase, so that no inserted zero is ever read."""
-    size, taps = x.shape[axis], len(f)
-    total = (size * up + before + after - taps) // down + 1
-    phases, stride = up // math.gcd(up, down), down // math.gcd(up, down)
-    steps = -(-total // phases)
-    # Output phases·q + r reads tap k from input stride·q + (r·down + k - before) / up, where that is whole.
-    reads = [
-        [((r * down + k - before) // up, f[k]) for k in range(taps) if (r * down + k - before) % up == 0 and f[k] != 0]
-        for r in range(phases)
-    ]
-    offsets = [offset for phase in reads for offset, _ in phase] or [0]
-    low = max(0, -min(offsets))
-    span = stride * (steps - 1) + 1
-    high = max(0, max(offsets) + span - size)
-    x = lax.pad(x, jnp.zeros((), x.dtype), [(low, high, 0) if a == axis else (0, 0, 0) for a in range(x.ndim)])
-    untouched = widen(jnp.zeros((*x.shape[:axis], steps, *x.shape[axis + 1 :]), x.dtype))
-
-    def phase(entries: list[tuple[int, float]]) -> Array:
-        slices = ((widen(lax.slice_in_dim(x, low + at, low + at + span, stride, axis)), tap) for at, tap in entries)
-        return sum((pixels * np.asarray(tap, pixels.dtype) for pixels, tap in slices), untouched)
-
-    joined = jnp.stack([phase(entries) for entries in reads], axis + 1)
-    joined = joined.reshape(*x.shape[:axis], steps * phases, *x.shape[axis + 1 :])
-    return lax.slice_in_dim(joined, 0, total, 1, axis)
-
-
-def _aligned(padding: Ints, f: Taps, *, up: int = 0, down: int = 0) -> tuple[int, int, int, int]:
-    """`padding` plus what keeps an image in place when `f` takes it `up` and `down`; 0 leaves a step out."""
-    sides = list(_sides(padding))
-    for axis, n in enumerate((1, 1) if f is None else (f.shape[-1], f.shape[0])):
-        sides[2 * axis] += ((n + up - 1) // 2 if up else 0) + ((n - down + 1) // 2 if down else 0)
-        sides[2 * axis + 1] += ((n - up) // 2 if up else 0) + ((n - down) // 2 if down else 0)
-    return _sides(sides)
-
-
-def upsample2d(
-    x: Images, f: Taps, *, up: int = 2, padding: Ints = 0, flip_filter: bool = False, gain: float = 1
-) -> NewImages:
-    """Up-samples by `up`; output pixel 0 is aligned with input pixel 0 as in the official programs."""
-    return upfirdn2d(x, f, up=up, padding=_aligned(padding, f, up=up), flip_filter=flip_filter, gain=gain * up**2)
-
-
-def downsample2d(
-    x: Images, f: Taps, *, down: int = 2, padding: Ints = 0, flip_filter: bool = False, gain: float = 1
-) -> NewImages:
-    """Filters and keeps every `down`-th pixel."""
-    return upfirdn2d(x, f, down=down, padding=_aligned(padding, f, down=down), flip_filter=flip_filter, gain=gain)
-
-
-def filter2d(x: Images, f: Taps, *, padding: Ints = 0, flip_filter: bool = False, gain: float = 1) -> NewImages:
-    """Filters without changing the size (at padding 0)."""
-    return upfirdn2d(x, f, padding=_aligned(padding, f, up=1), flip_filter=flip_filter, gain=gain)
 
 
 def conv2d(
     x: Inputs, weight: Float[Array, "o i2 k l"], *, stride: int = 1, padding: Ints = 0, groups: int = 1
 ) -> Outputs:
     """Correlation, as torch's conv2d."""
-    x0, x1, y0, y1 = _sides(padding)
+    x0, x1, y0, y1 = per_side(padding)
     hwio, sides = weight.transpose(2, 3, 1, 0), ((y0, y1), (x0, x1))
-    options: dict[str, Any] = {"dimension_numbers": _NHWC, "feature_group_count": groups, "precision": precision()}
+    options: dict[str, Any] = {
+        "dimension_numbers": _NHWC,
+        "feature_group_count": groups,
+        "precision": product_precision(),
+    }
     return lax.conv_general_dilated(x, hwio, (stride,) * 2, sides, **options)
 
 
@@ -164,9 +44,9 @@ def _transposed_conv2d_jvp(primals: tuple[Array, Array], tangents: tuple[Any, An
     """XLA's own gradient of the weights is 5 to 10 times slower on CPU than that of a sum over the taps."""
     (x, weight), (dx, dweight) = primals, tangents
     y = transposed_conv2d(x, weight)
-    parts = [] if isinstance(dx, SymbolicZero) else [_zero_insertion(dx, weight)]
-    parts += [] if isinstance(dweight, SymbolicZero) else [_tap_by_tap(x, dweight)]
-    return y, sum(parts[1:], parts[0]) if parts else jnp.zeros_like(y)
+    terms = [] if isinstance(dx, SymbolicZero) else [_zero_insertion(dx, weight)]
+    terms += [] if isinstance(dweight, SymbolicZero) else [_tap_by_tap(x, dweight)]
+    return y, sum(terms[1:], terms[0]) if terms else jnp.zeros_like(y)
 
 
 transposed_conv2d.defjvp(_transposed_conv2d_jvp, symbolic_zeros=True)
@@ -175,19 +55,19 @@ transposed_conv2d.defjvp(_transposed_conv2d_jvp, symbolic_zeros=True)
 def _zero_insertion(x: Inputs, weight: Float[Array, "o i k k"]) -> Outputs:
     side = weight.shape[-1] - 1, weight.shape[-1] - 1
     hwio = jnp.flip(weight, (2, 3)).transpose(2, 3, 1, 0)
-    options: dict[str, Any] = {"lhs_dilation": (2, 2), "dimension_numbers": _NHWC, "precision": precision()}
+    options: dict[str, Any] = {"lhs_dilation": (2, 2), "dimension_numbers": _NHWC, "precision": product_precision()}
     return lax.conv_general_dilated(x, hwio, (1, 1), (side, side), **options)
 
 
 def _tap_by_tap(x: Inputs, weight: Float[Array, "o i k k"]) -> Outputs:
     """The same as one product for each tap, its pixels spread apart."""
     k, zero = weight.shape[-1], jnp.zeros((), x.dtype)
-    parts = []
+    terms = []
     for row, column in itertools.product(range(k), range(k)):
-        product = lax.dot_general(x, weight[:, :, row, column], (((3,), (1,)), ((), ())), precision=precision())
+        product = lax.dot_general(x, weight[:, :, row, column], (((3,), (1,)), ((), ())), precision=product_precision())
         spread = (row, k - 1 - row, 1), (column, k - 1 - column, 1)
-        parts.append(lax.pad(product, zero, [(0, 0, 0), *spread, (0, 0, 0)]))
-    return sum(parts[1:], parts[0])
+        terms.append(lax.pad(product, zero, [(0, 0, 0), *spread, (0, 0, 0)]))
+    return sum(terms[1:], terms[0])
 
 
 def conv2d_resample(
@@ -206,7 +86,7 @@ def conv2d_resample(
     `padding` is that of the up-sampled image; `flip_weight` False is a true convolution, True torch's correlation.
     """
     k = weight.shape[-1]
-    p = _aligned(padding, f, up=up if up > 1 else 0, down=down if down > 1 else 0)
+    p = aligned(padding, f, up=up if up > 1 else 0, down=down if down > 1 else 0)
     correlate = weight if flip_weight else jnp.flip(weight, (2, 3))
     if up > 1:
         if up == 2 and k > 1 and groups == 1:
@@ -259,6 +139,7 @@ def modulated_conv2d(
 def demodulation(weight: Float[Array, "o i k k"], styles: Float[Array, "n i"]) -> Float[Array, "n o"]:
     """The factors that restore unit variance: 1 / sqrt(Σ (w·s)² + 1e-8)."""
     squares = jnp.sum(jnp.square(weight), (2, 3)).T
+    # Always true float32: the product is small, and its errors would scale whole channels.
     return lax.rsqrt(jnp.dot(jnp.square(styles), squares, precision="highest") + 1e-8)
 
 
@@ -270,16 +151,20 @@ class Activation(NamedTuple):
     gain: float
 
 
+_FUNCTIONS: dict[str, Callable[[Array, float], Array]] = {
+    "linear": lambda x, a: x,
+    "relu": lambda x, a: jax.nn.relu(x),
+    "lrelu": lambda x, a: jnp.where(x >= 0, x, x * a),
+    "tanh": lambda x, a: jnp.tanh(x),
+    "sigmoid": lambda x, a: jax.nn.sigmoid(x),
+    "elu": lambda x, a: jax.nn.elu(x),
+    "selu": lambda x, a: jax.nn.selu(x),
+    "softplus": lambda x, a: jax.nn.softplus(x),
+    "swish": lambda x, a: jax.nn.sigmoid(x) * x,
+}
 ACTIVATIONS = {
-    "linear": Activation(lambda x, a: x, 0, 1),
-    "relu": Activation(lambda x, a: jax.nn.relu(x), 0, math.sqrt(2)),
-    "lrelu": Activation(lambda x, a: jnp.where(x >= 0, x, x * a), 0.2, math.sqrt(2)),
-    "tanh": Activation(lambda x, a: jnp.tanh(x), 0, 1),
-    "sigmoid": Activation(lambda x, a: jax.nn.sigmoid(x), 0, 1),
-    "elu": Activation(lambda x, a: jax.nn.elu(x), 0, 1),
-    "selu": Activation(lambda x, a: jax.nn.selu(x), 0, 1),
-    "softplus": Activation(lambda x, a: jax.nn.softplus(x), 0, 1),
-    "swish": Activation(lambda x, a: jax.nn.sigmoid(x) * x, 0, math.sqrt(2)),
+    name: Activation(function, LRELU_SLOPE if name == "lrelu" else 0, ACTIVATION_GAINS[name])
+    for name, function in _FUNCTIONS.items()
 }
 
 

@@ -12,21 +12,23 @@ from flax import nnx
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Key
 
-from stylegan_jax.config import DEFAULT_FILTER, GeneratorConfig
+from stylegan_jax.config import GeneratorConfig
+from stylegan_jax.filters import DEFAULT_FILTER, setup_filter
+from stylegan_jax.names import first_w
 from stylegan_jax.networks import ops
 from stylegan_jax.networks.layers import (
     Buffer,
     Linear,
     Mapping,
     Rngs,
-    Weights,
-    assemble,
     computes_in_16_bits,
     drawn,
     filter_buffer,
     normal,
     zeros,
 )
+from stylegan_jax.networks.precision import product_precision, widen
+from stylegan_jax.networks.resampling import upsample2d
 
 NoiseImages = Literal["const", "none"] | MappingType[str, Float[Array, "..."]]
 """Stored buffers, nothing, or images by layer (`b8.conv0`), `[h w]` or `[n h w]`."""
@@ -61,7 +63,7 @@ class SynthesisLayer(nnx.Module):
             self.affine(w),
             noise=self.noise(noise),
             up=self.up,
-            f=ops.setup_filter(self.taps),
+            f=setup_filter(self.taps),
             padding=1,
             flip_weight=self.up == 1,  # the up-sampling layer is a true convolution, unlike every other one
         )
@@ -92,7 +94,7 @@ class ToRGB(nnx.Module):
         styles = self.affine(w) / math.sqrt(weight.shape[1])
         # The modulated matrix is tiny: one for each sample costs less than scaling the features.
         matrices = (styles[:, None, :] * weight).astype(x.dtype)
-        rgb = jnp.einsum("nhwi,noi->nhwo", x, matrices, precision=ops.precision())
+        rgb = jnp.einsum("nhwi,noi->nhwo", x, matrices, precision=product_precision())
         return ops.bias_act(rgb, self.bias[...], clamp=self.conv_clamp)
 
 
@@ -107,13 +109,8 @@ class ResampledSkip(nnx.Module):
     def __call__(self, x: Features) -> NewFeatures:
         """Applies the shortcut; in float32 at least, so that the sum with the other branch is rounded once."""
         weight = (self.weight[...] / math.sqrt(self.weight.shape[1])).astype(x.dtype)
-        y = ops.conv2d_resample(x, weight, ops.setup_filter(self.taps), up=self.up, down=self.down)
-        return ops.widen(y) * math.sqrt(0.5)
-
-
-def first_w(resolution: int) -> int:
-    """Index into ws of a block's first layer; its ToRGB shares the w of the next block's conv0."""
-    return 0 if resolution == 4 else 2 * int(math.log2(resolution)) - 5
+        y = ops.conv2d_resample(x, weight, setup_filter(self.taps), up=self.up, down=self.down)
+        return widen(y) * math.sqrt(0.5)
 
 
 class SynthesisBlock(nnx.Module):
@@ -152,7 +149,7 @@ class SynthesisBlock(nnx.Module):
         dtype = dtype if self.in_16_bits else jnp.float32
         x, w = self.features(x, ws, noise, dtype), first_w(self.resolution) + (1 if self.resolution == 4 else 2)
         if img is not None:
-            img = ops.upsample2d(img, ops.setup_filter(self.taps))
+            img = upsample2d(img, setup_filter(self.taps))
         if self.has_torgb:
             rgb = self.torgb(x, ws[:, w]).astype(jnp.float32)
             img = rgb if img is None else img + rgb
@@ -170,7 +167,7 @@ class SynthesisBlock(nnx.Module):
         y = self.conv0(x, ws[:, w], noise)
         if self.is_resnet:
             y = self.conv1(y, ws[:, w + 1], noise, gain=math.sqrt(0.5))
-            return (self.skip(x) + ops.widen(y)).astype(dtype)
+            return (self.skip(x) + widen(y)).astype(dtype)
         return self.conv1(y, ws[:, w + 1], noise)
 
 
@@ -217,8 +214,8 @@ def draw_noise(resolutions: Sequence[int], keys: Key[Array, " n"]) -> dict[str, 
     layers = {f"b{r}.{name}": r for r in resolutions for name in ("conv0", "conv1") if r > 4 or name == "conv1"}
     sizes = [r * r for r in layers.values()]
     draws = jax.vmap(lambda key: jax.random.normal(key, (sum(sizes),)))(keys)
-    parts = jnp.split(draws, np.cumsum(sizes)[:-1], 1)
-    return {name: part.reshape(-1, r, r) for (name, r), part in zip(layers.items(), parts, strict=True)}
+    images = jnp.split(draws, np.cumsum(sizes)[:-1], 1)
+    return {name: image.reshape(-1, r, r) for (name, r), image in zip(layers.items(), images, strict=True)}
 
 
 class Generator(nnx.Module):
@@ -240,15 +237,3 @@ class Generator(nnx.Module):
         w = self.mapping(z, c)
         ws = jnp.broadcast_to(w[:, None], (w.shape[0], self.synthesis.num_ws, w.shape[1]))
         return self.synthesis(ws, noise=noise, dtype=dtype)
-
-
-def mapping(config: GeneratorConfig, weights: Weights) -> Mapping:
-    """The mapping network of a generator that holds `weights`, whatever else they name."""
-    prefix = "mapping."
-    own = {name.removeprefix(prefix): leaf for name, leaf in weights.items() if name.startswith(prefix)}
-    return assemble(Mapping, config, own)
-
-
-def generator(config: GeneratorConfig, weights: Weights) -> Generator:
-    """The generator that holds `weights` (official names, no network prefix)."""
-    return assemble(Generator, config, weights)

@@ -38,9 +38,9 @@ def to_uint8(images: Float[Any, "*n h w c"]) -> UInt8[Any, "*n h w c"]:
     return (images.astype("float32") * 127.5 + 128).clip(0, 255).astype("uint8")
 
 
-def to_float(pixels: UInt8[np.ndarray, "*n h w c"]) -> Float[np.ndarray, "*n h w c"]:
-    """Pixels → images in [-1, 1], as training sees them: p / 127.5 - 1."""
-    return pixels.astype(np.float32) / np.float32(127.5) - np.float32(1)
+def to_float(pixels: UInt8[Any, "*n h w c"] | Float[Any, "*n h w c"]) -> Float[Any, "*n h w c"]:
+    """Pixels → images in [-1, 1], as training sees them: p / 127.5 - 1; floats pass. Numpy or JAX arrays."""
+    return pixels.astype("float32") / np.float32(127.5) - np.float32(1) if pixels.dtype == np.uint8 else pixels
 
 
 def grid(images: UInt8[np.ndarray, "n h w c"], columns: int | None = None) -> UInt8[np.ndarray, "H W c"]:

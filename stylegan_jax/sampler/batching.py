@@ -32,7 +32,7 @@ class Batching:
       parallel: `shard_map` (jit with the batch split) or the literal `pmap`; same images.
       noise: `const`, `none`, or `random` (drawn for each image from its seed).
       dtype: of the convolutions (tf32: float32 with short products, on GPUs that have them); the rest is float32.
-      plan: the form of the generator; see `plans`. Both give the same images but for single levels.
+      plan: the form of the generator; see `prepared`. Both give the same images but for single levels.
     """
 
     batch: int
@@ -41,6 +41,16 @@ class Batching:
     noise: NoiseMode = "const"
     dtype: Precision = "float32"
     plan: prepared.Plan = "plain"
+
+    @property
+    def placing(self) -> dict[str, Any]:
+        """The arguments of `choose` that say where a batch runs."""
+        return {"batch": self.batch, "devices": self.devices, "parallel": self.parallel}
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The arguments of `choose` that lead here again."""
+        return {**self.placing, "noise": self.noise, "dtype": self.dtype, "plan": self.plan}
 
     @property
     def array_dtype(self) -> Any:

@@ -1,22 +1,27 @@
 """What `sample` can make: images of seeds, of given ws, or of mixed styles, each under a file name."""
 
 import hashlib
+import math
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, UInt32
+from jaxtyping import Float, UInt8, UInt32
 
 from stylegan_jax.config import GeneratorConfig
 from stylegan_jax.errors import InputError
+from stylegan_jax.pictures import images
 from stylegan_jax.pictures.naming import Pictures
 from stylegan_jax.sampler import latents, run
-from stylegan_jax.storage.checkpoint import Model
+from stylegan_jax.sampler.batching import Batching
+from stylegan_jax.storage.checkpoint import Model, fingerprint
 
-Options = dict[str, Any]  # batch, devices, parallel, noise, dtype: see `batching.choose`
 Batches = Iterator[np.ndarray]
+
+_PIECE = 4096  # ws that are held at a time
 
 
 @dataclass(frozen=True)
@@ -55,12 +60,63 @@ class Job:
     """
 
     pictures: Pictures
-    render: Callable[[Iterable[int], Options], Batches]
+    render: Callable[[Iterable[int], Batching], Batches]
     notes: dict[str, Any] = field(default_factory=dict)
     cells: Sequence[int] = ()
     columns: int | None = None
     blanks: int = 0
-    ws: Callable[[Iterable[int], Options], Float[np.ndarray, "n l d"]] | None = None
+    ws: Callable[[Iterable[int], Batching], Float[np.ndarray, "n l d"]] | None = None
+
+    def images(self, wanted: Iterable[int], how: Batching) -> Iterator[tuple[int, UInt8[np.ndarray, "h w c"]]]:
+        """The images of rising numbers, each with its number; these are drawn a few steps ahead.
+
+        An image's place in its batch decides its last bit, so it follows from its number alone, whoever makes it and
+        whatever was made before; what fills the places between is dropped.
+        """
+        drawn: deque[int | None] = deque()
+
+        def numbers() -> Iterator[int]:
+            place = 0
+            for index in wanted:
+                gap = (index - place) % how.batch
+                place += gap + 1
+                drawn.extend([*[None] * gap, index])
+                yield from [index] * (gap + 1)
+
+        for batch in self.render(numbers(), how):
+            for image in batch:
+                if (index := drawn.popleft()) is not None:
+                    yield index, image
+
+    def pieces_of_ws(self, share: range, how: Batching) -> Iterator[Float[np.ndarray, "n l d"]]:
+        """The ws of a share, in pieces that begin where a batch does: their last bit follows from the number alone."""
+        assert self.ws is not None
+        step = -(-_PIECE // how.batch) * how.batch
+        for start in range(share.start - share.start % how.batch, share.stop, step):
+            piece = self.ws(range(start, min(start + step, share.stop)), how)
+            yield piece[max(0, share.start - start) :]
+
+    def made_by(self, model: Model, how: Batching) -> dict[str, Any]:
+        """What tells, as JSON data, how the images of a model are made: another value, another image."""
+        settings = {"batch": how.batch, "plan": how.plan, "noise": how.noise, "dtype": how.dtype}
+        return {"model": str(model.lineage.get("source")), "model_sha256": fingerprint(model), **self.notes, **settings}
+
+    def check_sheet(self, resolution: int) -> None:
+        """Raises InputError for a sheet that no PNG can hold, before any image is made."""
+        rows, columns = self._rows_and_columns
+        images.check_size(columns * resolution, rows * resolution)
+
+    def sheet(self, image: Callable[[int], UInt8[np.ndarray, "h w c"]]) -> UInt8[np.ndarray, "H W c"]:
+        """All images as one; `image` gives that of a number."""
+        cells = np.stack([image(index) for index in self.cells])
+        cells = np.concatenate([np.zeros((self.blanks, *cells.shape[1:]), np.uint8), cells])
+        return images.grid(cells, self._rows_and_columns[1])
+
+    @property
+    def _rows_and_columns(self) -> tuple[int, int]:
+        cells = len(self.cells) + self.blanks
+        columns = self.columns or math.ceil(math.sqrt(cells))
+        return -(-cells // columns), columns
 
 
 def of_seeds(
@@ -80,12 +136,12 @@ def of_seeds(
     latents.labels_of(class_idx, [0], c_dim)  # refuse before anything is written
     unique, cells = _unique(np.asarray(seeds, np.uint32))
 
-    def render(wanted: Iterable[int], options: Options) -> Batches:
+    def render(wanted: Iterable[int], how: Batching) -> Batches:
         numbers = (int(unique[i]) for i in wanted)
-        return run.sample(model, numbers, mapping=mapping, **arguments, **options)
+        return run.sample(model, numbers, mapping=mapping, **arguments, **how.options)
 
-    def ws(wanted: Iterable[int], options: Options) -> np.ndarray:
-        return run.map_seeds(source, (int(unique[i]) for i in wanted), **arguments, **options)
+    def ws(wanted: Iterable[int], how: Batching) -> np.ndarray:
+        return run.map_seeds(source, (int(unique[i]) for i in wanted), **arguments, **how.placing)
 
     def label(index: int) -> int | list[float] | None:
         own = class_idx
@@ -142,11 +198,11 @@ def of_ws(
         pulled = latents.truncate(jnp.asarray(ws), jnp.asarray(_w_avg(model)), truncation.psi, truncation.cutoff)
         ws = np.asarray(pulled)
 
-    def render(wanted: Iterable[int], options: Options) -> Batches:
+    def render(wanted: Iterable[int], how: Batching) -> Batches:
         numbers = list(wanted)
-        return run.sample_ws(model, ws[numbers], seeds=numbers, **options)
+        return run.sample_ws(model, ws[numbers], seeds=numbers, **how.options)
 
-    def given(wanted: Iterable[int], options: Options) -> np.ndarray:
+    def given(wanted: Iterable[int], how: Batching) -> np.ndarray:
         return ws[list(wanted)]
 
     digest = hashlib.sha256(ws.tobytes()).hexdigest()
@@ -168,13 +224,13 @@ def of_styles(
     layers: Sequence[int],
     truncation: Truncation,
     *,
-    devices: int | None = None,
+    how: Batching,
 ) -> Job:
     """The official style-mixing grid: columns' own images above, rows' at the left, `row-column` between.
 
     Raises InputError for a layer the model does not have.
     """
-    ws = run.map_seeds(model, [*rows, *columns], devices=devices, **truncation.arguments)
+    ws = run.map_seeds(model, [*rows, *columns], **how.placing, **truncation.arguments)
     mixed = latents.mix_styles(ws[: len(rows)], ws[len(rows) :], layers)
     cells = [(f"{column}-{column}", w) for column, w in zip(columns, ws[len(rows) :], strict=True)]
     for i, row in enumerate(rows):
@@ -183,12 +239,12 @@ def of_styles(
     each = dict(cells)  # seeds named twice are one image
     stems, numbers = list(each), {stem: i for i, stem in enumerate(each)}
 
-    def mixed_ws(wanted: Iterable[int], options: Options) -> np.ndarray:
+    def mixed_ws(wanted: Iterable[int], how: Batching) -> np.ndarray:
         return np.array([each[stems[i]] for i in wanted]).reshape(-1, *ws.shape[1:])
 
-    def render(wanted: Iterable[int], options: Options) -> Batches:
+    def render(wanted: Iterable[int], how: Batching) -> Batches:
         chosen = list(wanted)
-        return run.sample_ws(model, mixed_ws(chosen, options), seeds=chosen, **options)
+        return run.sample_ws(model, mixed_ws(chosen, how), seeds=chosen, **how.options)
 
     notes = {"rows": list(rows), "columns": list(columns), "layers": list(layers), **truncation.notes}
     digest = hashlib.sha256(repr(stems).encode()).hexdigest()

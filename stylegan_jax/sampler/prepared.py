@@ -16,11 +16,15 @@ from jax import lax
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Key
 
-from stylegan_jax.config import DEFAULT_FILTER, GeneratorConfig
+from stylegan_jax.config import GeneratorConfig
 from stylegan_jax.errors import InputError
-from stylegan_jax.networks import ops
-from stylegan_jax.networks.layers import Weights, assemble, computes_in_16_bits
-from stylegan_jax.networks.stylegan2 import Synthesis, draw_noise, first_w
+from stylegan_jax.filters import DEFAULT_FILTER, setup_filter
+from stylegan_jax.names import first_w, layer_name, resolution_of
+from stylegan_jax.networks import generators, ops
+from stylegan_jax.networks.layers import Weights, computes_in_16_bits
+from stylegan_jax.networks.precision import product_precision, widen
+from stylegan_jax.networks.resampling import filter2d, upsample2d
+from stylegan_jax.networks.stylegan2 import draw_noise
 from stylegan_jax.sampler import winograd
 
 Plan = Literal["plain", "prepared"]
@@ -30,10 +34,9 @@ Tree = dict[str, Any]  # arrays
 
 WORTH = 1e9
 """Multiplications of one image from which the prepared form is faster by enough to repay its compilation."""
-_PREFIX = "synthesis."
 _SMALL = 32  # resolution to which up-sampling by nine taps pays
 _ALONE = 128  # resolution from which a CPU takes one image after the other: the cache holds no more
-_GAIN = math.sqrt(2)
+_LRELU = ops.ACTIVATIONS["lrelu"]
 Features = Float[Array, "n h w i"]
 Styles = Float[Array, "n i"]
 Latents = Float[Array, "n d"]
@@ -58,7 +61,8 @@ def choose(choice: Choice, config: GeneratorConfig) -> Plan:
 def covers(config: GeneratorConfig) -> bool:
     """Whether the prepared plan exists for a model."""
     ordinary = config.activation == "lrelu" and config.resample_filter == DEFAULT_FILTER
-    return ordinary and config.architecture == "skip" and config.img_resolution >= 8
+    skips = config.kind == GeneratorConfig.kind and config.architecture == "skip"
+    return skips and ordinary and config.img_resolution >= 8
 
 
 def multiplications(config: GeneratorConfig) -> float:
@@ -100,7 +104,7 @@ def lay_out(weights: Weights) -> Tree:
 
 def synthesis_of(weights: Weights) -> Tree:
     """The tensors of the synthesis network, without its prefix."""
-    return {name.removeprefix(_PREFIX): leaf for name, leaf in weights.items() if name.startswith(_PREFIX)}
+    return dict(generators.below(weights, "synthesis."))
 
 
 def _is_conv(name: str) -> bool:
@@ -127,8 +131,8 @@ def prepare(laid_out: Tree, form: Form) -> Tree:
 
 def _kind_on_cpu(name: str) -> tuple[Callable[..., Any], Callable[..., Any]] | None:
     """How a CPU prepares the weights of a 3×3 convolution and runs it; None: as any other convolution."""
-    resolution = _resolution(name)
-    if ".conv0" not in name:
+    resolution = resolution_of(name) or 4
+    if layer_name(name) != "conv0":
         return (winograd.prepare_same, winograd.convolve) if resolution > 4 else None
     if resolution <= _SMALL:
         return winograd.prepare_taps, winograd.upsample_small
@@ -139,10 +143,6 @@ def _kind_on_cpu(name: str) -> tuple[Callable[..., Any], Callable[..., Any]] | N
 def prepared(weights: Weights, form: Form) -> Tree:
     """`prepare` of the official weights, compiled."""
     return prepare(lay_out(weights), form)
-
-
-def _resolution(name: str) -> int:
-    return int(name.split(".")[0][1:])
 
 
 def synthesise(
@@ -161,7 +161,7 @@ def synthesise(
       plan: says what `weights` are: a generator's by official names, or what `prepare` made of them in `form`.
     """
     if plan == "plain":
-        return assemble(Synthesis, config, synthesis_of(weights))(ws, noise=noise, dtype=dtype)
+        return generators.synthesis(config, weights)(ws, noise=noise, dtype=dtype)
     network = _Network(config, weights, form, dtype)
     images = noise if isinstance(noise, str) else draw_noise(config.resolutions, noise)
     low = [r for r in config.resolutions if form == "shared" or r < _ALONE]
@@ -202,7 +202,7 @@ class _Network(NamedTuple):
             x, rgb = self.layer(f"b{r}.conv1", x, ws[:, index], noise, rgb=rgb, only_rgb=last)
             assert rgb is not None
             rgb = ops.bias_act(rgb, self.weights[f"b{r}.torgb.bias"], clamp=self.config.conv_clamp)
-            img = rgb if img is None else ops.upsample2d(img, ops.setup_filter(DEFAULT_FILTER)) + rgb
+            img = rgb if img is None else upsample2d(img, setup_filter(DEFAULT_FILTER)) + rgb
         return x, img
 
     def styles(self, layer: str, w: Latents) -> Styles:
@@ -227,7 +227,9 @@ class _Network(NamedTuple):
             styles = styles / jnp.max(jnp.abs(styles), 1, keepdims=True)
         factors = lax.rsqrt(jnp.dot(jnp.square(styles), square, precision="highest") + 1e-8)
         bias, image = jnp.asarray(self.weights[f"{name}.bias"]), self._noise(name, noise)
-        finish = _Finish(factors * _GAIN, image, bias * _GAIN, self.config.conv_clamp, x.dtype, rgb, only_rgb)
+        finish = _Finish(
+            factors * _LRELU.gain, image, bias * _LRELU.gain, self.config.conv_clamp, x.dtype, rgb, only_rgb
+        )
         if self.form == "strips" and (kind := _kind_on_cpu(name)):
             return kind[1](x, weight, styles, finish)
         x = x * styles[:, None, None].astype(x.dtype)
@@ -237,11 +239,15 @@ class _Network(NamedTuple):
         if not self.config.use_noise or noise == "none":
             return None
         image = jnp.asarray(self.weights[f"{name}.noise_const"])[None] if noise == "const" else noise[name]
-        return image * (self.weights[f"{name}.noise_strength"] * _GAIN)
+        return image * (self.weights[f"{name}.noise_strength"] * _LRELU.gain)
 
 
 class _Finish(NamedTuple):
-    """What follows a convolution: demodulation, noise, bias, leaky ReLU with its gain of √2 before it, colours."""
+    """What follows a convolution: demodulation, noise, bias, leaky ReLU, clamp, colours.
+
+    The gain of the leaky ReLU is in factors, noise and bias already: a positive factor may as well come before it, and
+    costs nothing there.
+    """
 
     factors: Float[Array, "n o"]
     noise: Float[Array, "m r r"] | None
@@ -254,17 +260,17 @@ class _Finish(NamedTuple):
     def __call__(self, y: Features, first: Any, row: Any) -> tuple[Array | None, Array | None]:
         """Of some rows of some images; `first` is the first of the images, `row` that of the rows."""
         n, rows = y.shape[:2]
-        y = ops.widen(y) * _some(self.factors, first, n)[:, None, None]
+        y = widen(y) * _some(self.factors, first, n)[:, None, None]
         if self.noise is not None:
             image = _some(self.noise, first, n)
             y = y + lax.dynamic_slice_in_dim(image, row, rows, 1)[..., None]
         y = y + self.bias
-        y = jnp.maximum(y, 0.2 * y)
+        y = jnp.maximum(y, _LRELU.alpha * y)  # leaky ReLU without a branch
         y = (y if self.clamp is None else jnp.clip(y, -self.clamp, self.clamp)).astype(self.dtype)
         if self.rgb is None:
             return y, None
         matrices = _some(self.rgb, first, n).astype(y.dtype)
-        options: dict[str, Any] = {"preferred_element_type": jnp.float32, "precision": ops.precision()}
+        options: dict[str, Any] = {"preferred_element_type": jnp.float32, "precision": product_precision()}
         colours = jnp.einsum("nhwi,nio->nhwo", y, matrices, **options)
         return None if self.only_rgb else y, colours
 
@@ -278,6 +284,6 @@ def _convolved(x: Features, weight: Float[Array, "k l i o"], up: bool) -> Float[
     """3×3 correlation, or the filtered transposed convolution (stride 2), as one convolution and shifted sums."""
     side, dilation = (2, 2) if up else (1, 1), (2, 2) if up else (1, 1)
     weight = jnp.flip(weight, (0, 1)) if up else weight
-    options: dict[str, Any] = {"dimension_numbers": _NHWC, "precision": ops.precision()}
+    options: dict[str, Any] = {"dimension_numbers": _NHWC, "precision": product_precision()}
     y = lax.conv_general_dilated(x, weight, (1, 1), (side, side), lhs_dilation=dilation, **options)
-    return ops.filter2d(y, ops.setup_filter(DEFAULT_FILTER), padding=(-1, 0, -1, 0), gain=4) if up else y
+    return filter2d(y, setup_filter(DEFAULT_FILTER), padding=(-1, 0, -1, 0), gain=4) if up else y

@@ -1,24 +1,19 @@
 """The sharded sampler: seeds or ws → batches of uint8 images on all local devices."""
 
-import functools
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
 import jax
 import numpy as np
-from jax.sharding import AxisType, Mesh, NamedSharding
-from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float, UInt8
 
 from stylegan_jax.config import GeneratorConfig
 from stylegan_jax.errors import InputError
 from stylegan_jax.networks.layers import Weights
-from stylegan_jax.networks.stylegan2 import mapping as mapping_network
-from stylegan_jax.pictures import images
 from stylegan_jax.sampler import batching, latents, prepared
-from stylegan_jax.sampler.batching import Batching
+from stylegan_jax.sampler.batching import Device, NoiseMode, Parallel, Precision
+from stylegan_jax.sampler.programs import Placement, mapping_program, synthesis_program
 from stylegan_jax.storage.checkpoint import Model
 
 Seeds = Iterable[int | np.integer]
@@ -32,7 +27,12 @@ def sample(
     truncation_cutoff: int | None = None,
     class_idx: latents.Label = None,
     mapping: Model | None = None,
-    **options: Any,
+    batch: int | None = None,
+    devices: int | Sequence[Device] | None = None,
+    parallel: Parallel = "shard_map",
+    noise: NoiseMode = "const",
+    dtype: Precision = "float32",
+    plan: prepared.Choice = "auto",
 ) -> Iterator[UInt8[np.ndarray, "n h w c"]]:
     """Yields the images of `seeds`, in order, in batches of uint8; the last batch may be smaller.
 
@@ -43,9 +43,12 @@ def sample(
       class_idx: the class of a conditional model; "random" draws one for each seed, see `latents.random_classes`;
         a vector as a tuple of numbers.
       mapping: the model that makes the ws, with its w_avg; `model` itself by default.
-      **options: batch, devices, parallel, noise, dtype, plan; see `batching.choose`.
+      batch, devices, parallel, noise, dtype, plan: see `batching.choose`.
     """
-    place = _Placement(batching.choose(model.config.generator, **options))
+    how = batching.choose(
+        model.config.generator, batch=batch, devices=devices, parallel=parallel, noise=noise, dtype=dtype, plan=plan
+    )
+    place = Placement(how)
     weights = place.replicate(_g_ema(model))
     source = model if mapping is None else same_ws(mapping, model)
     mapping_weights = weights if mapping is None else place.replicate(_g_ema(mapping))
@@ -65,13 +68,26 @@ def same_ws(mapping: Model, model: Model) -> Model:
 
 
 def sample_ws(
-    model: Model, ws: Float[np.ndarray, "n l d"], *, seeds: Seeds | None = None, **options: Any
+    model: Model,
+    ws: Float[np.ndarray, "n l d"],
+    *,
+    seeds: Seeds | None = None,
+    batch: int | None = None,
+    devices: int | Sequence[Device] | None = None,
+    parallel: Parallel = "shard_map",
+    noise: NoiseMode = "const",
+    dtype: Precision = "float32",
+    plan: prepared.Choice = "auto",
 ) -> Iterator[UInt8[np.ndarray, "n h w c"]]:
-    """Yields the images of given ws (one w per layer), untruncated; `seeds` (default 0, 1, …) feed random noise."""
+    """Yields the images of given ws (one w per layer), untruncated; `seeds` (default 0, 1, …) feed random noise.
+
+    The other arguments are those of `batching.choose`.
+    """
     config = model.config.generator
     if ws.shape[1:] != (config.num_ws, config.w_dim):
         raise InputError(f"ws have shape {ws.shape}, this model takes [n, {config.num_ws}, {config.w_dim}]")
-    place = _Placement(batching.choose(config, **options))
+    how = batching.choose(config, batch=batch, devices=devices, parallel=parallel, noise=noise, dtype=dtype, plan=plan)
+    place = Placement(how)
     pieces = (ws[start : start + place.how.step] for start in range(0, len(ws), place.how.step))
     numbers = _chunks(range(len(ws)) if seeds is None else list(seeds), place.how.step)
     return _images(config, place, place.prepare(place.replicate(_g_ema(model))), zip(numbers, pieces, strict=True))
@@ -84,10 +100,12 @@ def map_seeds(
     truncation_psi: float = 1.0,
     truncation_cutoff: int | None = None,
     class_idx: latents.Label = None,
-    **options: Any,
+    batch: int | None = None,
+    devices: int | Sequence[Device] | None = None,
+    parallel: Parallel = "shard_map",
 ) -> Float[np.ndarray, "n l d"]:
     """The ws of seeds, truncated; arguments as in `sample`."""
-    place = _Placement(batching.choose(model.config.generator, **options))
+    place = Placement(batching.choose(model.config.generator, batch=batch, devices=devices, parallel=parallel))
     weights = place.replicate(_g_ema(model))
     chunks = _map(model, place, weights, seeds, psi=truncation_psi, cutoff=truncation_cutoff, class_idx=class_idx)
     return np.concatenate([np.asarray(ws).reshape(-1, *ws.shape[-2:])[: len(chunk)] for chunk, ws in chunks])
@@ -103,7 +121,7 @@ def _g_ema(model: Model) -> Weights:
 
 def _map(
     model: Model,
-    place: "_Placement",
+    place: Placement,
     weights: Weights,
     seeds: Seeds,
     *,
@@ -118,7 +136,7 @@ def _map(
     if not np.isfinite(psi):
         raise InputError(f"psi {psi} is no number", "use a number such as 0.7")
     latents.labels_of(class_idx, [0], config.c_dim)  # refuse before the first batch
-    program = _mapping_program(config, replace(place.how, plan="plain"), cutoff)
+    program = mapping_program(config, place.how, cutoff)
 
     def batches() -> Iterator[tuple[list[int], Array]]:
         for chunk in _chunks(seeds, place.how.step):
@@ -129,10 +147,10 @@ def _map(
 
 
 def _images(
-    config: GeneratorConfig, place: "_Placement", weights: Weights, batches: Iterable[tuple[Sequence[int], Any]]
+    config: GeneratorConfig, place: Placement, weights: Weights, batches: Iterable[tuple[Sequence[int], Any]]
 ) -> Iterator[UInt8[np.ndarray, "n h w c"]]:
     """Synthesises batch after batch; the devices work on one while the one before is fetched."""
-    program = _synthesis_program(config, place.how)
+    program = synthesis_program(config, place.how)
     pending: tuple[int, Array] | None = None
     for seeds, ws in batches:
         ws = ws if isinstance(ws, jax.Array) else place.split(ws)
@@ -152,62 +170,3 @@ def _chunks(items: Seeds, size: int) -> Iterator[list[int]]:
     rest = map(int, items)
     while chunk := list(islice(rest, size)):
         yield chunk
-
-
-@functools.lru_cache(maxsize=32)
-def _mapping_program(config: GeneratorConfig, how: Batching, cutoff: int | None) -> Callable[..., Array]:
-    def run(weights: Weights, z: Array, c: Array, psi: Array) -> Array:
-        network = mapping_network(config, weights)
-        ws = latents.broadcast(network(z, c), config.num_ws)
-        return ws if config.w_avg_beta is None else latents.truncate(ws, network.w_avg[...], psi, cutoff)
-
-    return _parallel(run, how, split=(False, True, True, False))
-
-
-@functools.lru_cache(maxsize=32)
-def _synthesis_program(config: GeneratorConfig, how: Batching) -> Callable[..., Array]:
-    def run(weights: Weights, ws: Array, seeds: Array) -> Array:
-        noise = jax.vmap(jax.random.key)(seeds) if how.noise == "random" else how.noise
-        options: Any = {"form": how.form, "noise": noise, "dtype": how.array_dtype}
-        with jax.default_matmul_precision("tensorfloat32" if how.dtype == "tf32" else "highest"):
-            return images.to_uint8(prepared.synthesise(how.plan, config, weights, ws, **options))
-
-    return _parallel(run, how, split=(False, True, True), compiler=prepared.compiler_options(how.plan, how.form))
-
-
-def _parallel(
-    run: Callable[..., Array], how: Batching, *, split: tuple[bool, ...], compiler: dict[str, str] | None = None
-) -> Callable[..., Array]:
-    """`run` on all devices; `split` says which arguments are divided along their first axis.
-
-    `compiler` holds settings for XLA, which pmap does not take.
-    """
-    if how.parallel == "pmap":
-        return jax.pmap(run, in_axes=tuple(0 if s else None for s in split), devices=list(how.devices))
-    mesh = Mesh(np.array(how.devices), ("batch",), axis_types=(AxisType.Auto,))
-    specs = tuple(P("batch") if s else P() for s in split)
-    sharded = jax.shard_map(run, mesh=mesh, in_specs=specs, out_specs=P("batch"))
-    return jax.jit(sharded, compiler_options=compiler or None)
-
-
-class _Placement:
-    """Puts arguments where they are wanted: weights on every device, batches padded and divided."""
-
-    def __init__(self, how: Batching):
-        self.how = how
-        self.mesh = Mesh(np.array(how.devices), ("batch",), axis_types=(AxisType.Auto,))
-
-    def replicate(self, tree: Any) -> Any:
-        """One copy for every device; once for a whole run."""
-        return tree if self.how.parallel == "pmap" else jax.device_put(tree, NamedSharding(self.mesh, P()))
-
-    def prepare(self, weights: Weights) -> Weights:
-        """The weights as the synthesis program takes them."""
-        return weights if self.how.plan == "plain" else prepared.prepared(weights, self.how.form)
-
-    def split(self, rows: np.ndarray) -> Any:
-        """Repeats the last row up to a full step and divides the rows over the devices."""
-        rows = np.concatenate([rows, np.repeat(rows[-1:], self.how.step - len(rows), 0)])
-        if self.how.parallel == "pmap":
-            return rows.reshape(len(self.how.devices), self.how.batch, *rows.shape[1:])
-        return jax.device_put(rows, NamedSharding(self.mesh, P("batch")))

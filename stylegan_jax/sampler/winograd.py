@@ -17,8 +17,9 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
-from stylegan_jax.config import DEFAULT_FILTER
-from stylegan_jax.networks import ops
+from stylegan_jax.filters import DEFAULT_FILTER, setup_filter
+from stylegan_jax.networks.precision import product_precision
+from stylegan_jax.networks.resampling import filter2d
 
 Features = Float[Array, "n h w i"]
 Styles = Float[Array, "n i"]
@@ -51,8 +52,8 @@ def toom(points: tuple[float, ...], outputs: int, taps: int) -> tuple[np.ndarray
 
 
 _SAME = toom((0, 0.625, -0.625, 1.5, -1.5), TILE, 3)
-_ROWS = toom((0, 1, -1), 3, 2)
-_COLUMNS = toom((0, 1, -1, 0.5), TILE, 2)
+_ROWS = toom((0, 1, -1), 3, 2)  # 8 rows have 9 even ones between and around them: three tiles, none in vain
+_COLUMNS = toom((0, 1, -1, 0.5), TILE, 2)  # columns come in whole tiles
 
 
 def prepare_same(weight: Weight) -> Float[Array, "36 i o"]:
@@ -95,7 +96,8 @@ class _Strips:
         """Strips of `rows`; where they hold whole images, as many images together as `pixels` allow."""
         if rows < h:
             return cls(n, h, 1, rows)
-        return cls(n, h, math.gcd(n, 1 << max(0, pixels // h**2).bit_length() - 1) if pixels > h**2 else 1, h)
+        fitting = max(1, pixels // h**2)
+        return cls(n, h, math.gcd(n, 1 << fitting.bit_length() - 1), h)  # groups of one size: a power of 2 divides n
 
     @property
     def per_image(self) -> int:
@@ -137,11 +139,11 @@ class _Strips:
 
 
 def _dot(a: Array, b: Array) -> Array:
-    return lax.dot_general(a, b, (((a.ndim - 1,), (0,)), ((), ())), precision=ops.precision())
+    return lax.dot_general(a, b, (((a.ndim - 1,), (0,)), ((), ())), precision=product_precision())
 
 
 def _batched(a: Float[Array, "b m k"], b: Float[Array, "b k n"]) -> Float[Array, "b m n"]:
-    return lax.dot_general(a, b, (((2,), (1,)), ((0,), (0,))), precision=ops.precision())
+    return lax.dot_general(a, b, (((2,), (1,)), ((0,), (0,))), precision=product_precision())
 
 
 def _sum(terms: list[tuple[np.ndarray, Array]], shape: tuple[int, ...]) -> Array:
@@ -160,7 +162,8 @@ def convolve(x: Features, weight: Float[Array, "36 i o"], styles: Styles, finish
     """`finish` of the 3×3 correlation of x·styles, by Winograd's F(4×4, 3×3)."""
     n, h, w, c = x.shape
     output, _, inputs = _SAME
-    strips = _Strips.of(n, h, min(h, max(TILE, 2048 // w, w // 32)), 2048)  # wide ones have few channels
+    # About 2048 pixels of all channels stay in the cache; wide images have few channels, so that more do.
+    strips = _Strips.of(n, h, min(h, max(TILE, 2048 // w, w // 32)), 2048)
     j, tiles, across = strips.group, strips.rows // TILE, w // TILE
     bands = jnp.asarray(
         strips.bands(lambda r: [_taps(inputs[a], r - 1 + TILE * s) for a in range(6) for s in range(tiles)])
@@ -169,7 +172,7 @@ def convolve(x: Features, weight: Float[Array, "36 i o"], styles: Styles, finish
 
     def body(group: Any, strip: Any) -> Any:
         rows, case = strips.window(x, styles, group, strip)
-        u = _dot(bands[case], _padded(rows, 1, 3).reshape(rows.shape[0], -1))
+        u = _dot(bands[case], _padded(rows, 1, 3).reshape(rows.shape[0], -1))  # one tile more: the last reads beyond it
         u = u.reshape(6, 1, tiles, j, across + 1, TILE, c)
         columns = [u[..., :-1, q, :] if q < TILE else u[..., 1:, q - TILE, :] for q in range(6)]
         v = _sum([(inputs[:, q], column) for q, column in enumerate(columns)], (1, 6, 1, 1, 1, 1))
@@ -190,7 +193,7 @@ def upsample(x: Features, weight: UpWeights, styles: Styles, finish: Finish) -> 
     Before the filter, odd rows and columns are one product, even ones correlations with two taps.
     """
     n, h, w, c = x.shape
-    strips = _Strips.of(n, h, h if h <= 32 else 8, 1024)
+    strips = _Strips.of(n, h, h if h <= 32 else 8, 1024)  # half of `convolve`'s pixels: the result has four times them
     j, odd, across, height = strips.group, strips.rows + 2, w // TILE, 2 * strips.rows
     tall, wide, o = len(_ROWS[2]), len(_COLUMNS[2]), weight[0].shape[-1]
     bands, out_rows = jnp.asarray(strips.bands(lambda r: _row_kinds(r, strips.rows))), _rows_out(strips.rows)
@@ -201,7 +204,8 @@ def upsample(x: Features, weight: UpWeights, styles: Styles, finish: Finish) -> 
         kinds = u.shape[0]
         a = _batched(u[:, :odd].reshape(kinds, -1, c), of_plain).reshape(kinds, odd, -1)
         b = _batched(u[:, odd:].reshape(kinds * tall, -1, c), of_kinds).reshape(kinds, out_rows.shape[1] - odd, -1)
-        a, b = (_batched(jnp.broadcast_to(m, (kinds, *m.shape)), part) for m, part in ((of_odd, a), (of_even, b)))
+        # The same matrix for every kind: a batched product leaves kinds first, and nothing is transposed.
+        a, b = (_batched(jnp.broadcast_to(m, (kinds, *m.shape)), rows) for m, rows in ((of_odd, a), (of_even, b)))
         return (a + b).reshape(kinds, -1)
 
     def body(group: Any, strip: Any) -> Any:
@@ -229,7 +233,7 @@ def upsample_small(x: Features, weight: Float[Array, "i o9"], styles: Styles, fi
     n, h, w, c = x.shape
     taps = _dot((x * styles[:, None, None]).reshape(-1, c), weight).reshape(n, h, w, 3, 3, -1)
     y = _transposed(_transposed(taps, 1), 2)
-    return finish(ops.filter2d(y, ops.setup_filter(DEFAULT_FILTER), padding=(-1, 0, -1, 0), gain=4), 0, 0)
+    return finish(filter2d(y, setup_filter(DEFAULT_FILTER), padding=(-1, 0, -1, 0), gain=4), 0, 0)
 
 
 def _transposed(taps: Array, axis: int) -> Array:

@@ -2,63 +2,48 @@
 
 import contextlib
 import hashlib
-import json
 import math
-import os
-import stat
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from stylegan_jax import names
 from stylegan_jax.config import ModelConfig
 from stylegan_jax.errors import InputError, remedy_of, shown, system_fault
-from stylegan_jax.storage import atomic, inputs, safetensors, schema
+from stylegan_jax.storage import atomic, inputs, safetensors
+from stylegan_jax.storage import manifest as manifests
 from stylegan_jax.storage.inputs import Budget
+from stylegan_jax.storage.manifest import DAMAGED, WEIGHTS
 
-FORMAT_VERSION = 1
-MANIFEST = "model.json"
-_WEIGHTS = "weights"
+MANIFEST = manifests.NAME
 _KEY = "stylegan_jax"
-_DAMAGED = "convert or download it again"
-_LARGEST_MANIFEST = 16 << 20
-_LARGEST_FACTS = 8 << 20  # bytes of the files in which Orbax describes the arrays
-_MOST_FILES, _MOST_SHOWN, _MOST_LINES = 10_000, 8, 200
-_CRC = schema.Number(0, (1 << 32) - 1, whole=True)
-_LINEAGE = schema.Table(
-    {
-        **dict.fromkeys(("source", "sha256", "format", "made_by", "cfg", "after_training"), schema.Text()),
-        **dict.fromkeys(("notes", "left_aside"), schema.ListOf(schema.Text())),
-        **dict.fromkeys(("recipe", "data", "from"), schema.Table(others=schema.Anything())),
-        "labels": schema.ListOf(schema.ListOf(schema.Anything(), most=2, least=2), most=1 << 16),
-    },
-    others=schema.Anything(),
-)
-_MANIFEST = schema.Table(
-    {
-        "format_version": schema.Number(1, FORMAT_VERSION, whole=True),
-        "config": schema.Table(others=schema.Anything()),
-        "lineage": _LINEAGE,
-        "tensors": schema.Table(others=_CRC),
-        "files": schema.Table(others=_CRC, most=_MOST_FILES),
-    },
-    required=("config", "lineage", "tensors", "files"),
-    others=schema.Anything(),
-)
+_MOST_LINES = 200
 _Reader = Callable[[Collection[str]], dict[str, np.ndarray]]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Model:
     """A model file in memory: configuration, official name → array for every network, and where it came from."""
 
     config: ModelConfig
     networks: dict[str, dict[str, np.ndarray]]
     lineage: dict[str, Any]
+    html: ClassVar[Callable[["Model"], str] | None] = None
+    """What a notebook shows; the face of the package, which can sample, sets it."""
+
+    def __repr__(self) -> str:
+        """One line: where it came from, resolution, networks with their numbers of parameters."""
+        sizes = {name: sum(leaf.size for leaf in leaves.values()) for name, leaves in self.networks.items()}
+        listed = ", ".join(f"{name} {size / 1e6:.1f} M" for name, size in sizes.items())
+        source, resolution = str(self.lineage.get("source"))[:80], self.config.generator.img_resolution
+        return f"<Model {source!r}: {resolution}×{resolution}, {listed}>"
+
+    def _repr_html_(self) -> str | None:
+        return Model.html(self) if Model.html is not None else None
 
 
 def is_checkpoint(path: str | Path) -> bool:
@@ -77,13 +62,16 @@ def save(model: Model, path: str | Path, *, overwrite: bool = False) -> Path:
     place = atomic.check_place(path, overwrite=overwrite)
     _check_layout(model.config, model.networks, path)
     leaves = {key: np.asarray(leaf) for key, leaf in names.join_networks(model.networks).items()}
+    sums = {key: crc32(leaf) for key, leaf in leaves.items()}
     if place.suffix == ".safetensors":
         with atomic.new_file(path, overwrite=overwrite) as file:
-            safetensors.write(file, leaves, {_KEY: _manifest(model, leaves)})
+            safetensors.write(file, leaves, {_KEY: manifests.text_of(model.config, model.lineage, sums, {})})
     else:
-        with atomic.new_folder(path, marker=MANIFEST, beside=[_WEIGHTS], overwrite=overwrite) as folder:
-            _write_orbax(folder / _WEIGHTS, leaves)
-            (folder / MANIFEST).write_text(_manifest(model, leaves, _file_sums(folder)))
+        with atomic.new_folder(path, marker=MANIFEST, beside=[WEIGHTS], overwrite=overwrite) as folder:
+            _write_orbax(folder / WEIGHTS, leaves)
+            (folder / MANIFEST).write_text(
+                manifests.text_of(model.config, model.lineage, sums, manifests.file_sums(folder))
+            )
     return place
 
 
@@ -119,78 +107,10 @@ def contents(path: str | Path) -> tuple[ModelConfig, list[str], dict[str, Any]]:
     return manifest["config"], list(names.split_networks(manifest["tensors"])), manifest["lineage"]
 
 
-def _manifest(model: Model, leaves: Mapping[str, np.ndarray], files: Mapping[str, int] | None = None) -> str:
-    manifest = {
-        "format_version": FORMAT_VERSION,
-        "config": model.config.to_json(),
-        "lineage": model.lineage,
-        "tensors": {key: crc32(leaf) for key, leaf in leaves.items()},
-        "files": files or {},
-    }
-    return json.dumps({**manifest, "crc32": _own_crc32(manifest)}, indent=1)
-
-
 def crc32(leaf: np.ndarray) -> int:
     """Checksum of an array's values, dtype and shape."""
     start = zlib.crc32(f"{leaf.dtype} {leaf.shape}".encode())
     return zlib.crc32(np.ascontiguousarray(leaf).reshape(-1).view(np.uint8).data, start)
-
-
-def _own_crc32(manifest: Mapping[str, Any]) -> int:
-    return zlib.crc32(json.dumps(manifest, sort_keys=True).encode())
-
-
-def _file_sums(folder: Path) -> dict[str, int]:
-    """Checksums of the files that Orbax wrote: its own complaint about a damaged one takes pages."""
-    files = sorted(file for file in folder.rglob("*") if file.is_file() and file.name != MANIFEST)
-    return {file.relative_to(folder).as_posix(): _file_crc32(file) for file in files}
-
-
-def _file_crc32(path: Path) -> int:
-    crc32 = 0
-    with open(path, "rb") as file:
-        while chunk := file.read(1 << 20):
-            crc32 = zlib.crc32(chunk, crc32)
-    return crc32
-
-
-def _check_files(folder: Path, sums: Mapping[str, int]) -> int:
-    """The bytes of the files that Orbax may open. InputError unless they are those of the manifest, and whole.
-
-    There are no links, which may lead out of the folder. What systems leave there (.DS_Store) does not matter.
-    """
-    sizes: dict[str, int] = {}
-    for name, status in _entries(folder):
-        if not stat.S_ISREG(status.st_mode):
-            raise InputError(f"holds {shown(name, 200)}, which is a link, device or pipe", "remove it", file=folder)
-        if name not in sums and not name.rpartition("/")[2].startswith("."):
-            raise InputError(f"holds {shown(name, 200)}, which is no part of the checkpoint", "move it away", file=folder)
-        sizes[name] = status.st_size
-    missing = [name for name in sums if name not in sizes]
-    culprits = missing or [name for name, crc32 in sums.items() if _file_crc32(folder / name) != crc32]
-    if culprits:
-        raise InputError(f"parts are missing or damaged: {_few(culprits)}", _DAMAGED, file=folder)
-    facts = sum(size for name, size in sizes.items() if name.rpartition("/")[2].startswith(("_", "manifest.")))
-    if facts > _LARGEST_FACTS:
-        raise InputError(f"describes its arrays in {facts >> 20} MiB, far more than a model's", _DAMAGED, file=folder)
-    return sum(sizes.values())
-
-
-def _entries(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
-    """Name and facts of all that Orbax might open in a checkpoint, but for folders; links are not followed."""
-    count = 0
-    for at, folders, files in os.walk(folder / _WEIGHTS):
-        for name in (*files, *(name for name in folders if os.path.islink(os.path.join(at, name)))):
-            count += 1
-            if count > _MOST_FILES:
-                raise InputError(f"holds more than {_MOST_FILES} files", _DAMAGED, file=folder)
-            path = os.path.join(at, name)
-            yield Path(os.path.relpath(path, folder)).as_posix(), os.lstat(path)
-
-
-def _few(names: Collection[str]) -> str:
-    listed = ", ".join(shown(name, 200) for name in list(names)[:_MOST_SHOWN])
-    return f"{listed} and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else listed
 
 
 def _open(path: Path) -> tuple[dict[str, Any], _Reader]:
@@ -203,23 +123,23 @@ def _open_file(path: Path) -> tuple[dict[str, Any], _Reader]:
     header = safetensors.read_header(path)
     if _KEY not in header.metadata:
         raise InputError("holds no stylegan-jax configuration", "pass it through python -m convert first", file=path)
-    return _manifest_of(header.metadata[_KEY], path), lambda wanted: safetensors.read(path, header, wanted)
+    return manifests.parsed(header.metadata[_KEY], path), lambda wanted: safetensors.read(path, header, wanted)
 
 
 def _open_folder(path: Path) -> tuple[dict[str, Any], _Reader]:
     if not (path / MANIFEST).is_file():
-        raise InputError(f"is no checkpoint: {MANIFEST} is missing", _DAMAGED, file=path)
+        raise InputError(f"is no checkpoint: {MANIFEST} is missing", DAMAGED, file=path)
     try:
-        text = inputs.contents(path / MANIFEST, most=_LARGEST_MANIFEST).decode()
+        text = inputs.contents(path / MANIFEST, most=manifests.LARGEST).decode()
     except UnicodeDecodeError as error:
-        raise InputError(f"is no checkpoint: {MANIFEST} is damaged", _DAMAGED, file=path) from error
-    manifest = _manifest_of(text, path)
+        raise InputError(f"is no checkpoint: {MANIFEST} is damaged", DAMAGED, file=path) from error
+    manifest = manifests.parsed(text, path)
     return manifest, lambda wanted: _read_orbax(path, manifest, wanted)
 
 
 def _read_orbax(path: Path, manifest: Mapping[str, Any], wanted: Collection[str]) -> dict[str, np.ndarray]:
-    budget = Budget(_check_files(path, manifest["files"]))
-    ocp, weights = _orbax(), path.absolute() / _WEIGHTS
+    budget = Budget(manifests.check_files(path, manifest["files"]))
+    ocp, weights = _orbax(), path.absolute() / WEIGHTS
     try:
         stored = ocp.metadata(weights).metadata
         _check_shapes(manifest["config"], stored, wanted, budget, path)
@@ -232,7 +152,7 @@ def _read_orbax(path: Path, manifest: Mapping[str, Any], wanted: Collection[str]
     except Exception as error:  # Orbax and TensorStore raise all kinds
         if (fault := system_fault(error)) is not None:
             raise InputError(f"cannot be read ({fault.strerror})", remedy_of(fault), file=path) from error
-        raise InputError(f"a part is missing or damaged ({_first_line(error)})", _DAMAGED, file=path) from error
+        raise InputError(f"a part is missing or damaged ({manifests.first_line(error)})", DAMAGED, file=path) from error
     return {key: loaded[key] for key in wanted if key in loaded}
 
 
@@ -247,14 +167,14 @@ def _check_shapes(
     lines = _misfits(config, names.split_networks({key: stored[key] for key in wanted if key in stored}))
     if lines:
         more = f" and {len(lines) - 1} more" if len(lines) > 1 else ""
-        raise InputError(f"holds arrays of other shapes: {lines[0]}{more}", _DAMAGED, file=path)
+        raise InputError(f"holds arrays of other shapes: {lines[0]}{more}", DAMAGED, file=path)
     for key in wanted:
         leaf = stored.get(key)
         if leaf is None:
             continue
         piece = tuple(getattr(leaf.storage_metadata, "chunk_shape", None) or leaf.shape)
         if leaf.dtype not in safetensors.DTYPES.values() or math.prod(piece) > max(math.prod(leaf.shape), 1):
-            raise InputError(f"{shown(key)}: is stored in pieces {shown(piece)} of {leaf.dtype}", _DAMAGED, file=path)
+            raise InputError(f"{shown(key)}: is stored in pieces {shown(piece)} of {leaf.dtype}", DAMAGED, file=path)
         budget.allocate(math.prod(leaf.shape) * leaf.dtype.itemsize, shown(key))
 
 
@@ -298,41 +218,6 @@ def _silent_absl() -> Iterator[None]:
         logging.set_verbosity(before)
 
 
-def _first_line(error: Exception) -> str:
-    return shown((str(error).strip() or type(error).__name__).splitlines()[0], 200)
-
-
-def _manifest_of(text: str, path: Path) -> dict[str, Any]:
-    """The manifest, if it is whole and no newer than this program."""
-    try:
-        data = text.encode()
-        manifest = inputs.parsed(data, Budget(len(data)))
-        version = manifest["format_version"]
-        if type(version) is int and FORMAT_VERSION < version < 1000:
-            newer = f"has format version {version}, newer than this program's {FORMAT_VERSION}"
-            raise InputError(newer, "update stylegan-jax", file=path)
-        if lines := schema.faults(manifest, _MANIFEST):
-            raise ValueError("; ".join(lines))
-        if manifest.pop("crc32") != _own_crc32(manifest):
-            raise ValueError("its checksum differs")
-        lineage = _printable(manifest["lineage"])
-        return {**manifest, "config": ModelConfig.from_json(manifest["config"]), "lineage": lineage}
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise InputError(f"its description is damaged ({_first_line(error)})", _DAMAGED, file=path) from error
-    except InputError as error:
-        error.file = path
-        raise
-
-
-def _printable(tree: Any) -> Any:
-    """Lineage without characters that move a terminal's cursor; commands print it."""
-    if type(tree) is dict:
-        return {_printable(key): _printable(value) for key, value in tree.items()}
-    if type(tree) is list:
-        return [_printable(value) for value in tree]
-    return ascii(tree)[1:-1] if type(tree) is str and not tree.isprintable() else tree
-
-
 def _select(sums: dict[str, int], networks: Sequence[str] | None, path: Path) -> dict[str, int]:
     held = names.split_networks(sums)
     missing = [network for network in networks or () if network not in held]
@@ -345,14 +230,14 @@ def _check_sums(leaves: Mapping[str, np.ndarray], sums: Mapping[str, int], path:
     culprits = [key for key, leaf in leaves.items() if key in sums and crc32(leaf) != sums[key]]
     absent = [f"{key} (missing)" for key in sums if key not in leaves]
     if culprits or absent:
-        raise InputError(f"checksums differ: {_few(culprits + absent)}", _DAMAGED, file=path)
+        raise InputError(f"checksums differ: {manifests.few(culprits + absent)}", DAMAGED, file=path)
 
 
 def _check_layout(config: ModelConfig, networks: Mapping[str, Mapping[str, Any]], path: object) -> None:
     if lines := _misfits(config, networks):
         listed = "\n  ".join(lines[:_MOST_LINES])
         what = f"{len(lines)} tensors do not fit the configuration\n  {listed}\n"
-        raise InputError(what, _DAMAGED, file=path)
+        raise InputError(what, DAMAGED, file=path)
 
 
 def _misfits(config: ModelConfig, networks: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -1,4 +1,4 @@
-"""What comes from outside: regular files only, and a budget for what reading one may cost, whatever it says of itself."""
+"""What comes from outside: regular files alone, and a budget for what reading one may cost, whatever it says."""
 
 import json
 import os

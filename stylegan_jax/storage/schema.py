@@ -24,7 +24,7 @@ class Text:
         elif len(value) > self.most:
             yield f"{name} is {len(value)} characters long"
         elif "\0" in value:
-            yield f"{name} is {ascii(value[:60])}"
+            yield f"{name} is {value[:60]!a}"
         elif self.among and value not in self.among:
             yield f"{name} is {shown(value)}, none of {', '.join(self.among)}"
 

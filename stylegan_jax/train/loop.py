@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from stylegan_jax import compiling
 from stylegan_jax.errors import InputError
-from stylegan_jax.networks.stylegan2 import generator
+from stylegan_jax.networks.generators import generator
 from stylegan_jax.pictures import images
 from stylegan_jax.sampler import latents
 from stylegan_jax.scores.score import Score

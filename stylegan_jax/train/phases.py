@@ -12,7 +12,8 @@ from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float, UInt8
 
 from stylegan_jax.networks.discriminator import discriminator
-from stylegan_jax.networks.stylegan2 import generator
+from stylegan_jax.networks.generators import generator
+from stylegan_jax.pictures.images import to_float
 from stylegan_jax.train import losses
 from stylegan_jax.train.config import TrainConfig
 from stylegan_jax.train.losses import Inputs, Setting, Stats
@@ -231,11 +232,6 @@ def _quick(phase: Callable) -> Callable:
             return phase(*arguments)
 
     return run
-
-
-def to_float(images: Array) -> Float[Array, "n r r rgb"]:
-    """uint8 0…255 → -1…1, as in training; floats pass."""
-    return images / jnp.float32(127.5) - 1 if images.dtype == jnp.uint8 else images
 
 
 def _lazy(lr: float, beta2: float, interval: int) -> tuple[float, float]:

@@ -9,8 +9,8 @@ from jaxtyping import Array, Float, Int
 
 from stylegan_jax import names
 from stylegan_jax.networks.discriminator import Discriminator
+from stylegan_jax.networks.generators import initial_generator
 from stylegan_jax.networks.layers import Weights, initial_weights
-from stylegan_jax.networks.stylegan2 import Generator
 from stylegan_jax.train.augment.ada import update_p
 from stylegan_jax.train.config import TrainConfig
 
@@ -42,7 +42,7 @@ class State(NamedTuple):
 def initial_state(config: TrainConfig) -> State:
     """Fresh networks from the configuration's seed; G_ema starts as a copy of G."""
     g_key, d_key = jax.random.split(jax.random.key(config.seed))
-    G = initial_weights(Generator, config.generator, g_key)
+    G = initial_generator(config.generator, g_key)
     return start(config, G, initial_weights(Discriminator, config.discriminator, d_key), G)
 
 

@@ -4,11 +4,13 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
+from typing import Literal
 
 import pytest
 
-from stylegan_jax import compiling
-from stylegan_jax.commands import cli, interrupts
+from stylegan_jax import compiling, interrupts
+from stylegan_jax.commands import cli
 from stylegan_jax.errors import InputError
 
 
@@ -179,6 +181,107 @@ def test_a_second_ctrl_c_ends_at_once_whatever_the_program_is_busy_with():
 def test_a_first_ctrl_c_lets_the_program_clear_up():
     with pytest.raises(KeyboardInterrupt), interrupts.second_ends():
         signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize("form", [["interp.blend"], ["convert"], ["stylegan_jax", "sample"]])
+def test_ctrl_c_during_the_imports_is_one_line(form, tmp_path):
+    marker = "import sys, time\nsys.stderr.write('x'); sys.stderr.flush(); time.sleep(60)\n"
+    (tmp_path / "tyro.py").write_text(marker)  # what every command imports
+    own = signal.signal(signal.SIGINT, signal.default_int_handler)
+    process = subprocess.Popen(
+        [sys.executable, "-m", *form, "--help"],
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{os.getcwd()}"},
+    )
+    signal.signal(signal.SIGINT, own)
+    assert process.stderr and process.stderr.read(1) == b"x"
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=20)[1] == b"interrupted\n" and process.returncode == 130
+
+
+@pytest.mark.parametrize("file", ["convert.py", "interp.py", "convert/__init__.py"])
+def test_a_file_of_the_users_that_hides_a_package_of_ours_is_named_and_not_run(tmp_path, file):
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    (tmp_path / file).write_text("open('run', 'w')")
+    environment = {**os.environ, "PYTHONPATH": os.getcwd()}
+
+    def ended(*command):
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+
+    done = ended(sys.executable, "-m", "stylegan_jax", "diagnose", "portraits", "toons")
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and not (tmp_path / "run").exists()
+    assert done.stderr.startswith(f"error: {file}: hides") and "stylegan-jax" in done.stderr
+    assert ended(Path(sys.executable).parent / "stylegan-jax", "--version").returncode == 0
+    assert ended(sys.executable, "-c", "import stylegan_jax").returncode == 0
+
+
+def test_sigterm_clears_up_as_ctrl_c_does(tmp_path):
+    program = """
+import sys, time
+from pathlib import Path
+from stylegan_jax.commands import cli
+from stylegan_jax.storage import atomic
+def main():
+    with atomic.new_file(Path(sys.argv[1])) as file:
+        file.write(b"half")
+        print("begun", flush=True)
+        time.sleep(60)
+sys.exit(cli.run(main, "door", []))
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path / "x.bin")], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout and process.stdout.readline() == b"begun\n"
+    process.send_signal(signal.SIGTERM)
+    assert process.communicate(timeout=20)[1] == b"terminated\n" and process.returncode == 143
+    assert not list(tmp_path.iterdir())
+
+
+def test_closed_streams_do_not_turn_finished_work_into_an_error(tmp_path):
+    main = f"lambda: print('done') or open({str(tmp_path / 'x')!r}, 'w').write('whole') and None"
+    command = f'{sys.executable} -c "{PROGRAM.format(main=main)}"'
+    for closed in (">&-", "2>&-", "<&- >&- 2>&-"):
+        assert subprocess.run(f"{command} {closed}", shell=True, capture_output=True).returncode == 0
+        assert (tmp_path / "x").read_text() == "whole"
+
+
+@pytest.mark.parametrize(
+    ("path", "said"), [("nowhere/x", "check the path"), ("x" * 300, "use a shorter name"), (".", "what the path leads")]
+)
+def test_a_path_that_names_nothing_is_bad_input(path, said):
+    done = run(f"lambda: open({path!r}, 'rb') and None")
+    assert done.returncode == 2 and said in done.stderr and done.stderr.count("\n") == 1
+
+
+USAGE = {
+    "--fial input": "--fial: no such option — did you mean --fail? door --help lists all",
+    "--fail": "missing value for --fail — door --help explains its options",
+    "--count many": "--count many: is no whole number — door --help explains its options",
+    "--count 3 more words": "unrecognized options: more, words — door --help explains its options",
+    "--count 3 --mood wild": "invalid choice 'wild' for --mood. Expected one of ('good', 'bad') — ",
+    "": "lacks --count INT — door --help explains its options",
+}
+
+
+@pytest.mark.parametrize("typed", USAGE)
+def test_what_a_command_does_not_take_is_one_line(typed, capsys):
+    def command(*, count: int, fail: str = "no", mood: Literal["good", "bad"] = "good") -> None:
+        """Does nothing."""
+
+    assert cli.run(command, "door", typed.split()) == 2
+    said = capsys.readouterr()
+    assert said.err.startswith(f"error: {USAGE[typed]}") and (said.err.count("\n"), said.out) == (1, "")
+
+
+@pytest.mark.parametrize("columns", ["1", "3", "20"])
+def test_help_ends_in_a_narrow_terminal(columns):
+    environment = {**os.environ, "COLUMNS": columns}
+    command = [sys.executable, "-m", "convert", "--help"]
+    assert subprocess.run(command, env=environment, capture_output=True, timeout=30).returncode == 0
+
+
+def test_a_shell_can_complete_the_options():
+    assert "--seeds" in called("sample", "--tyro-print-completion", "bash").stdout
 
 
 @pytest.mark.parametrize(("seconds", "said"), [(0.2, ""), (0.01, "compiling …\n")])

@@ -88,7 +88,7 @@ LAUGHS = "psi: &a [x,x,x,x,x,x,x,x]\n" + "".join(
         (MODELS + LAUGHS, "psi is a list"),
         (MODELS + f"psi: {'1' + '0' * 400}", "psi is a huge number"),
         (MODELS + "psi: .nan", "psi is nan"),
-        (MODELS + "kinds: [[[1]]]", "kinds is no list of words"),
+        (MODELS + "kinds: [[[1]]]", "kinds[0] is a list"),
         ('"\\e[2J": 1\n' + MODELS, r"'\x1b[2J' is unknown"),
         (MODELS.replace("portraits", '"a\\0b"'), r"path is 'a\x00b'"),
     ],

@@ -4,24 +4,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import stylegan_jax as sj
 from interp.blend import blend
 from interp.diagnose import diagnose
 from interp.figures import figures
 from stylegan_jax.commands import cli
 from stylegan_jax.pictures import images
 from tests.sampling import pixels, sample
-from tests.tiny_models import tiny_model
-
-BASE, TRANSFER = "ffhq.safetensors", "toon.safetensors"
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for seed, name in enumerate((BASE, TRANSFER)):
-        sj.save(tiny_model(seed), name)
-    return tmp_path
+from tests.saved_models import BASE, TRANSFER
 
 
 def run(door, *arguments):

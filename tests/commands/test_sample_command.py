@@ -3,7 +3,6 @@ import json
 import subprocess
 import sys
 import tarfile
-import types
 import zipfile
 
 import numpy as np
@@ -11,9 +10,8 @@ import pytest
 
 from interp.mix import blend
 from interp.schedules import swap
-from stylegan_jax.commands.sample import _made
 from stylegan_jax.pictures import images
-from stylegan_jax.sampler import batching, latents, run
+from stylegan_jax.sampler import batching, latents, programs, run
 from stylegan_jax.storage import checkpoint
 from tests.sampling import pixels, sample
 from tests.tiny_models import tiny_model
@@ -62,19 +60,6 @@ def test_the_same_command_continues_where_it_stopped(file, tmp_path):
     assert sample(*command) == 0
     assert {path.name: path.read_bytes() for path in (tmp_path / "x").iterdir()} == before
     assert (tmp_path / "x" / "seed0000.png").stat().st_mtime_ns == kept
-
-
-def test_an_image_has_one_place_in_its_batch_whatever_else_is_made():
-    asked: list[int] = []
-
-    def render(numbers, options):
-        asked.extend(numbers)
-        yield np.array(asked)
-
-    job = types.SimpleNamespace(render=render)
-    made = list(_made(job, [1, 2, 3, 9, 16], {"batch": 4}))  # pyright: ignore
-    assert [(index, int(image)) for index, image in made] == [(i, i) for i in (1, 2, 3, 9, 16)]
-    assert [asked[place] % 4 for place in (1, 2, 3, 5, 8)] == [1, 2, 3, 1, 0] and len(asked) == 9
 
 
 def test_another_setting_does_not_touch_the_folder(file, tmp_path, capsys):
@@ -320,8 +305,8 @@ def test_a_run_compiles_each_program_once(tmp_path):
     path = checkpoint.save(wide, tmp_path / "wide.safetensors")
     assert sample(path, "--seeds", "0-6", "--batch", "2", "--devices", "2", "--out", tmp_path / "x") == 0
     how = batching.choose(wide.config.generator, batch=2, devices=2)
-    assert run._synthesis_program(wide.config.generator, how)._cache_size() == 1
-    assert run._mapping_program(wide.config.generator, how, None)._cache_size() == 1
+    assert programs.synthesis_program(wide.config.generator, how)._cache_size() == 1
+    assert programs.mapping_program(wide.config.generator, how, None)._cache_size() == 1
 
 
 @pytest.mark.parametrize("out", ["x", "x.zip"])

@@ -1,9 +1,6 @@
-import types
-
 import numpy as np
 import pytest
 
-from stylegan_jax.commands.sample import _ws
 from stylegan_jax.sampler import run
 from stylegan_jax.storage import checkpoint
 from tests.sampling import pixels, sample
@@ -46,16 +43,3 @@ def test_ws_of_other_seeds_are_not_replaced(file, tmp_path, capsys):
     assert (tmp_path / "x" / "w.npz").stat().st_mtime_ns == before
     assert sample(file, "--seeds", "0-2", "--batch", "2", "--save-w", "--out", tmp_path / "x") == 2
     assert "w.npz: holds ws made with images_sha256" in capsys.readouterr().err
-
-
-def test_a_w_has_one_place_in_its_batch_whatever_part_makes_it():
-    asked: list[range] = []
-
-    def ws(numbers, options):
-        asked.append(numbers)
-        return np.array(numbers)
-
-    job, options = types.SimpleNamespace(ws=ws), {"batch": 3}
-    made = np.concatenate(list(_ws(job, range(5, 9000), options)))  # pyright: ignore
-    np.testing.assert_array_equal(made, np.arange(5, 9000))
-    assert [numbers.start % 3 for numbers in asked] == [0, 0, 0]

@@ -9,10 +9,8 @@ import pytest
 import convert
 from convert import official, reading
 from convert.assembly import assemble
-from convert.facts import filter_buffer
 from convert.pickles import unpickle
 from stylegan_jax.errors import InputError
-from stylegan_jax.networks import ops
 from tests import official_programs
 from tests.golden_data import golden, manifest_entry
 from tests.golden_networks import PAIRED, model
@@ -210,11 +208,6 @@ def test_filters_must_be_those_of_the_configuration():
     buffers["resample_filter"] = np.full((3, 3), 1 / 9, np.float32)
     with pytest.raises(InputError, match=r"b16.resample_filter: its values are not those of \(1.0, 2.0, 1.0\)"):
         model_of(tree)
-
-
-@pytest.mark.parametrize("taps", [(1, 3, 3, 1), (1, 2, 1), (1, 4, 6, 4, 1), tuple(range(1, 13)), ((1, 2), (3, 5))])
-def test_filter_buffers_are_made_as_the_networks_make_them(taps):
-    np.testing.assert_allclose(filter_buffer(taps), np.asarray(ops.setup_filter(taps)), rtol=1e-6)
 
 
 def test_frozen_layers_that_are_not_the_first_ones_are_refused():

@@ -8,7 +8,7 @@ from convert import reading, rosinality
 from convert.assembly import assemble
 from convert.pickles import unpickle
 from stylegan_jax.errors import InputError
-from stylegan_jax.networks.stylegan2 import generator
+from stylegan_jax.networks.generators import generator
 from tests.convert.test_official_write import assert_same
 from tests.golden_data import assert_close, golden, load_npz
 from tests.golden_networks import compiled, nchw

@@ -3,20 +3,18 @@ from PIL import Image
 
 import stylegan_jax as sj
 from interp.diagnose import diagnose
-from interp.figures import NAMES, figures
+from interp.figures import figures
 from interp.gallery import FIGURES
 from stylegan_jax.commands import cli
 from stylegan_jax.pictures import images
+from tests.saved_models import BASE, PAIR, TRANSFER, save_models
 from tests.tiny_models import tiny_model
-
-PAIR = ("--base", "ffhq.safetensors", "--transfer", "toon.safetensors")
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for seed, name in enumerate(("ffhq", "toon")):
-        sj.save(tiny_model(seed, img_resolution=8), f"{name}.safetensors")
+    save_models(BASE, TRANSFER, img_resolution=8)
     return tmp_path
 
 
@@ -24,13 +22,13 @@ def run(*arguments):
     return cli.run(figures, "python -m interp.figures", arguments)
 
 
-def test_the_commands_figures_are_those_of_the_gallery():
-    assert set(NAMES) == set(FIGURES)
+def test_the_help_explains_every_figure_of_the_gallery():
+    assert all(f"{name} (" in str(figures.__doc__) for name in FIGURES)
 
 
 def test_all_figures_are_drawn_and_say_what_made_them(folder, capsys):
     assert run(*PAIR, "--seeds", "0-1") == 0
-    for name in NAMES:
+    for name in FIGURES:
         place = f"ffhq-x-toon-{name}.png"
         assert place in capsys.readouterr().out or (folder / place).is_file()
         made_by = images.made_by(place)
@@ -67,7 +65,7 @@ def test_a_diagnosis_names_differences_distances_and_a_verdict(folder, capsys):
     arguments = ("ffhq.safetensors", "deep.safetensors", "--out", "distances.png")
     assert cli.run(diagnose, "python -m interp.diagnose", arguments) == 0
     shown = capsys.readouterr().out
-    assert "mapping layers: 2 against 8: as the model that --mapping names" in shown
+    assert "mapping layers: 2 against 8: as in the model that the mapping comes from" in shown
     assert "8×8" in shown and "relative distance" in shown and shown.splitlines()[-1] == "wrote distances.png"
     assert images.made_by("distances.png")["models"] == ["ffhq.safetensors", "deep.safetensors"]
 

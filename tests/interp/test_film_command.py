@@ -5,23 +5,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import stylegan_jax as sj
 from interp import video
 from interp.film import film
 from interp.scenes import fitted
 from stylegan_jax.commands import cli
-from tests.tiny_models import tiny_model
+from tests.saved_models import BASE, PAIR, TRANSFER, save_models
 
-MODELS = ("ffhq.safetensors", "toon.safetensors", "metfaces.safetensors")
-PAIR = ("--base", MODELS[0], "--transfer", MODELS[1])
+MODELS = (BASE, TRANSFER, "metfaces.safetensors")
 SHORT = ("--seconds", "0.5", "--fps", "8")
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for seed, name in enumerate(MODELS):
-        sj.save(tiny_model(seed, img_resolution=8), name)
+    save_models(*MODELS, img_resolution=8)
     return tmp_path
 
 
@@ -82,7 +79,7 @@ def test_a_film_shows_three_seeds_unless_told_otherwise(folder):
 @pytest.mark.skipif(not importlib.util.find_spec("av"), reason="needs PyAV (the extra video)")
 def test_an_mp4_plays_at_its_rate_and_notes_what_made_it(folder):
     av = importlib.import_module("av")
-    assert video.default_form() == ".mp4"
+    assert video.default_suffix() == ".mp4"
     assert run(*PAIR, "--smooth", "4..8", "--width", "0.5..1", *SHORT, "--out", "film.mp4") == 0
     with av.open("film.mp4") as container:
         assert container.streams.video[0].average_rate == 8 and json.loads(container.metadata["comment"])["models"]

@@ -25,7 +25,7 @@ def test_a_moving_swap_fades_the_next_resolution_in_and_is_the_base_at_2():
 
 
 def test_a_soft_hand_over_moves_by_octaves_and_so_may_its_width():
-    at = moving_smooth(parse_span("--smooth", "4..64"), parse_span("--width", "0.5..1"))
+    at = moving_smooth(parse_span("smooth", "4..64"), parse_span("width", "0.5..1"))
     assert by_resolution(at(0.5)) == pytest.approx(by_resolution(smooth(16, 0.75)))
     assert by_resolution(at(0)) == by_resolution(smooth(4, 0.5)) and by_resolution(at(1)) == by_resolution(
         smooth(64, 1)
@@ -34,8 +34,8 @@ def test_a_soft_hand_over_moves_by_octaves_and_so_may_its_width():
 
 @pytest.mark.parametrize("text", ["", "a..4", "4..", "nan", "4..inf", "4..8..16", "0..4", "4..5000"])
 def test_a_text_that_is_no_span_is_refused(text):
-    with pytest.raises(InputError, match=r"^--swap .*: not a span from 1 to 2048"):
-        parse_span("--swap", text, low=1, high=2048)
+    with pytest.raises(InputError, match=r"^swap=.*: not a span from 1 to 2048"):
+        parse_span("swap", text, low=1, high=2048)
 
 
 @pytest.mark.parametrize("ease", EASINGS)
@@ -77,5 +77,5 @@ def test_seeds_stand_side_by_side_or_walk():
     assert parse_walks("1..5..9", seeds) == [[1, 5, 9]]
     assert parse_walks("0-2,7..8", seeds) == [[0], [1], [2], [7, 8]]
     for text in ("1..", "1..2-4", ""):
-        with pytest.raises(InputError, match="--seeds"):
+        with pytest.raises(InputError, match="seeds"):
             parse_walks(text, seeds)

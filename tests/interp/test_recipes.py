@@ -16,6 +16,7 @@ from stylegan_jax.commands import cli
 from stylegan_jax.errors import InputError
 from stylegan_jax.pictures import images
 from stylegan_jax.storage import checkpoint
+from tests.saved_models import PAIR
 from tests.tiny_models import tiny_model
 
 MINIMAL = """
@@ -27,11 +28,8 @@ models:
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(folder):
     """A working directory with two models, a blend of them, its sheet, and another directory."""
-    monkeypatch.chdir(tmp_path)
-    for seed, name in enumerate(("ffhq.safetensors", "toon.safetensors")):
-        sj.save(tiny_model(seed), name)
     options = (
         "--smooth",
         "8",
@@ -46,10 +44,9 @@ def folder(tmp_path, monkeypatch):
         "--seeds",
         "1,3",
     )
-    pair = ("--base", "ffhq.safetensors", "--transfer", "toon.safetensors")
-    assert run(*pair, *options, "--out", "mixed.safetensors") == 0
-    (tmp_path / "elsewhere").mkdir()
-    return tmp_path
+    assert run(*PAIR, *options, "--out", "mixed.safetensors") == 0
+    (folder / "elsewhere").mkdir()
+    return folder
 
 
 def run(*arguments):

@@ -21,7 +21,7 @@ def models():
 @pytest.fixture(scope="module", params=["plain", "prepared"])
 def renderer(models, request):
     found = Renderer(models, ["base", "transfer"], plan=request.param)
-    assert found._how.plan == request.param
+    assert found.how.plan == request.param
     return found
 
 

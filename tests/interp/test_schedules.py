@@ -144,22 +144,22 @@ def test_pinkneys_rule_gives_the_share_of_every_tensor_in_the_golden_table():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("swap=abc", "--swap abc: not a resolution"),
-        ("swap=", "--swap : not a resolution"),
+        ("swap=abc", "swap=abc: not a resolution"),
+        ("swap=", "swap=: not a resolution"),
         ("", "an empty schedule: not a schedule"),
         ("zoom=3", "zoom=3: not a schedule"),
-        ("swap=16:width=1", "--swap takes no width"),
-        ("swap=16:level=2", "--level 2: not a level"),
-        ("smooth=16:width=-1", "--width -1: not a width"),
-        ("smooth=16:width=nan", "--width nan: not a width"),
-        ("alpha=nan", "--alpha nan: not a number α can be"),
-        ("alpha=inf", "--alpha inf: not a number α can be"),
-        ("alpha=", "--alpha : not a number"),
-        ("alpha=4=1 16=x", "--alpha x: not a number"),
-        ("alpha-layers=1,,0", "--alpha-layers : not a number"),
-        ("band=64-16", "--band 64-16: the ends are not in order"),
-        ("linear=16-16", "--linear 16-16: the ends are not in order"),
-        ("linear=16", "--linear 16: not two resolutions"),
+        ("swap=16:width=1", "swap=16: takes no width"),
+        ("swap=16:level=2", "level=2: not a level"),
+        ("smooth=16:width=-1", "width=-1: not a width"),
+        ("smooth=16:width=nan", "width=nan: not a width"),
+        ("alpha=nan", "alpha=nan: not a number α can be"),
+        ("alpha=inf", "alpha=inf: not a number α can be"),
+        ("alpha=", "alpha=: not a number"),
+        ("alpha=4=1 16=x", "alpha=x: not a number"),
+        ("alpha-layers=1,,0", "alpha-layers=: not a number"),
+        ("band=64-16", "band=64-16: the ends are not in order"),
+        ("linear=16-16", "linear=16-16: the ends are not in order"),
+        ("linear=16", "linear=16: not two resolutions"),
     ],
 )
 def test_a_text_that_is_no_schedule_says_what_is_wrong(text, message):
@@ -175,6 +175,6 @@ def test_a_resolution_that_is_none_of_the_models_is_named_with_those_that_are(fo
 
 
 def test_listed_alphas_must_be_one_for_each_w():
-    with pytest.raises(InputError, match="--alpha-layers: 3 values — this model takes 10, one per w"):
+    with pytest.raises(InputError, match="alpha-layers: 3 values — this model takes 10, one per w"):
         layers(1, 0, 0).check(RESOLUTIONS)
     layers(*range(10)).check(RESOLUTIONS)

@@ -12,20 +12,16 @@ from interp.film import film
 from stylegan_jax.commands import cli
 from stylegan_jax.pictures import images
 from stylegan_jax.sampler.run import sample_ws
-from tests.tiny_models import tiny_model
+from tests.saved_models import BASE, TRANSFER
 
-BASE, TRANSFER = "ffhq.safetensors", "toon.safetensors"
 ONE = np.random.RandomState(3).randn(6, 16).astype(np.float32)
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(folder):
     """A working directory with two models and a W+."""
-    monkeypatch.chdir(tmp_path)
-    for seed, name in enumerate((BASE, TRANSFER)):
-        sj.save(tiny_model(seed), name)
     np.save("me.npy", ONE)
-    return tmp_path
+    return folder
 
 
 def run(door, *arguments):

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from stylegan_jax.config import GeneratorConfig
+from stylegan_jax.filters import setup_filter
 from stylegan_jax.names import generator_layout
-from stylegan_jax.networks.ops import setup_filter
-from stylegan_jax.networks.stylegan2 import generator
+from stylegan_jax.networks.generators import generator
 from stylegan_jax.sampler import latents
 from tests.golden_data import assert_close, load_npz
 from tests.golden_networks import compiled, nchw

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from stylegan_jax.networks.stylegan2 import generator
+from stylegan_jax.networks.generators import generator
 from stylegan_jax.pictures.images import to_uint8
 from stylegan_jax.sampler import latents
 from tests.golden_data import assert_close, load_npz

@@ -6,10 +6,11 @@ from flax import nnx
 
 from stylegan_jax import names
 from stylegan_jax.config import DiscriminatorConfig, GeneratorConfig
+from stylegan_jax.filters import setup_filter
 from stylegan_jax.networks.discriminator import Discriminator
+from stylegan_jax.networks.generators import generator
 from stylegan_jax.networks.layers import Buffer, assemble, computes_in_16_bits, initial_weights
-from stylegan_jax.networks.ops import setup_filter
-from stylegan_jax.networks.stylegan2 import Generator, generator
+from stylegan_jax.networks.stylegan2 import Generator
 from tests.golden_networks import compiled
 from tests.tiny_models import tiny_model
 

@@ -1,48 +1,14 @@
-import functools
-import json
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from stylegan_jax.filters import setup_filter
 from stylegan_jax.networks import ops
-from tests.golden_data import assert_close, golden, load_npz
-from tests.golden_networks import compiled, nchw, nhwc
-
-FILE = "ops/ops.npz"
-CASES: dict[str, dict] = json.loads(golden("ops/ops_params.json").read_text())
-
-
-@functools.cache
-def stored() -> dict[str, np.ndarray]:
-    return load_npz(FILE)
-
-
-def cases(*operations):
-    """Parametrises a test over the golden cases of these operations."""
-    return pytest.mark.parametrize("case", [case for case in CASES if case.split(".")[0] in operations])
-
-
-def inputs(case):
-    """The stored inputs of a case, images as NHWC."""
-    found = {key.rsplit(".", 1)[1]: value for key, value in stored().items() if key.startswith(f"{case}.in.")}
-    return {key: nhwc(value) if key == "x" else value for key, value in found.items()}
-
-
-def taps(case):
-    """The filter of a case, made ready."""
-    spec = CASES[case].get("filter_taps", CASES[case].get("resample_filter"))
-    return None if spec is None else ops.setup_filter(np.asarray(spec))
-
-
-def options(case, *names):
-    return {name: CASES[case][name] for name in names if name in CASES[case]}
-
-
-def resampled(case, x):
-    operation = getattr(ops, case.split(".")[0])
-    return operation(x, taps(case), **options(case, "up", "down", "padding", "flip_filter", "gain"))
+from stylegan_jax.networks.resampling import downsample2d, filter2d, upsample2d
+from tests.golden_networks import compiled, nchw
+from tests.golden_operations import CASES, cases, check, inputs, options, outputs, stored, taps
+from tests.networks.test_resampling import FIR
 
 
 def activated(case, x, b=None):
@@ -75,35 +41,10 @@ def convolution_layer(case, x, w, b=None):
     """Equalised learning rate, resampling convolution, and an activation whose gain and clamp the caller scales."""
     spec, (up, down) = CASES[case], (CASES[case].get("up", 1), CASES[case].get("down", 1))
     act, clamp, gain = spec.get("activation", "linear"), spec.get("conv_clamp"), spec["gain"]
-    w, f = w / np.float32(np.sqrt(w[0].size)), ops.setup_filter((1, 3, 3, 1))
+    w, f = w / np.float32(np.sqrt(w[0].size)), setup_filter((1, 3, 3, 1))
     x = ops.conv2d_resample(x, w, f, up=up, down=down, padding=w.shape[-1] // 2, flip_weight=up == 1)
     clamp = None if clamp is None else clamp * gain
     return ops.bias_act(x, b, act=act, gain=ops.ACTIVATIONS[act].gain * gain, clamp=clamp)
-
-
-@functools.cache
-def outputs(operation, *kinds):
-    """What `operation` makes of all golden cases of these kinds, in one program: compiling 98 would take a minute."""
-    arrays = {case: inputs(case) for case in CASES if case.split(".")[0] in kinds}
-    return compiled(lambda arrays: {case: operation(case, **given) for case, given in arrays.items()})(arrays)
-
-
-def check(case, output):
-    assert_close(nchw(output), FILE, f"{case}.y", stored())
-
-
-@cases("setup_filter")
-def test_setup_filter_equals_the_official_one(case):
-    spec = dict(CASES[case])
-    assert_close(ops.setup_filter(spec.pop("f"), **spec), FILE, f"{case}.y", stored())
-
-
-FIR = ("upfirdn2d", "upsample2d", "downsample2d", "filter2d")
-
-
-@cases(*FIR)
-def test_fir_resampling_equals_the_official_one(case):
-    check(case, outputs(resampled, *FIR)[case])
 
 
 @cases("bias_act")
@@ -154,50 +95,6 @@ def test_every_golden_case_of_the_operations_belongs_to_a_test():
     assert {case.split(".")[0] for case in CASES} == known and len(CASES) == 98
 
 
-def by_definition(x, f, *, up, down, padding, flip_filter):
-    """upfirdn2d in four plain steps, [h w] only."""
-    (upx, upy), (downx, downy), (x0, x1, y0, y1) = up, down, padding
-    sparse = np.zeros((x.shape[0] * upy, x.shape[1] * upx))
-    sparse[::upy, ::upx] = x
-    room = np.pad(sparse, [(max(y0, 0), max(y1, 0)), (max(x0, 0), max(x1, 0))])
-    room = room[max(-y0, 0) : room.shape[0] - max(-y1, 0), max(-x0, 0) : room.shape[1] - max(-x1, 0)]
-    f = np.outer(f, f) if f.ndim == 1 else f
-    windows = np.lib.stride_tricks.sliding_window_view(room, f.shape)
-    return (windows * (f if flip_filter else f[::-1, ::-1])).sum((2, 3))[::downy, ::downx]
-
-
-RATES = [((1, 1), (1, 1)), ((2, 1), (1, 3)), ((3, 2), (2, 3)), ((4, 3), (2, 6))]
-PADDINGS = [(0, 0, 0, 0), (3, -2, 5, 1), (-1, 4, -3, 2)]
-EVERY = [
-    {"up": u, "down": d, "padding": p, "flip_filter": f} for u, d in RATES for p in PADDINGS for f in (False, True)
-]
-
-
-def test_upfirdn2d_equals_its_definition_at_any_rate_padding_and_filter():
-    draw = np.random.RandomState(7)
-    x, filters = draw.randn(9, 12), (draw.randn(5).astype(np.float32), draw.randn(3, 2).astype(np.float32))
-    run = compiled(lambda x: [[ops.upfirdn2d(x, f, **how) for f in filters] for how in EVERY])
-    for how, images in zip(EVERY, run(x[None, :, :, None].astype(np.float32)), strict=True):
-        for f, image in zip(filters, images, strict=True):
-            expected = by_definition(x, f, **how)
-            np.testing.assert_allclose(image[0, :, :, 0], expected, atol=2e-5, err_msg=f"{how}, filter {f.shape}")
-
-
-def test_a_zero_filter_gives_zeros():
-    y = compiled(lambda x: ops.upfirdn2d(x, np.zeros((2, 2), np.float32), up=2, padding=1))(np.ones((1, 4, 4, 1)))
-    assert y.shape == (1, 9, 9, 1) and not y.any()
-
-
-@pytest.mark.parametrize("taps", [(1, 3, 3, 1), (1, 2, 1), (0.1,) * 10], ids=str)
-def test_resampling_keeps_the_level_of_a_flat_image(taps):
-    f, flat = ops.setup_filter(taps), np.full((1, 24, 24, 1), 0.7, np.float32)
-    resampled = compiled(lambda x: (ops.upsample2d(x, f), ops.downsample2d(x, f), ops.filter2d(x, f)))(flat)
-    assert [y.shape[1] for y in resampled] == [48, 12, 24]
-    for y in resampled:
-        middle = y.shape[1] // 2
-        np.testing.assert_allclose(y[0, middle, middle], 0.7, rtol=1e-6)
-
-
 def penalty_on_gradients(loss):
     """The sum of squares of the gradients, as R1 and path length penalise them."""
 
@@ -236,7 +133,7 @@ def test_transposed_conv2d_has_the_derivatives_of_the_convolution_it_stands_for(
 def test_up_sampling_modulated_conv2d_has_true_first_and_second_derivatives(demodulate):
     def loss(x, weight, styles):
         options = {"up": 2, "padding": 1, "flip_weight": False, "demodulate": demodulate}
-        return jnp.sum(jnp.sin(ops.modulated_conv2d(x, weight, styles, f=ops.setup_filter((1, 3, 3, 1)), **options)))
+        return jnp.sum(jnp.sin(ops.modulated_conv2d(x, weight, styles, f=setup_filter((1, 3, 3, 1)), **options)))
 
     def slopes(at, along):
         """Of the loss and of the penalty on its gradients: by autodiff, by central differences."""
@@ -294,8 +191,8 @@ def test_minibatch_stddev_groups_samples_that_lie_apart_and_not_neighbours():
 @pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16, jnp.float32])
 def test_activations_and_resampling_keep_the_dtype_of_their_input(dtype):
     def outputs(x, bias):
-        f = ops.setup_filter((1, 3, 3, 1))
-        yield from (operation(x, f) for operation in (ops.upsample2d, ops.downsample2d, ops.filter2d))
+        f = setup_filter((1, 3, 3, 1))
+        yield from (operation(x, f) for operation in (upsample2d, downsample2d, filter2d))
         yield from (ops.bias_act(x, bias, act=act, clamp=1.0) for act in ops.ACTIVATIONS)
 
     x, bias = jax.ShapeDtypeStruct((1, 4, 4, 2), dtype), jax.ShapeDtypeStruct((2,), jnp.float32)

@@ -8,7 +8,7 @@ from jax.sharding import AxisType, Mesh, PartitionSpec
 
 from stylegan_jax import names
 from stylegan_jax.config import GeneratorConfig
-from stylegan_jax.networks.stylegan2 import generator
+from stylegan_jax.networks.generators import generator
 from stylegan_jax.sampler import latents
 from tests.golden_networks import compiled, in_both_modes
 from tests.tiny_models import tiny_model

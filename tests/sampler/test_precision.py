@@ -12,7 +12,7 @@ from interp.schedules import constant
 from stylegan_jax.config import GeneratorConfig
 from stylegan_jax.names import generator_layout
 from stylegan_jax.networks.discriminator import discriminator
-from stylegan_jax.networks.stylegan2 import generator
+from stylegan_jax.networks.generators import generator
 from stylegan_jax.sampler import prepared
 from tests.golden_data import load_npz, manifest_entry
 from tests.golden_networks import compiled, model, nhwc

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from stylegan_jax.errors import InputError
+from stylegan_jax.filters import setup_filter
 from stylegan_jax.networks import ops
-from stylegan_jax.sampler import batching, prepared, run, winograd
+from stylegan_jax.sampler import batching, prepared, programs, run, winograd
 from tests.golden_data import load_npz
 from tests.golden_networks import compiled, model, nhwc
 from tests.tiny_models import tiny_model
@@ -93,7 +94,7 @@ def test_strips_equal_the_plain_operations(n, h):
     rng = np.random.RandomState(0)
     x, styles = rng.standard_normal((n, h, h, 5)).astype(np.float32), 1 + rng.rand(n, 5).astype(np.float32)
     weight = rng.standard_normal((7, 5, 3, 3)).astype(np.float32)
-    taps = ops.setup_filter((1, 3, 3, 1))
+    taps = setup_filter((1, 3, 3, 1))
 
     @compiled
     def run(x, styles, weight):
@@ -155,16 +156,16 @@ def test_settings_that_xla_does_not_know_are_left_out(monkeypatch):
 def test_the_prepared_plan_needs_no_communication():
     tiny = tiny_model()
     how = batching.choose(tiny.config.generator, batch=1, plan="prepared")
-    place = run._Placement(how)
+    place = programs.Placement(how)
     weights = place.prepare(place.replicate(tiny.networks["G_ema"]))
     arguments = weights, place.split(np.zeros((8, 6, 16), np.float32)), place.split(np.zeros(8, np.uint32))
-    text = run._synthesis_program(tiny.config.generator, how).lower(*arguments).compile().as_text()
+    text = programs.synthesis_program(tiny.config.generator, how).lower(*arguments).compile().as_text()
     assert not any(word in text for word in ("all-gather", "all-reduce", "collective-permute", "all-to-all"))
 
 
 def test_tf32_is_asked_for_by_convolutions_and_not_by_styles():
     tiny = tiny_model()
     how = batching.choose(tiny.config.generator, batch=1, devices=1, dtype="tf32")
-    program = run._synthesis_program(tiny.config.generator, how)
+    program = programs.synthesis_program(tiny.config.generator, how)
     text = program.lower(tiny.networks["G_ema"], np.zeros((1, 6, 16), np.float32), np.zeros(1, np.uint32)).as_text()
     assert "precision HIGH>" in text and "[HIGHEST, HIGHEST]" in text

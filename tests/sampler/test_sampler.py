@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from stylegan_jax.errors import InputError
-from stylegan_jax.sampler import batching, run
+from stylegan_jax.sampler import batching, programs, run
 from stylegan_jax.sampler.latents import mix_styles, random_classes
 from tests.golden_data import golden, load_npz
 from tests.tiny_models import tiny_model
@@ -67,7 +67,7 @@ def test_no_seeds_yield_no_batches(model):
 def test_two_runs_compile_once(model):
     images(model, range(3), batch=2, devices=1)
     how = batching.choose(model.config.generator, batch=2, devices=1)
-    program = run._synthesis_program(model.config.generator, how)
+    program = programs.synthesis_program(model.config.generator, how)
     before = program._cache_size()
     images(model, range(8, 15), batch=2, devices=1, truncation_psi=0.5)
     assert program._cache_size() == before
@@ -146,10 +146,10 @@ def test_style_mixing_equals_the_official_grid(official):
 def test_synthesis_on_many_devices_needs_no_communication(model):
     how = batching.choose(model.config.generator, batch=1)
     assert len(how.devices) == len(jax.devices()) == 8
-    place = run._Placement(how)
+    place = programs.Placement(how)
     weights = place.replicate(model.networks["G_ema"])
     ws = place.split(np.zeros((8, 6, 16), np.float32))
-    program = run._synthesis_program(model.config.generator, how)
+    program = programs.synthesis_program(model.config.generator, how)
     text = program.lower(weights, ws, place.split(np.zeros(8, np.uint32))).compile().as_text()
     assert not any(word in text for word in ("all-gather", "all-reduce", "collective-permute", "all-to-all"))
 

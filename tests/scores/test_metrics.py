@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stylegan_jax.errors import InputError
-from stylegan_jax.networks.stylegan2 import generator
+from stylegan_jax.networks.generators import generator
 from stylegan_jax.scores import metrics
 from tests import golden_data, golden_networks
 

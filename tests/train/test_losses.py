@@ -11,8 +11,8 @@ from jax.sharding import Mesh
 from stylegan_jax import names
 from stylegan_jax.config import DiscriminatorConfig, GeneratorConfig
 from stylegan_jax.networks.discriminator import Discriminator, discriminator
+from stylegan_jax.networks.generators import generator
 from stylegan_jax.networks.layers import initial_weights
-from stylegan_jax.networks.stylegan2 import generator
 from stylegan_jax.train import losses
 from stylegan_jax.train.config import TrainConfig
 from stylegan_jax.train.losses import Inputs, Setting

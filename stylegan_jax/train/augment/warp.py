@@ -6,7 +6,8 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, Int
 
-from stylegan_jax.networks.ops import downsample2d, setup_filter, upsample2d
+from stylegan_jax.filters import setup_filter
+from stylegan_jax.networks.resampling import downsample2d, upsample2d
 from stylegan_jax.train.augment.wavelets import SYM6
 
 # One matrix product per axis is 4 times faster than shifted adds on a CPU, forward and backward together, but its

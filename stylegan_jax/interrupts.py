@@ -1,4 +1,4 @@
-"""Ctrl-C: the first asks for an end, the second is one, whatever the program is busy with."""
+"""Ctrl-C and SIGTERM: the first asks for an end, a second Ctrl-C is one, whatever the program is busy with."""
 
 import contextlib
 import os
@@ -7,9 +7,46 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
-INTERRUPTED = 130
+INTERRUPTED, TERMINATED = 130, 143
 _ONE_KEY = 0.05  # seconds; a launcher that passes the signal on makes two of one key
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, as schedulers send it before they kill: what Ctrl-C clears up, this clears up."""
+
+
+def end(*_: Any) -> None:
+    """Ends the process at once, in one line: the handler of SIGINT for the time of the imports."""
+    with contextlib.suppress(OSError):
+        os.write(2, b"interrupted\n")
+    os._exit(INTERRUPTED)
+
+
+@contextlib.contextmanager
+def handled() -> Iterator[None]:
+    """While the block runs, Ctrl-C raises KeyboardInterrupt, a second one ends the process, SIGTERM raises Terminated.
+
+    What somebody else handles already, or is ignored, stays as it is.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    if signal.getsignal(signal.SIGINT) is end:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    before = signal.getsignal(signal.SIGTERM)
+    if before == signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _raise)
+    try:
+        with second_ends():
+            yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _raise(*_: Any) -> None:
+    raise Terminated
 
 
 @contextlib.contextmanager
@@ -43,7 +80,5 @@ def _listen(heard: socket.socket) -> None:
                     continue
                 now = time.monotonic()
                 if first is not None and now - first > _ONE_KEY:
-                    with contextlib.suppress(OSError):
-                        os.write(2, b"interrupted\n")
-                    os._exit(INTERRUPTED)
+                    end()
                 first = now if first is None else first
