@@ -61,6 +61,7 @@ def _own_crc32(manifest: Mapping[str, Any]) -> int:
 
 
 def first_line(error: Exception) -> str:
+    """What an error says, in one line."""
     return shown((str(error).strip() or type(error).__name__).splitlines()[0], 200)
 
 
@@ -146,5 +147,6 @@ def _entries(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
 
 
 def few(names: Collection[str]) -> str:
+    """The first of some names, and how many more there are."""
     listed = ", ".join(shown(name, 200) for name in list(names)[:_MOST_SHOWN])
     return f"{listed} and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else listed

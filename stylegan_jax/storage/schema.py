@@ -12,21 +12,18 @@ _MOST_LINES = 12
 
 @dataclass(frozen=True)
 class Text:
-    """A string of at most `most` characters, without NUL; one of `among`, if there are any."""
+    """A string of at most `most` characters, without NUL."""
 
     most: int = 4096
-    among: tuple[str, ...] = ()
 
     def faults(self, value: Any, name: str) -> Iterator[str]:
         """A line for everything that is wrong with `value`."""
         if type(value) is not str:
-            yield f"{name} is {shown(value)}"
+            yield f"{name} is {quoted(value)}"
         elif len(value) > self.most:
             yield f"{name} is {len(value)} characters long"
         elif "\0" in value:
             yield f"{name} is {value[:60]!a}"
-        elif self.among and value not in self.among:
-            yield f"{name} is {shown(value)}, none of {', '.join(self.among)}"
 
 
 @dataclass(frozen=True)
@@ -41,9 +38,9 @@ class Number:
         """See `Text`."""
         kinds = (int,) if self.whole else (int, float)
         if type(value) not in kinds:
-            yield f"{name} is {shown(value)}"
+            yield f"{name} is {quoted(value)}"
         elif not self.low <= value <= self.high:  # nan is not, either
-            yield f"{name} is {shown(value)}, not from {self.low:g} to {self.high:g}"
+            yield f"{name} is {quoted(value)}, not from {self.low:g} to {self.high:g}"
 
 
 @dataclass(frozen=True)
@@ -53,7 +50,7 @@ class Flag:
     def faults(self, value: Any, name: str) -> Iterator[str]:
         """See `Text`."""
         if type(value) is not bool:
-            yield f"{name} is {shown(value)}"
+            yield f"{name} is {quoted(value)}"
 
 
 @dataclass(frozen=True)
@@ -84,7 +81,7 @@ class ListOf:
     def faults(self, value: Any, name: str) -> Iterator[str]:
         """See `Text`."""
         if type(value) not in (list, tuple):
-            yield f"{name} is {shown(value)}"
+            yield f"{name} is {quoted(value)}"
         elif not self.least <= len(value) <= self.most:
             yield f"{name} has {len(value)} entries, not {self.least} to {self.most}"
         else:
@@ -111,7 +108,7 @@ class Table:
     def faults(self, value: Any, name: str) -> Iterator[str]:
         """See `Text`; of the table without a name, the fields go by their own."""
         if not isinstance(value, Mapping):
-            yield f"{name or 'it'} is {shown(value)}"
+            yield f"{name or 'it'} is {quoted(value)}"
             return
         if len(value) > self.most + len(self.fields):
             yield f"{name or 'it'} has {len(value)} entries"
@@ -150,9 +147,9 @@ def faults(value: Any, kind: Kind, name: str = "") -> list[str]:
 
 
 def _quoted(key: Any) -> str:
-    return key if type(key) is str and key.isidentifier() and len(key) < 60 else repr_of(key)
+    return key if type(key) is str and key.isidentifier() and len(key) < 60 else quoted(key)
 
 
-def repr_of(value: Any) -> str:
+def quoted(value: Any) -> str:
     """As `shown`, text in quotes."""
     return f"'{shown(value)}'" if type(value) is str else shown(value)
