@@ -7,13 +7,13 @@ import json
 import math
 import unicodedata
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
-from PIL import Image, ImageDraw, ImageFont, ImageOps, PngImagePlugin
+from PIL import Image, ImageDraw, ImageFont, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from stylegan_jax.errors import InputError, remedy_of, shown, system_fault
 from stylegan_jax.pictures import pool
@@ -23,10 +23,11 @@ Source = str | Path | io.BytesIO
 
 LARGEST_SIDE = 65_535
 LARGEST_IMAGE = 120_000_000  # pixels: they take 7 bytes each while they are read, those of a WebP twice as many
-_LARGEST_WEBP = 60_000_000
+_LARGEST_WEBP, _LARGEST_SPELT = 60_000_000, 1_000_000
 _DECODERS = pool.Share(896 << 20)  # bytes for all images that are being decoded
-_DECODERS_SHARE = 7  # bytes for a pixel
+_PIXEL = 7  # bytes
 _STRIP = 1 << 24  # bytes that are converted at once
+Image.core.set_block_size(1 << 26)  # glibc gives back at once what is larger than 2²⁵ bytes, and keeps the rest
 READABLE = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")  # none that starts a program, as EPS does
 _GAP = 4  # pixels between the cells of a sheet
 _KEY = "stylegan_jax"
@@ -202,20 +203,39 @@ def read(path: Source, channels: int = 3) -> UInt8[np.ndarray, "h w c"]:
 
     Raises InputError, naming the file, for whatever cannot be read and for images of over 120 megapixels.
     """
+    with reading(path, channels) as pixels:
+        return pixels
+
+
+@contextlib.contextmanager
+def reading(path: Source, channels: int = 3) -> Iterator[UInt8[np.ndarray, "h w c"]]:
+    """As `read`; while the block runs the memory counts as used, so that threads do not take more than there is."""
+    with contextlib.ExitStack() as stack:
+        yield _read(path, channels, stack)
+
+
+def _read(path: Source, channels: int, memory: contextlib.ExitStack) -> UInt8[np.ndarray, "h w c"]:
     try:
         with warnings.catch_warnings(), contextlib.ExitStack() as stack:
             warnings.simplefilter("ignore")  # Pillow's about half a bomb, odd EXIF, odd palettes
             file = path if isinstance(path, io.BytesIO) else stack.enter_context(inputs.open_regular(path))
             picture = stack.enter_context(Image.open(file, formats=READABLE))
-            area, most = picture.width * picture.height, _LARGEST_WEBP if picture.format == "WEBP" else LARGEST_IMAGE
-            if area > most:
-                raise InputError(f"{picture.width}×{picture.height} pixels are too many", "scale it down", file=path)
-            with _DECODERS.held((_DECODERS_SHARE if most == LARGEST_IMAGE else 2 * _DECODERS_SHARE) * area):
-                return _pixels(picture, channels, path)
+            memory.enter_context(_DECODERS.held(_bytes_of(picture, path)))
+            return _pixels(picture, channels, path)
     except InputError:
         raise
     except Exception as error:  # decoders raise at least five kinds
         raise _unreadable(path, error) from error
+
+
+def _bytes_of(picture: Image.Image, path: Source) -> int:
+    """The memory that decoding takes, by the header; InputError where it is too much."""
+    area = picture.width * picture.height
+    spelt = any(tile[0] == "ppm_plain" for tile in getattr(picture, "tile", ()))  # in digits, read by Python
+    most = _LARGEST_WEBP if picture.format == "WEBP" else _LARGEST_SPELT if spelt else LARGEST_IMAGE
+    if area > most:
+        raise InputError(f"{picture.width}×{picture.height} pixels are too many", "scale it down", file=path)
+    return area * _PIXEL * LARGEST_IMAGE // most if most != _LARGEST_SPELT else area * _PIXEL
 
 
 def _pixels(picture: Image.Image, channels: int, path: Source) -> UInt8[np.ndarray, "h w c"]:
@@ -258,5 +278,7 @@ def _unreadable(path: Source, error: Exception) -> InputError:
         return InputError("has too many pixels", "scale it down", file=path)
     if (fault := system_fault(error)) is not None:
         return InputError(f"cannot be read ({fault.strerror})", remedy_of(fault), file=path)
+    if isinstance(error, UnidentifiedImageError):
+        return InputError("is no image of a kind that can be read", "save it as PNG or JPEG", file=path)
     reason = shown(" ".join(str(error)[:1000].split()), 150) or type(error).__name__
     return InputError(f"cannot be read as an image ({reason})", "save it as PNG or JPEG", file=path)

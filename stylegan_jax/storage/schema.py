@@ -134,8 +134,9 @@ class Either:
     def faults(self, value: Any, name: str) -> Iterator[str]:
         """See `Text`."""
         found = [list(islice(kind.faults(value, name), _MOST_LINES)) for kind in self.kinds]
-        if all(found):
-            yield from min(found, key=len)[:1]
+        if all(found):  # of the kinds that it has at least outwardly, or else of any
+            inside = [lines for lines in found if not lines[0].startswith(f"{name} is ")]
+            yield (inside or found)[0][0]
 
 
 Kind = Text | Number | Flag | Anything | ListOf | Table | Either

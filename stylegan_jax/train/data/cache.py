@@ -152,17 +152,21 @@ def _progress(total: int) -> tqdm:
 
 
 def _square(source: Images, name: str, resolution: int, channels: int) -> Square:
-    """The largest centre square, resized by Lanczos as the official tool does."""
+    """An image made to fit, or why it cannot be."""
     try:
-        with source.opened(name) as file:
-            pixels = images.read(file, channels)
+        with source.opened(name) as file, images.reading(file, channels) as pixels:
+            return _fitted(pixels, resolution)
     except Exception as error:  # zips raise as many kinds as decoders
         if (fault := system_fault(error)) is not None and not isinstance(fault, PermissionError):
             raise OSError(fault.errno, fault.strerror, name) from error  # or the cache would keep that
         if isinstance(error, InputError):
             return Square(None, error.what)
         return Square(None, shown(" ".join(str(error)[:1000].split()), 150) or type(error).__name__)
-    height, width, _ = pixels.shape
+
+
+def _fitted(pixels: UInt8[np.ndarray, "h w c"], resolution: int) -> Square:
+    """The largest centre square, resized by Lanczos as the official tool does."""
+    height, width, channels = pixels.shape
     side = min(height, width)
     if 2 * side < resolution:
         return Square(None, f"{width}×{height} pixels are too few")

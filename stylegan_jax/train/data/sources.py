@@ -26,6 +26,7 @@ _OLD_FORMS = {
     ".hdf5": "an HDF5 file",
 }
 _LARGEST_FILE = 1 << 28  # bytes; no image of a size that would be read is larger
+_PACKED, _SMALL_FILE = 100, 1 << 25  # how far images are ever packed; bytes that any may have
 _UNPACKED = pool.Share(1 << 27)  # bytes of files from a zip, for all threads
 _LEAST_ENTRIES, _SMALLEST_IMAGE = 10_000, 256  # files that any zip may hold, and bytes that each further one takes
 
@@ -164,7 +165,7 @@ def _in_zip(path: Path) -> Images:
     for name, entry in sorted(entries.items()):
         if ".." in PurePosixPath(name).parts or name.startswith("/") or ":" in name:
             found.refused[name] = "its name points outside the zip"
-        elif entry.file_size > _LARGEST_FILE:
+        elif entry.file_size > min(_LARGEST_FILE, _PACKED * entry.compress_size + _SMALL_FILE):
             found.refused[name] = f"it unpacks to {entry.file_size >> 20} MiB"
         elif entry.flag_bits & 1:
             found.refused[name] = "it is encrypted"
