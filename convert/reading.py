@@ -18,7 +18,7 @@ from convert.pickles import unpickle
 from convert.pickles.allowed import Budget, shown
 from stylegan_jax.config import ModelConfig
 from stylegan_jax.errors import InputError
-from stylegan_jax.storage import checkpoint, inputs, rundir, safetensors
+from stylegan_jax.storage import atomic, checkpoint, inputs, rundir, safetensors
 from stylegan_jax.storage.checkpoint import Model
 
 RawNetworks = Mapping[str, RawNetwork]
@@ -86,7 +86,7 @@ def read_with_origins(
 @contextlib.contextmanager
 def _local(path: str | Path) -> Iterator[Path]:
     """Where a path or an address lies on this machine; errors inside name it as it was given, or a file in it."""
-    local = locate(path)
+    local = atomic.standing(locate(path))
     with naming(local, path):
         yield local
 

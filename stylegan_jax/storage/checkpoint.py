@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -21,7 +21,8 @@ from stylegan_jax.storage.manifest import DAMAGED, WEIGHTS
 
 MANIFEST = manifests.NAME
 _KEY = "stylegan_jax"
-_MOST_LINES = 200
+_MOST_LINES, _MOST_TRIES = 200, 5
+Result = TypeVar("Result")
 _Reader = Callable[[Collection[str]], dict[str, np.ndarray]]
 
 
@@ -48,7 +49,7 @@ class Model:
 
 def is_checkpoint(path: str | Path) -> bool:
     """Whether `path` is of our own making, by its contents; InputError if it claims so and is damaged."""
-    path = Path(path)
+    path = atomic.standing(path)
     if path.is_dir():
         return (path / MANIFEST).is_file()
     return path.is_file() and safetensors.looks_like(path) and _KEY in safetensors.read_header(path).metadata
@@ -80,7 +81,22 @@ def load(path: str | Path, *, networks: Sequence[str] | None = None, as_stored: 
 
     Raises InputError, naming every culprit, unless checksums, names and shapes are exactly those of the configuration.
     """
-    place = Path(path)
+    return _unchanged(atomic.standing(path), lambda place: _load(place, networks, as_stored=as_stored))
+
+
+def _unchanged(place: Path, read: Callable[[Path], Result]) -> Result:
+    """What `read` makes of a file or folder, once more if another has taken its place meanwhile."""
+    for _ in range(_MOST_TRIES):
+        before = atomic.identity(place)
+        try:
+            return read(place)
+        except InputError:
+            if atomic.identity(place) == before:
+                raise
+    return read(place)
+
+
+def _load(place: Path, networks: Sequence[str] | None, *, as_stored: bool) -> Model:
     manifest, read = _open(place)
     config, wanted = manifest["config"], _select(manifest["tensors"], networks, place)
     leaves = read(wanted)
@@ -103,7 +119,7 @@ def fingerprint(model: Model, network: str = "G_ema") -> str:
 
 def contents(path: str | Path) -> tuple[ModelConfig, list[str], dict[str, Any]]:
     """Configuration, networks and lineage of a model that `save` wrote, without its weights; InputError as `load`."""
-    manifest, _ = _open(Path(path))
+    manifest, _ = _unchanged(atomic.standing(path), _open)
     return manifest["config"], list(names.split_networks(manifest["tensors"])), manifest["lineage"]
 
 
