@@ -157,12 +157,14 @@ def _read_orbax(path: Path, manifest: Mapping[str, Any], wanted: Collection[str]
     budget = Budget(manifests.check_files(path, manifest["files"]))
     ocp, weights = _orbax(), path.absolute() / WEIGHTS
     try:
-        stored = ocp.metadata(weights).metadata
-        _check_shapes(manifest["config"], stored, wanted, budget, path)
-        tree = {
-            key: np.empty(leaf.shape, leaf.dtype) if key in wanted else ocp.PLACEHOLDER for key, leaf in stored.items()
-        }
-        loaded = ocp.load(weights, tree)
+        with _silent_absl():
+            stored = ocp.metadata(weights).metadata
+            _check_shapes(manifest["config"], stored, wanted, budget, path)
+            tree = {
+                key: np.empty(leaf.shape, leaf.dtype) if key in wanted else ocp.PLACEHOLDER
+                for key, leaf in stored.items()
+            }
+            loaded = ocp.load(weights, tree)
     except InputError:
         raise
     except Exception as error:  # Orbax and TensorStore raise all kinds

@@ -2,6 +2,7 @@
 
 import atexit
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -26,6 +27,7 @@ from stylegan_jax.train.data.sources import Images
 
 _FORMAT = 1
 _INDEX, _PIXELS = "index.json", "pixels.u8"
+_OF_THE_IMAGE = {errno.EACCES, errno.EPERM, errno.EINVAL}  # EINVAL: a zip that points before its own beginning
 _AT_ONCE = 64  # images that are decoded, but not yet written
 
 
@@ -157,7 +159,8 @@ def _square(source: Images, name: str, resolution: int, channels: int) -> Square
         with source.opened(name) as file, images.reading(file, channels) as pixels:
             return _fitted(pixels, resolution)
     except Exception as error:  # zips raise as many kinds as decoders
-        if (fault := system_fault(error)) is not None and not isinstance(fault, PermissionError):
+        fault = system_fault(error)
+        if fault is not None and fault.errno not in _OF_THE_IMAGE:
             raise OSError(fault.errno, fault.strerror, name) from error  # or the cache would keep that
         if isinstance(error, InputError):
             return Square(None, error.what)

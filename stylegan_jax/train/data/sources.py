@@ -89,7 +89,7 @@ class Images:
             return inputs.parsed(inputs.member(self.archive, self.archive.getinfo(name), budget), budget)
         except InputError as error:
             raise InputError(error.what, "repair or remove it", file=place) from error
-        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError) as error:
             raise InputError("is damaged", "repair or remove it", file=place) from error
 
 
