@@ -21,7 +21,8 @@ from pathlib import Path
 from scripts.fuzzing import worker
 from scripts.fuzzing.targets import TARGETS
 
-_SLOW, _STUCK = 5, 60  # seconds of its own, and by the clock
+_SLOW = 5  # seconds of its own
+_STUCK, _WARMING = 60, 600  # by the clock, for a mutant and for all that goes before
 
 
 class Account:
@@ -67,7 +68,7 @@ def _listen(heard: Connection, begin: int, ending: float, mutant: Path, account:
     number, outcome = begin - 1, ""
     while time.monotonic() < ending or outcome in ("", "begun"):
         try:
-            if not heard.poll(_STUCK):
+            if not heard.poll(_STUCK if outcome else _WARMING):
                 account.note(number, "took forever", 0.0, [], mutant)
                 break
             number, outcome, seconds, events = heard.recv()

@@ -1,0 +1,415 @@
+"""Every input of every command that would hang, fill the memory or lead elsewhere ends in one line, quickly."""
+
+import io
+import json
+import os
+import shutil
+import struct
+import time
+import zipfile
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from convert.__main__ import main as convert
+from interp.blend import blend
+from stylegan_jax.commands import cli
+from stylegan_jax.commands.sample import sample
+from stylegan_jax.commands.train import train
+from stylegan_jax.errors import InputError
+from stylegan_jax.pictures import images, pool
+from stylegan_jax.storage import checkpoint, manifest
+from stylegan_jax.train.data.dataset import Dataset
+from tests.tiny_models import tiny_model
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return checkpoint.save(tiny_model(), tmp_path_factory.mktemp("model") / "tiny.safetensors")
+
+
+@pytest.fixture(scope="module")
+def folder_model(tmp_path_factory):
+    return checkpoint.save(tiny_model(), tmp_path_factory.mktemp("model") / "tiny")
+
+
+def ends_in_one_line(capsys, door, *arguments):
+    start = time.process_time()
+    assert cli.run(door, "door", [str(argument) for argument in arguments]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and error[:-1].isprintable() and len(error) < 2000
+    assert time.process_time() - start < 5
+    return error
+
+
+@pytest.fixture(params=["pipe", "device", "made up", "empty", "absent"])
+def odd(request, tmp_path):
+    place = tmp_path / "odd"
+    if request.param == "pipe":
+        os.mkfifo(place)
+    elif request.param == "empty":
+        place.touch()
+    elif request.param in ("device", "made up"):
+        place.symlink_to("/dev/zero" if request.param == "device" else "/proc/self/mem")
+    return place
+
+
+def test_what_is_no_file_is_refused_wherever_a_file_is_asked_for(odd, model, tmp_path, capsys):
+    out = tmp_path / "out.png"
+    for door, arguments in (
+        (convert, (odd, tmp_path / "y")),
+        (blend, (odd, model, "--swap", "8", "--out", out)),
+        (blend, ("--recipe", odd, "--out", out)),
+        (sample, (odd, "--seeds", "0", "--out", tmp_path / "s")),
+        (sample, (model, "--w", odd, "--out", tmp_path / "s")),
+        (train, (odd, "--resolution", "16", "--out", tmp_path / "run")),
+    ):
+        ends_in_one_line(capsys, door, *arguments)
+    assert sorted(path.name for path in tmp_path.iterdir()) in (["odd"], [])
+
+
+# ---- our own folders ----
+
+
+def changed(folder_model, tmp_path, change):
+    """A copy of a checkpoint folder whose manifest agrees with what was changed in it."""
+    place = tmp_path / "model"
+    shutil.copytree(folder_model, place)
+    own = json.loads((place / manifest.NAME).read_text())
+    change(place, own)
+    own.pop("crc32", None)
+    own["crc32"] = zlib.crc32(json.dumps(own, sort_keys=True).encode())
+    (place / manifest.NAME).write_text(json.dumps(own))
+    return place
+
+
+def weights_of(leaves, **options):
+    """Changes a folder's arrays, and what its manifest says of the files."""
+
+    def change(place, own):
+        import orbax.checkpoint.experimental.v1 as ocp
+
+        shutil.rmtree(place / manifest.WEIGHTS)
+        context = ocp.Context()
+        context.array.saving.use_compression = True
+        with context:
+            ocp.save(place / manifest.WEIGHTS, leaves)
+        own |= {"files": manifest.file_sums(place), **options}
+
+    return change
+
+
+def test_arrays_of_another_shape_are_not_loaded(folder_model, tmp_path, capsys):
+    leaves = {key: np.zeros(3, np.float32) for key in json.loads((folder_model / manifest.NAME).read_text())["tensors"]}
+    leaves["G_ema.mapping.w_avg"] = np.zeros((30_000, 10_000), np.float32)
+    place = changed(folder_model, tmp_path, weights_of(leaves))
+    assert "arrays of other shapes" in ends_in_one_line(capsys, convert, place, tmp_path / "y.safetensors")
+
+
+def test_packed_arrays_that_unfold_are_not_loaded(folder_model, tmp_path, capsys):
+    wide = tiny_model(z_dim=16_000, w_dim=14_000)
+    leaves = {f"G_ema.{name}": np.zeros(leaf.shape, np.float32) for name, leaf in wide.networks["G_ema"].items()}
+    options = {"config": wide.config.to_json(), "tensors": dict.fromkeys(leaves, 1)}
+    place = changed(folder_model, tmp_path, weights_of(leaves, **options))
+    assert "MiB of memory" in ends_in_one_line(capsys, convert, place, tmp_path / "y.safetensors")
+
+
+def _link(place, own):
+    (place / manifest.WEIGHTS / "passwd").symlink_to("/etc/passwd")
+
+
+def _listed_link(place, own):
+    name = next(iter(own["files"]))
+    (place / name).unlink()
+    (place / name).symlink_to("/dev/zero")
+
+
+def _folder_link(place, own):
+    (place / manifest.WEIGHTS / "etc").symlink_to("/etc")
+
+
+def _pipe(place, own):
+    os.mkfifo(place / manifest.WEIGHTS / "pipe")
+
+
+def _stranger(place, own):
+    (place / manifest.WEIGHTS / "stranger").write_bytes(b"1")
+
+
+def _outside(place, own):
+    own["files"]["../secret"] = 1
+
+
+@pytest.mark.parametrize("change", [_link, _listed_link, _folder_link, _pipe, _stranger, _outside])
+def test_nothing_is_opened_that_the_manifest_does_not_list(folder_model, tmp_path, capsys, change):
+    place = changed(folder_model, tmp_path, change)
+    ends_in_one_line(capsys, convert, place, tmp_path / "y.safetensors")
+
+
+def test_what_systems_leave_in_folders_does_no_harm(folder_model, tmp_path):
+    place = changed(folder_model, tmp_path, lambda place, own: (place / manifest.WEIGHTS / ".DS_Store").touch())
+    (place / "README.md").touch()
+    assert checkpoint.load(place).config == checkpoint.load(folder_model).config
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"lineage": {"notes": 5}}, "lineage.notes is 5"),
+        ({"lineage": {"labels": [[1]]}}, "lineage.labels[0] has 1 entries"),
+        ({"lineage": {"recipe": 3}}, "lineage.recipe is 3"),
+        ({"lineage": {"nimg": 10**400}}, "lineage.nimg holds a huge number"),
+        ({"tensors": {"G_ema.a": -1}}, "tensors.G_ema.a is -1"),
+        ({"tensors": {"\x1b": {}}}, r"tensors.\x1b is a dict"),
+        ({"format_version": "\x1b[2J"}, r"format_version is '\x1b[2J'"),
+        ({"format_version": 10**400}, "format_version is a huge number"),
+    ],
+)
+def test_a_manifest_is_checked_field_by_field(folder_model, tmp_path, capsys, changes, what):
+    place = changed(folder_model, tmp_path, lambda place, own: own.update(changes))
+    assert what in ends_in_one_line(capsys, convert, place, tmp_path / "y.safetensors")
+
+
+def test_a_manifest_as_large_as_a_model_is_not_read(folder_model, tmp_path, capsys):
+    place = changed(folder_model, tmp_path, lambda place, own: None)
+    with open(place / manifest.NAME, "wb") as file:
+        file.truncate(1 << 30)
+    assert "far longer" in ends_in_one_line(capsys, convert, place, tmp_path / "y.safetensors")
+
+
+def test_lineage_is_printed_without_its_escape_sequences(folder_model, tmp_path, capsys):
+    place = changed(folder_model, tmp_path, lambda place, own: own["lineage"].update(notes=["\x1b[2J\nerror: x"]))
+    assert cli.run(convert, "convert", [str(place), str(tmp_path / "y.safetensors")]) == 0
+    assert r"note: \x1b[2J\nerror: x" in capsys.readouterr().out
+
+
+def test_a_snapshot_that_is_a_run_itself_is_refused(tmp_path, capsys):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "run.json").write_text("{}")
+    (tmp_path / "run" / "network-snapshot-000001.safetensors").symlink_to(".")
+    ends_in_one_line(capsys, convert, tmp_path / "run", tmp_path / "y")
+
+
+# ---- .safetensors ----
+
+EMPTY = '"{}":{{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}'
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b'{"a":[' + b"[]," * 4_000_000 + b"0]}",
+        b"{" + b",".join(EMPTY.format(i).encode() for i in range(100_000)) + b"}",
+        b'{"' + b"x" * 5_000_000 + b'":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}',
+        b'{"x":{"dtype":"F32","shape":[' + b"1," * 2_000_000 + b'1],"data_offsets":[0,4]}}',
+        b'{"x":{"dtype":{},"shape":[1],"data_offsets":[0,4]}}',
+        b'{"x":{"dtype":"F32","shape":{},"data_offsets":[0,4]}}',
+        b'{"x":{"dtype":"F32","shape":[1],"data_offsets":[0,1' + b"0" * 4000 + b"]}}",
+        b'{"__metadata__":{"stylegan_jax":"[' + b"[]," * 2_000_000 + b'0]"}}',
+        b'{"x":' * 1_000_000,
+    ],
+    ids=["lists", "tensors", "a name", "a shape", "no dtype", "no shape", "an offset", "a manifest", "depth"],
+)
+def test_hostile_headers_are_refused(tmp_path, capsys, header):
+    (tmp_path / "x.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+    ends_in_one_line(capsys, convert, tmp_path / "x.safetensors", tmp_path / "y")
+
+
+def test_a_header_of_ninety_megabytes_is_not_read(tmp_path, capsys):
+    with open(tmp_path / "x.safetensors", "wb") as file:
+        file.write((90_000_000).to_bytes(8, "little") + b'{"')
+        file.truncate(90_000_008)
+    assert "header of 85 MiB" in ends_in_one_line(capsys, convert, tmp_path / "x.safetensors", tmp_path / "y")
+
+
+# ---- recipes ----
+
+MODELS = "models:\n- path: portraits\n- path: toons\n  schedule: swap=8\n"
+MERGED = "a0: &a0 {x: 1}\n" + "".join(f"a{i + 1}: &a{i + 1}\n  <<: [{', '.join([f'*a{i}'] * 10)}]\n" for i in range(9))
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("models: [" + "a," * 300_000 + "a]", "more than 10000 entries"),
+        ("models:\n" + "- path: a\n" * 5000, "more than 10000 entries"),
+        ("models:\n" + "- path: a\n" * 99, "models has 99 entries"),
+        ("[" * 400_000, "is no recipe"),
+        (MERGED, "merges tables"),
+        ("models: &a [*a, *a]", "it is a list"),
+        (MODELS + "psi: " + ":".join(["59"] * 200_000), "characters"),
+        (MODELS + "psi: 0x" + "f" * 900_000, "characters"),
+        (MODELS + "psi: 1.0e+300", "psi is 1e+300, not from"),
+        (MODELS + "mapping: 1.0e+300", "mapping is 1e+300"),
+        (MODELS + "seeds: 0-9999999", "seeds are more than"),
+        (MODELS + "class_idx: [" + "1," * 5000 + "1]", "class_idx has 5001 entries"),
+        (MODELS + 'networks: "\\e[2J"', r"\x1b[2J"),
+        (MODELS.replace("portraits", '"\\e[2J\\nerror: x"'), r"\x1b[2J\nerror: x"),
+        (MODELS.replace("portraits", "a" * 5000), "path is 5000 characters long"),
+        ("".join(f"k{i}: 1\n" for i in range(3000)) + MODELS, "k11 is unknown"),
+    ],
+)
+def test_hostile_recipes_are_refused(tmp_path, capsys, text, what):
+    (tmp_path / "r.yaml").write_text(text)
+    assert what in ends_in_one_line(capsys, blend, "--recipe", tmp_path / "r.yaml", "--out", tmp_path / "y.png")
+
+
+def noted(text, packed=False):
+    """A PNG of one pixel that carries a note of ours."""
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    note = b"stylegan_jax\0" + bytes([packed]) + bytes(3) + (zlib.compress(text) if packed else text)
+    head = struct.pack(">2I5B", 1, 1, 8, 0, 0, 0, 0)
+    pieces = [(b"IHDR", head), (b"iTXt", note), (b"IDAT", zlib.compress(bytes(2))), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*piece) for piece in pieces)
+
+
+@pytest.mark.parametrize(
+    ("text", "packed"),
+    [
+        (b"[" * 900_000, False),
+        (b"[1]", False),
+        (b'{"recipe": 5}', False),
+        (b'{"recipe":"' + b"a" * 10**8 + b'"}', True),
+    ],
+)
+def test_hostile_notes_in_pictures_are_refused(tmp_path, capsys, text, packed):
+    (tmp_path / "r.png").write_bytes(noted(text, packed))
+    ends_in_one_line(capsys, blend, "--recipe", tmp_path / "r.png", "--out", tmp_path / "y.png")
+
+
+# ---- ws ----
+
+
+def npy(shape, descr="<f4", data=b""):
+    file = io.BytesIO()
+    np.lib.format.write_array_header_1_0(file, {"descr": descr, "fortran_order": False, "shape": shape})
+    return file.getvalue() + data
+
+
+def zipped(files, packing=zipfile.ZIP_DEFLATED):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", packing) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        npy((10**9, 6, 16)),
+        npy((0, 2**62, 2**62)),
+        npy((1,), "|V1000000000"),
+        npy((1, 16), "<f8", np.full(16, 1e300).tobytes()),
+        b"\x93NUMPY\x01\x00" + struct.pack("<H", 9000) + b"(" * 8999 + b"\n",
+        zipped({"w.npy": npy((10**7, 6, 16), data=bytes(1000))}),
+        zipped({"w.npy": npy((700_000, 6, 16), data=bytes(700_000 * 6 * 64))}),
+        zipped({"w.npy": npy((900_000, 16), data=bytes(900_000 * 64))}),
+        zipped({f"{i}.npy": npy((1, 16)) for i in range(2000)}),
+        zipped({"w.npy": npy((1, 16), data=bytes(64))}, zipfile.ZIP_LZMA),
+        zipped({"\x1b[2Ja\n.npy": npy((1, 16), data=bytes(64)), "b.npy": npy((1, 16), data=bytes(64))}),
+    ],
+    ids=["long", "zero", "void", "1e300", "nested", "promise", "bomb", "plain bomb", "many", "lzma", "escape"],
+)
+def test_hostile_files_of_ws_are_refused(model, tmp_path, capsys, data):
+    (tmp_path / "w.npz").write_bytes(data)
+    ends_in_one_line(capsys, sample, model, "--w", tmp_path / "w.npz", "--out", tmp_path / "y")
+
+
+# ---- training sets ----
+
+
+def picture(size=16, form="PNG"):
+    file = io.BytesIO()
+    Image.new("RGB", (size, size), (9, 9, 9)).save(file, form)
+    return file.getvalue()
+
+
+def labelled(text, count=2):
+    return zipped({**{f"{i}.png": picture() for i in range(count)}, "dataset.json": text})
+
+
+def opened(path, tmp_path, **options):
+    start = time.process_time()
+    try:
+        return Dataset.open(path, resolution=16, cache=tmp_path, **options)
+    finally:
+        assert time.process_time() - start < 5
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"labels":[' + "[]," * 20_000_000 + "[]]}",
+        "[" * 50_000_000,
+        f'{{"labels":[["0.png",1{"0" * 400}],["1.png",1]]}}',
+        f'{{"labels":[["0.png",1{"0" * 5000}],["1.png",1]]}}',
+        f'{{"labels":[["0.png",[1{"0" * 400}]],["1.png",[1]]]}}',
+        '{"labels":[["0.png",[1e999]],["1.png",[1]]]}',
+        f'{{"labels":[["0.png",{"[" * 900}{"]" * 900}],["0.png",{"[" * 900}{"]" * 900}]]}}',
+        '{"labels":[["0.png","\\u001b"],["0.png","\\n"]]}',
+    ],
+    ids=["lists", "depth", "10^400", "10^5000", "vector", "inf", "nested", "escapes"],
+)
+def test_hostile_labels_are_refused(tmp_path, text):
+    (tmp_path / "set.zip").write_bytes(labelled(text))
+    with pytest.raises(InputError) as refusal:
+        opened(tmp_path / "set.zip", tmp_path, labels=True)
+    assert str(refusal.value).isprintable()
+
+
+def test_a_class_far_beyond_the_others_is_refused_before_its_table_is_made(tmp_path):
+    labels = [[f"{i}.png", 65_535 if i else 0] for i in range(1100)]
+    (tmp_path / "set.zip").write_bytes(labelled(json.dumps({"labels": labels}), 1100))
+    with pytest.raises(InputError, match="numbers 2 classes up to 65535"):
+        opened(tmp_path / "set.zip", tmp_path, labels=True)
+
+
+def test_pipes_and_devices_in_a_folder_are_left_out(tmp_path):
+    folder = tmp_path / "set"
+    folder.mkdir()
+    (folder / "a.png").write_bytes(picture())
+    os.mkfifo(folder / "b.png")
+    (folder / "c.png").symlink_to("/dev/zero")
+    os.mkfifo(folder / "dataset.json")
+    assert sorted(opened(folder, tmp_path).images.left_out) == ["b.png", "c.png"]
+
+
+def test_files_in_a_zip_that_unfold_are_left_out(tmp_path):
+    bomb = b"BM" + bytes(100_000_000)
+    (tmp_path / "set.zip").write_bytes(zipped({"a.png": picture(), "b.bmp": bomb}))
+    assert "unpacks to" in opened(tmp_path / "set.zip", tmp_path).images.left_out["b.bmp"]
+
+
+def test_images_of_digits_are_read_while_they_are_small(tmp_path):
+    (tmp_path / "a.ppm").write_bytes(b"P3\n2 1\n255\n1 2 3 4 5 6")
+    assert images.read(tmp_path / "a.ppm").tolist() == [[[1, 2, 3], [4, 5, 6]]]
+    (tmp_path / "a.ppm").write_bytes(b"P3\n3000 3000\n255\n" + b"0 " * 27_000_000)
+    with pytest.raises(InputError, match="too many"):
+        images.read(tmp_path / "a.ppm")
+
+
+def test_threads_share_the_memory_of_what_they_decode():
+    share, most = pool.Share(100), []
+
+    def take(size):
+        with share.held(size):
+            most.append(share._held)
+            time.sleep(0.001)
+
+    list(pool.in_order(take, [60, 60, 30, 300, 10] * 10, waiting=20, workers=8))
+    assert max(most) == 300 and max(held for held in most if held != 300) <= 100
+
+
+def test_lines_of_pixels_are_those_of_one_conversion(tmp_path, monkeypatch):
+    rng = np.random.RandomState(0)
+    Image.fromarray(rng.randint(0, 256, (50, 30, 4), np.uint8)).save(tmp_path / "a.png")
+    whole = [images.read(tmp_path / "a.png", channels) for channels in (1, 3, 4)]
+    monkeypatch.setattr(images, "_STRIP", 4 * 30 * 7)
+    for channels, pixels in zip((1, 3, 4), whole, strict=True):
+        np.testing.assert_array_equal(images.read(tmp_path / "a.png", channels), pixels)
