@@ -1,6 +1,5 @@
 """`python -m convert`: any StyleGAN2 file in, another format of it out."""
 
-import hashlib
 import json
 import sys
 from pathlib import Path
@@ -9,24 +8,20 @@ from typing import Annotated, Any
 from tyro.conf import Positional, arg
 
 import convert
-from convert import rosinality
+from convert import outputs, rosinality
 from convert.description import describe as description
-from convert.precision import halved, is_half
+from convert.precision import halved
 from convert.reading import read_with_origins
 from convert.report import as_json, as_table, left_aside
 from convert.report import rows as tensor_rows
 from convert.writing import made_up
 from stylegan_jax.commands import cli
 from stylegan_jax.errors import InputError
-from stylegan_jax.names import DEFAULT_NETWORKS, NETWORKS
-from stylegan_jax.storage import atomic, checkpoint
-from stylegan_jax.storage.checkpoint import Model
-from stylegan_jax.storage.downloads import addresses
+from stylegan_jax.names import NETWORKS
+from stylegan_jax.storage import atomic
 from stylegan_jax.storage.shipped import shipped_models
 
-FORMATS = {"orbax": "", "safetensors": ".safetensors", "pkl": ".pkl", "sg3": ".pkl", "pt": ".pt"}
 FOREIGN = (".pkl", ".pt", ".pth")
-SUFFIXES = (".pkl", ".pt", ".pth", ".safetensors", ".pickle", ".ckpt", ".bin", ".tar")
 
 
 def main(
@@ -73,16 +68,20 @@ def main(
         if describe:
             print(f"{model}: {kind}\n{description(convert.read(source, **wanted))}")
             return
-        place = Path(out) if out else _beside(model, to)
+        place = Path(out) if out else outputs.beside(model, to)
         if verify:
-            _check_picture(_picture_of(place), place, overwrite=overwrite)
-        if not (overwrite or report or key) and _is_up_to_date(source, place, wanted["networks"], half=half):
+            from convert import verifying
+
+            verifying.check_picture(place, overwrite=overwrite)
+        if not (overwrite or report or key) and outputs.is_up_to_date(source, place, wanted["networks"], half=half):
             print(f"{place}: up to date")
         else:
-            _check_outputs(source, place, wanted, report=report, overwrite=overwrite)
+            outputs.check_outputs(source, place, wanted, report=report, overwrite=overwrite)
             _convert(model, source, place, wanted, report=report, half=half, sg3=to == "sg3", overwrite=overwrite)
     if verify:
-        _verify(place, overwrite=overwrite)
+        from convert import verifying
+
+        verifying.verify(place, overwrite=overwrite)
 
 
 def _networks(text: str) -> list[str] | None:
@@ -93,40 +92,6 @@ def _networks(text: str) -> list[str] | None:
     if unknown:
         raise InputError(f"{unknown[0]!r} is no network", f"choose among {', '.join(NETWORKS)}", file="--networks")
     return chosen
-
-
-def _beside(named: str, to: str) -> Path:
-    """Where the output goes if no place is given: beside the source, or here if the source has an address."""
-    if to not in FORMATS:
-        raise InputError("no such format", f"choose among {', '.join(FORMATS)}", file=f"--to {to}")
-    model = addresses.place_of(named)
-    place = Path(str(model).removesuffix(model.suffix) if model.suffix.lower() in SUFFIXES else model)
-    place = place.with_name(place.name + FORMATS[to])
-    if place == model and addresses.find(named) is None:
-        raise InputError("the output would take its place", f"name one: python -m convert {model} OUT", file=model)
-    return place
-
-
-def _is_up_to_date(source: Path, place: Path, chosen: list[str] | None, *, half: bool) -> bool:
-    """Whether `place` was made from the very same source, with all the networks and the precision asked for."""
-    if not place.exists() or not source.is_file() or not checkpoint.is_checkpoint(place):
-        return False
-    _, held, lineage = checkpoint.contents(place)
-    if is_half(lineage) != half or (chosen is not None and set(chosen) != set(held)):
-        return False
-    with open(source, "rb") as file:
-        return lineage.get("sha256") == hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _check_outputs(source: Path, place: Path, wanted: dict[str, Any], *, report: str, overwrite: bool) -> None:
-    """Refuses outputs that cannot be made, after what is wrong with the source."""
-    try:
-        atomic.check_suffix(place, atomic.MODELS)
-        for output in (place, *([Path(report)] if report else [])):
-            atomic.check_place(output, overwrite=overwrite)
-    except InputError:
-        convert.read_config(source, **wanted)
-        raise
 
 
 def _convert(
@@ -159,58 +124,6 @@ def _convert(
             file.write(f"{text}\n".encode())
         print(f"wrote {report}: {len(rows) - len(left_aside(model))} tensors")
     print(f"wrote {place}")
-
-
-def _picture_of(place: Path) -> Path:
-    """Where --verify shows what it made."""
-    return place.with_name(f"{place.name}.seed0.png")
-
-
-def _picture_note(place: Path) -> dict[str, Any]:
-    return {"model": place.name, "seed": 0, "psi": 1}
-
-
-def _check_picture(picture: Path, place: Path, *, overwrite: bool) -> None:
-    """Refuses to replace what is there, unless it is the picture that was made for this very output before."""
-    from stylegan_jax.pictures import images
-
-    if not picture.exists() or overwrite:
-        return
-    try:
-        found = images.made_by(picture)
-    except InputError:
-        found = {}
-    if {key: found.get(key) for key in _picture_note(place)} != _picture_note(place):
-        atomic.check_place(picture)
-
-
-def _verify(place: Path, *, overwrite: bool) -> None:
-    """Makes the image of seed 0 (of class 0) from the file that was written, and looks at its values."""
-    import numpy as np
-
-    from stylegan_jax.pictures import images
-
-    model = convert.read(place, networks=DEFAULT_NETWORKS)
-    image = _image_of_seed_0(model)
-    if not np.isfinite(image).all():
-        raise InputError("its image of seed 0 holds NaN or infinity", "the weights are no trained model", file=place)
-    if np.median(np.abs(image)) > 1 or image.std() < 1e-3:
-        raise InputError("its image of seed 0 is out of range", "the weights are no trained model", file=place)
-    picture, note = _picture_of(place), {**_picture_note(place), "model_sha256": checkpoint.fingerprint(model)}
-    if overwrite or not picture.exists() or images.made_by(picture) != note:
-        images.write_png(picture, images.to_uint8(image), note, overwrite=overwrite)
-    print(f"verified: seed 0 is finite, from {image.min():.2f} to {image.max():.2f}: {picture}")
-
-
-def _image_of_seed_0(model: Model):
-    import jax
-
-    from stylegan_jax.networks.generators import generator
-    from stylegan_jax.sampler import run
-
-    config, weights = model.config.generator, model.networks["G_ema"]
-    ws = run.map_seeds(model, [0], class_idx=0 if config.c_dim else None)
-    return jax.device_get(jax.jit(lambda leaves, ws: generator(config, leaves).synthesis(ws))(weights, ws))[0]
 
 
 if __name__ == "__main__":

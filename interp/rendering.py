@@ -12,11 +12,10 @@ from interp.alphas import Sources, alpha_table, model_names
 from interp.arithmetic import mix_trees
 from interp.relatives import check_blendable, merged_config
 from interp.schedules import Schedule
-from stylegan_jax.config import GeneratorConfig
 from stylegan_jax.errors import InputError
 from stylegan_jax.names import DEFAULT_NETWORKS, is_buffer
-from stylegan_jax.pictures.images import to_uint8
 from stylegan_jax.sampler import batching, prepared
+from stylegan_jax.sampler.programs import Placement, synthesis_program
 from stylegan_jax.storage.checkpoint import Model
 
 Tree = Mapping[str, Any]
@@ -60,14 +59,10 @@ class Renderer:
         self, schedules: Sequence[Schedule], sources: Sources, ws: Float[np.ndarray, "n l d"]
     ) -> UInt8[np.ndarray, "n h w c"]:
         """The images of one blend, one for each row of `ws`; neither α nor the source of noise compiles anew."""
-        weights, batch = self.weights(schedules, sources), self.how.batch
-        _, run = self.programs
-        images = []
-        for start in range(0, len(ws), batch):
-            rows = ws[start : start + batch]
-            padded = np.concatenate([rows, np.repeat(rows[-1:], batch - len(rows), 0)])
-            images.append(np.asarray(run(weights, padded))[: len(rows)])
-        return np.concatenate(images)
+        weights, place, (_, run) = self.weights(schedules, sources), Placement(self.how), self.programs
+        pieces = [ws[start : start + self.how.step] for start in range(0, len(ws), self.how.step)]
+        seeds = place.split(np.zeros(1, np.uint32))  # of random noise, which no blend shows
+        return np.concatenate([np.asarray(run(weights, place.split(rows), seeds))[: len(rows)] for rows in pieces])
 
     def weights(self, schedules: Sequence[Schedule], sources: Sources) -> Tree:
         """The blend as its plan takes it, in the memory of the last one: a new one costs more than the numbers."""
@@ -85,8 +80,7 @@ class Renderer:
     @property
     def programs(self) -> tuple[Callable[..., Tree], Callable[..., Array]]:
         """The compiled mixing and synthesis; one of each serves every blend of such models."""
-        plan, form = self.how.plan, self.how.form
-        return _mixing_program(self._tensors, plan, form), _synthesis_program(self.config, plan, form)
+        return _mixing_program(self._tensors, self.how.plan, self.how.form), synthesis_program(self.config, self.how)
 
     def _index(self, source: str) -> int:
         if source not in self.names:
@@ -111,19 +105,8 @@ def _mixing_program(names: tuple[str, ...], plan: prepared.Plan, form: prepared.
     def run(old: Any, trained: list[Tree], buffers: Tree, alphas: Array) -> Tree:
         base, *others = trained
         mixed = mix_trees(base, others, {name: alphas[i] for i, name in enumerate(names)})
-        return prepared.prepare({**mixed, **buffers}, form) if plan == "prepared" else {**mixed, **buffers}
-
-    return run
-
-
-@functools.lru_cache(maxsize=8)
-def _synthesis_program(config: GeneratorConfig, plan: prepared.Plan, form: prepared.Form) -> Callable[..., Array]:
-    """(a blend, ws) → pixels."""
-
-    @functools.partial(jax.jit, compiler_options=prepared.compiler_options(plan, form))
-    def run(weights: Tree, ws: Array) -> Array:
-        leaves = weights if plan == "prepared" else {f"synthesis.{name}": leaf for name, leaf in weights.items()}
-        with jax.default_matmul_precision("highest"):  # as `sample`
-            return to_uint8(prepared.synthesise(plan, config, leaves, ws, form=form))
+        if plan == "prepared":
+            return prepared.prepare({**mixed, **buffers}, form)
+        return {f"synthesis.{name}": leaf for name, leaf in {**mixed, **buffers}.items()}
 
     return run

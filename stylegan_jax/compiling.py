@@ -61,7 +61,7 @@ def _say() -> None:
 
 
 @contextlib.contextmanager
-def told() -> Iterator[None]:
+def announced() -> Iterator[None]:
     """While the block runs, a compilation that takes over a second is announced."""
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     before = [logger.level for logger in loggers]
@@ -80,7 +80,7 @@ def told() -> Iterator[None]:
 
 @contextlib.contextmanager
 def expected() -> Iterator[None]:
-    """As `told`, around a first call whose tracing already takes long."""
+    """As `announced`, around a first call whose tracing already takes long."""
     timer = _say_later()
     try:
         yield

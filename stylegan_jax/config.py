@@ -46,13 +46,17 @@ class ConvConfig:
     img_channels: int = 3
     c_dim: int = 0
     channel_base: int = 32768
+    """Feature maps times resolution: C(r) = min(channel_base / r, channel_max)."""
     channel_max: int = 512
+    """Most feature maps of a layer."""
     channel_table: tuple[int, ...] | None = None
     """Feature maps at 4, 8, … where `min(channel_base // r, channel_max)` does not describe them."""
     num_fp16_res: int = 0
+    """How many of the highest resolutions the official programs compute in 16 bits; here these follow the dtype."""
     fp16_channels_last: bool = False
     """Whether the official programs keep the 16-bit blocks' channels innermost; nothing here depends on it."""
     conv_clamp: float | None = None
+    """Feature maps are clamped to ± this; 0 on the command line is none."""
     activation: str = "lrelu"
     resample_filter: Filter = DEFAULT_FILTER
 
@@ -86,13 +90,17 @@ class GeneratorConfig(ConvConfig):
     """Key of every table of what depends on the kind of generator: `names.GRAMMARS`, `networks.generators.KINDS`."""
 
     z_dim: int = 512
+    """Width of z."""
     w_dim: int = 512
+    """Width of w."""
     mapping_layers: int = 8
+    """Depth of the mapping network."""
     embed_features: int | None = None
     layer_features: int | None = None
     mapping_activation: str = "lrelu"
     mapping_lr_multiplier: float = 0.01
     w_avg_beta: float | None = 0.995
+    """Decay of the running mean of w."""
     architecture: Architecture = "skip"
     use_noise: bool = True
 
@@ -112,9 +120,11 @@ class DiscriminatorConfig(ConvConfig):
     """A StyleGAN2 discriminator; field names and defaults are those of stylegan2-ada-pytorch."""
 
     architecture: Architecture = "resnet"
+    """How the blocks are joined: resnet, skip or orig."""
     cmap_dim: int | None = None
     freeze_layers: int = 0
     mbstd_group_size: int | None = 4
+    """Samples of one minibatch statistic."""
     mbstd_num_channels: int = 1
     mapping_layers: int = 8
     embed_features: int | None = None

@@ -60,15 +60,15 @@ def second_ends() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         yield  # a job in the background hears no Ctrl-C
         return
-    heard, told = socket.socketpair()
-    told.setblocking(False)
-    before = signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
+    heard, written = socket.socketpair()
+    written.setblocking(False)
+    before = signal.set_wakeup_fd(written.fileno(), warn_on_full_buffer=False)
     threading.Thread(target=_listen, args=(heard,), name="second Ctrl-C", daemon=True).start()
     try:
         yield
     finally:
         signal.set_wakeup_fd(before)
-        told.close()  # the thread reads the end, and ends
+        written.close()  # the thread reads the end, and ends
 
 
 def _listen(heard: socket.socket) -> None:

@@ -8,10 +8,8 @@ from tests.test_floors import FLOORS, PACKAGES, modules
 PAGE = (ROOT / "docs" / "architecture.md").read_text()
 FOLDERS = (
     "",
+    *(f"{room.replace('.', '/')}/" for floor in FLOORS for room in floor),
     "stylegan_jax/",
-    "convert/",
-    "stylegan_jax/sampler/",
-    "stylegan_jax/train/",
     "stylegan_jax/train/augment/",
 )
 

@@ -22,7 +22,7 @@ def main(resolution: int = 64, channel_base: int = 1024, batch: int = 8) -> None
     cli.set_up_jax()
     from stylegan_jax.train.config import official
 
-    config = official("auto", resolution=resolution, channel_base=channel_base, batch=batch, **SETTINGS)
+    config = official("auto", {**SETTINGS, "channel_base": channel_base, "batch": batch}, resolution=resolution)
     config = dataclasses.replace(config, mbstd_chunks=1, augment_p=0.2)
     figures = {"matmul rate (GF/s)": matmul_rate() / 1e9, **times(config)}
     shares = {"Gmain": 1, "Dmain": 1, "Greg": 1 / config.g_reg_interval, "Dreg": 1 / config.d_reg_interval}

@@ -124,7 +124,10 @@ class Stage:
     def tell(self, state: State, means: dict[str, Any], speed: float) -> None:
         """One line of progress; waits for the device."""
         line = {"name": self.name, "kimg": int(state.iteration) * self.config.batch / 1000, "img/s": round(speed)}
-        line |= {"p": round(float(state.ada_p), 4), **{key: round(float(mean), 4) for key, mean in means.items()}}
+        line |= {
+            "p": round(float(state.ada_p), 4),
+            **{key: round(float(np.nanmean(values)), 4) for key, values in means.items()},
+        }
         self.report.add("metrics", line)
         shown = {key: line.get(key) for key in ("kimg", "img/s", "p", "G/loss", "D/loss", "signs/real", "r1_penalty")}
         self.report.log(f"{self.name}: {shown}")
@@ -144,6 +147,7 @@ class Stage:
 def configuration(name: str, options: Namespace) -> TrainConfig:
     """The recipe of a model."""
     size = SMALL if options.smoke else SIZE
-    config = official("auto", gpus=1, batch=options.batch, mbstd_group_size=4, **(size | SHARED | RECIPES[name]))
-    frozen = transfer.frozen_names(config, parts=FROZEN[name])
+    changes = {"batch": options.batch, "mbstd_group_size": 4, **size, **SHARED, **RECIPES[name]}
+    config = official("auto", changes, resolution=changes.pop("resolution"))
+    frozen = transfer.frozen_names(config, words=FROZEN[name])
     return dataclasses.replace(config, frozen=frozen)

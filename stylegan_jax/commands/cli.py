@@ -62,7 +62,7 @@ def run(
     _collect_seldom()
     try:
         command = _parsed(main, prog, arguments, aliases)
-        with interrupts.handled(), compiling.told():
+        with interrupts.handled(), compiling.announced():
             code = command()
         sys.stdout.flush()
         return code or DONE

@@ -5,12 +5,14 @@ Measured where faces are: rows ¼ to ¾, columns ⅓ to ⅔.
 
 from typing import NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
 from stylegan_jax.scores.features import proxy_features
+from stylegan_jax.scores.metrics import Features, in_rgb
 
-Pixels = UInt8[np.ndarray, "n r r rgb"]
+Pixels = UInt8[np.ndarray, "n r r c"]  # grey, RGB or RGBA
 _FAINT = 0.55  # of the median sharpness
 _FAR = 10  # times the usual distance from the median
 
@@ -28,13 +30,17 @@ def sharpness(images: Pixels) -> Float[np.ndarray, " n"]:
     return np.hypot(down, right).mean((1, 2))
 
 
-def dead(images: Pixels) -> Bool[np.ndarray, " n"]:
+def dead(images: Pixels, features: Features | None = None) -> Bool[np.ndarray, " n"]:
     """Images without a face, among images of one model most of which have one.
 
     Those with a sharpness under 0.55 of the median, and those whose scattering features lie further from the median
     than 10 times the usual (median) squared distance.
+
+    Args:
+      features: of the images, where they are known already.
     """
-    sharp, features = sharpness(images), proxy_features(images).astype(np.float64)
+    sharp, features = sharpness(images), proxy_features(images) if features is None else features
+    features = features.astype(np.float64)
     distance = np.square(features - np.median(features, 0)).sum(1)
     return (sharp < _FAINT * np.median(sharp)) | (distance > _FAR * np.median(distance))
 
@@ -57,4 +63,5 @@ def blend_quality(blend: Pixels, base: Pixels, transfer: Pixels) -> BlendQuality
 
 def _face(images: Pixels) -> Float[np.ndarray, "n h w rgb"]:
     size = images.shape[1]
-    return images[:, size // 4 : size - size // 4, size // 3 : size - size // 3].astype(np.float32)
+    face = images[:, size // 4 : size - size // 4, size // 3 : size - size // 3].astype(np.float32)
+    return face if face.shape[-1] != 4 else np.asarray(in_rgb(jnp.asarray(face)))

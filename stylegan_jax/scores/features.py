@@ -5,11 +5,13 @@ of a wavelet scattering transform (Bruna & Mallat 2013) tell texture, sharpness 
 thumbnail tells layout and colour. There is nothing to download and nothing random in it.
 """
 
+from collections.abc import Iterator
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jaxtyping import Array, Float, UInt8
+from jaxtyping import Array, Float, Shaped, UInt8
 
 from stylegan_jax.scores.metrics import in_rgb
 
@@ -20,6 +22,8 @@ _ORIENTATIONS = 4
 _TAPS = 7
 _STRIDE = 8
 _COARSEST = 8  # pixels of the last octave
+SMALLEST = 2 * _COARSEST
+"""Pixels per side of the smallest images that have scattering features."""
 _GRIDS = {8: 4, 16: 2, 32: 2}  # where in the image is told of the coarse octaves only
 _FLOOR = 1 / 16  # amplitudes far below it, some grey levels, hardly count
 _YCC = np.array([[0.299, 0.587, 0.114], [0.5, -0.419, -0.081], [-0.169, -0.331, 0.5]], np.float32)
@@ -30,15 +34,16 @@ def proxy_features(images: UInt8[np.ndarray, "n r r c"], *, batch: int = 64) -> 
 
     Raises ValueError for smaller images.
     """
-    if images.shape[1] < 2 * _COARSEST:
-        raise ValueError(f"scattering features need images of {2 * _COARSEST} pixels or more, not {images.shape[1]}")
-    rows = []
-    for start in range(0, len(images), batch):
-        part = images[start : start + batch]
-        padded = np.zeros((batch, *images.shape[1:]), np.uint8)  # one shape, one compilation
-        padded[: len(part)] = part
-        rows.append(np.asarray(_describe(padded))[: len(part)])
-    return np.concatenate(rows)
+    if images.shape[1] < SMALLEST:
+        raise ValueError(f"scattering features need images of {SMALLEST} pixels or more, not {images.shape[1]}")
+    return np.concatenate([np.asarray(_describe(part))[:count] for part, count in in_batches(images, batch)])
+
+
+def in_batches(rows: Shaped[np.ndarray, "n ..."], size: int) -> Iterator[tuple[Shaped[np.ndarray, "size ..."], int]]:
+    """(`size` rows, how many of them count): all batches have one shape, and so one program; the last ends in zeros."""
+    for start in range(0, len(rows), size):
+        part = rows[start : start + size]
+        yield np.concatenate([part, np.zeros((size - len(part), *rows.shape[1:]), rows.dtype)]), len(part)
 
 
 @jax.jit

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal
 
 from stylegan_jax.config import DiscriminatorConfig, GeneratorConfig, ModelConfig
@@ -19,46 +20,66 @@ def _divisors(n: int) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """Everything that decides what a run computes; field names and meanings are the official ones.
+    """Everything that decides what a run computes; names and meanings are the official ones.
 
-    Attributes:
-      mbstd_chunks: the minibatch statistic is taken inside this many equal parts of the batch (officially: one for
-        each GPU), so that it does not depend on the number of devices.
-      d_reg_interval, g_reg_interval: iterations from one R1 (path-length) step to the next.
-      ema_rampup: growth of the average's half-life with the images seen; None is none.
-      mirror: train on mirrored images too.
-      dtype: of the convolutions of both networks; everything else stays float32 (see `Setting`).
-      frozen: names of tensors that keep their values, as `G.mapping.fc0.weight`.
+    The command's flags come from these fields: names, types and, as help, the lines below them.
     """
 
     generator: GeneratorConfig
     discriminator: DiscriminatorConfig
     batch: int = 32
+    """Images per iteration, over all devices."""
     mbstd_chunks: int = 1
+    """Equal parts of the batch in which the minibatch statistic is taken, so that it does not depend on the number of
+    devices; officially one for each GPU."""
     g_lr: float = 0.0025
+    """Learning rate of G."""
     d_lr: float = 0.0025
+    """Learning rate of D."""
     beta2: float = 0.99
+    """Decay of Adam's second moments."""
     eps: float = 1e-8
+    """What Adam adds to the roots of its second moments."""
     r1_gamma: float = 10.0
+    """Weight of R1, the penalty on D's gradient at real images; 0 leaves it out."""
     pl_weight: float = 2.0
+    """Weight of the path-length regularisation; 0 leaves it out."""
     pl_batch_shrink: int = 2
+    """How many times smaller the batch of the path-length regularisation is."""
     pl_decay: float = 0.01
+    """Share of the newest batch in the running mean of the path length."""
     g_reg_interval: int = 4
+    """Iterations from one path-length step to the next."""
     d_reg_interval: int = 16
+    """Iterations from one R1 step to the next."""
     style_mixing: float = 0.9
+    """Probability that an iteration mixes styles."""
     ema_kimg: float = 10.0
+    """Half-life of the average that is G_ema, in thousands of images."""
     ema_rampup: float | None = None
+    """Share of the images seen so far that the half-life may not exceed; 0 on the command line is none."""
     augment: Literal["ada", "fixed", "none"] = "ada"
+    """Adaptive augmentation, a fixed one (--augment-p), or none."""
     augment_pipe: str = "bgc"
+    """Which transforms: blit, geom, color, filter, noise, cutout, bg, bgc, bgcf, bgcfn or bgcfnc."""
     augment_p: float = 0.0
+    """Probability of augmentation, at the start or (--augment fixed) throughout."""
     ada_target: float = 0.6
+    """Mean sign of D on real images that adaptive augmentation aims at."""
     ada_interval: int = 4
+    """Iterations from one step of adaptive augmentation to the next."""
     ada_kimg: float = 500.0
+    """Thousands of images in which the probability of augmentation can move by 1; 100 with --from."""
     mirror: bool = False
+    """Train on mirrored images too."""
     kimg: float = 25000.0
+    """Thousands of images until the run is done."""
     seed: int = 0
+    """Of everything random."""
     dtype: Literal["float32", "bfloat16"] = "float32"
+    """Of the convolutions of both networks; everything else stays float32."""
     frozen: tuple[str, ...] = ()
+    """Names of tensors that keep their values, as `G.mapping.fc0.weight`."""
 
     def __post_init__(self) -> None:
         if self.batch < 1 or self.mbstd_chunks < 1 or self.batch % self.mbstd_chunks:
@@ -152,14 +173,20 @@ def _auto(resolution: int, gpus: int) -> _Row:
 
 
 def official(
-    name: Name, *, resolution: int, channels: int = 3, c_dim: int = 0, gpus: int = 1, **changes: Any
+    name: Name,
+    changes: Mapping[str, Any] = MappingProxyType({}),
+    *,
+    resolution: int,
+    channels: int = 3,
+    c_dim: int = 0,
+    gpus: int = 1,
 ) -> TrainConfig:
-    """The configuration `name` for a data set, with `changes` to any field of the run or its networks.
+    """The configuration `name` for a data set.
 
-    Fields of the networks: z_dim, w_dim, mapping_layers, channel_base, channel_max, mbstd_group_size, … (see
-    `NETWORK_FIELDS`). What the official table derives from the batch (gamma, ema_kimg of `auto`) follows the batch.
+    What the official table derives from the batch (gamma, ema_kimg of `auto`) follows the batch.
 
     Args:
+      changes: other values by name, of fields of `TrainConfig` and of the networks (`NETWORK_FIELDS`).
       gpus: the number of GPUs that `auto` counts on.
 
     Raises InputError for values that do not fit each other.
@@ -168,7 +195,17 @@ def official(
     batch = changes.get("batch", row.batch)
     if name == "auto" and batch != row.batch:
         row = dataclasses.replace(row, gamma=0.0002 * resolution**2 / batch, ema=batch * 10 / 32)
-    networks = {key: changes.pop(key) for key in list(changes) if key in NETWORK_FIELDS}
+    networks = {key: value for key, value in changes.items() if key in NETWORK_FIELDS}
+    fields = _decided(name, row, batch) | {key: value for key, value in changes.items() if key not in NETWORK_FIELDS}
+    try:
+        generator, discriminator = _networks(name, row, resolution, channels, c_dim, networks)
+    except ValueError as error:
+        raise InputError(str(error), "choose another value") from error
+    return TrainConfig(generator=generator, discriminator=discriminator, **fields)
+
+
+def _decided(name: str, row: _Row, batch: int) -> dict[str, Any]:
+    """What the official table decides about the run itself."""
     fields: dict[str, Any] = {
         "batch": batch,
         "mbstd_chunks": row.gpus if batch % row.gpus == 0 else 1,
@@ -179,13 +216,11 @@ def official(
         "ema_rampup": row.ramp,
         "kimg": row.kimg,
     }
-    if name == "cifar":
-        fields |= {"pl_weight": 0.0, "style_mixing": 0.0}
-    try:
-        generator, discriminator = _networks(name, row, resolution, channels, c_dim, networks)
-    except ValueError as error:
-        raise InputError(str(error), "choose another value") from error
-    return TrainConfig(generator=generator, discriminator=discriminator, **(fields | changes))
+    return fields | ({"pl_weight": 0.0, "style_mixing": 0.0} if name == "cifar" else {})
+
+
+DECIDED = frozenset(_decided("cifar", _ROWS["cifar"], 64))
+"""Fields whose value depends on the configuration's name; the others begin with the default of `TrainConfig`."""
 
 
 NETWORK_FIELDS = {
@@ -200,7 +235,7 @@ NETWORK_FIELDS = {
     "mbstd_group_size": "D",
     "d_architecture": "D",
 }
-"""Which network takes which field."""
+"""Which network takes which field; `d_architecture` is D's `architecture`."""
 
 
 def _networks(

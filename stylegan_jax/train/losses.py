@@ -1,5 +1,7 @@
 """The training losses of StyleGAN2: one small function per equation, then the four phases built from them.
 
+Images are batches in [-1, 1].
+
 Everything here sees one device's share of the batch; `mean` makes global means of local ones where there are several.
 """
 

@@ -168,7 +168,7 @@ class Phases:
 
         def loss(G: Leaves, rest: tuple, inputs: Inputs):
             pl_mean, p = rest
-            pl_mean = lax.pmean(pl_mean, AXIS)
+            pl_mean = lax.pmean(pl_mean, AXIS)  # equal on all devices, which the cast above made JAX forget
             strength = {"weight": config.pl_weight, "decay": config.pl_decay}
             return losses.g_reg(self._G(G), inputs, pl_mean, **strength, setting=self._setting(p, exact=True))
 

@@ -1,9 +1,10 @@
 """Checkpoints of the training state: Orbax, written in the background, the last few kept."""
 
-import logging
+import contextlib
 import re
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import numpy as np
 
 from stylegan_jax import names
 from stylegan_jax.errors import InputError, remedy_of, system_fault
-from stylegan_jax.storage.checkpoint import crc32, disk_errors
+from stylegan_jax.storage.checkpoint import crc32
+from stylegan_jax.storage.quiet import quiet
 from stylegan_jax.train.state import State
 
 _STEP = re.compile(r"\d{9,}")
@@ -30,7 +32,7 @@ class Checkpoints:
     def __init__(self, folder: Path, keep: int):
         import orbax.checkpoint.experimental.v1 as ocp
 
-        logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax narrates, and prints its own errors
+        quiet()
         self._ocp, self._folder, self._keep, self._pending = ocp, folder.absolute(), keep, None
         self._unreadable: set[int] = set()
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -49,23 +51,26 @@ class Checkpoints:
         return self._folder / f"{step:09d}"
 
     def save(self, state: State) -> None:
-        """Begins to write the state, after the previous one is whole; the state may be donated at once."""
+        """Begins to write the state, after the previous one is whole; the state may be donated at once.
+
+        OSError of a full disk names the folder, here and in `wait`.
+        """
         self.wait()
         step = int(state.iteration)
         if step in self.steps():
             return
         leaves = {key: np.array(leaf) for key, leaf in to_leaves(state).items()}  # a copy that no donation reaches
         sums = {_SUMS: {key: crc32(leaf) for key, leaf in leaves.items()}}
-        with disk_errors(self._folder):
+        with _disk_named(self._folder):
             overwrite = step in self._unreadable
             self._pending = self._ocp.save_async(self._place(step), leaves, overwrite=overwrite, custom_metadata=sums)
         self._unreadable.discard(step)
 
     def wait(self) -> None:
-        """Returns when nothing is being written, and drops what is older than the last few; OSError of a full disk."""
+        """Returns when nothing is being written, and drops what is older than the last few."""
         pending, self._pending = self._pending, None
         if pending is not None:
-            with disk_errors(self._folder):
+            with _disk_named(self._folder):
                 pending.result()
         for step in self.steps()[: -self._keep]:
             shutil.rmtree(self._place(step))
@@ -105,6 +110,17 @@ class Checkpoints:
             what = f"is damaged: the checksums of {len(wrong)} arrays differ, {', '.join(wrong[:6])}"
             raise InputError(what, "remove it: the run then begins anew", file=place)
         return of_leaves(found)
+
+
+@contextlib.contextmanager
+def _disk_named(folder: Path) -> Iterator[None]:
+    """Whatever Orbax and TensorStore raise of a full or failing disk becomes an OSError that names the place."""
+    try:
+        yield
+    except Exception as error:
+        if (fault := system_fault(error)) is None:
+            raise
+        raise OSError(fault.errno, fault.strerror, str(folder)) from error
 
 
 def _unreadable(error: Exception, place: Path) -> InputError:

@@ -4,8 +4,6 @@ import contextlib
 import dataclasses
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -17,50 +15,41 @@ from stylegan_jax.storage import checkpoint, rundir
 from stylegan_jax.storage.checkpoint import Model
 from stylegan_jax.storage.downloads import addresses
 from stylegan_jax.train import transfer
-from stylegan_jax.train.config import NETWORK_FIELDS, Name, TrainConfig, official
+from stylegan_jax.train.config import NETWORK_FIELDS, TrainConfig, official
 from stylegan_jax.train.data import sources
 from stylegan_jax.train.data.dataset import Dataset
-from stylegan_jax.train.data.labels import Kind, counted
-from stylegan_jax.train.loop import Plan, Run, mesh_of
+from stylegan_jax.train.data.labels import counted
+from stylegan_jax.train.loop import Run, mesh_of
+from stylegan_jax.train.request import Freeze, Request
 from stylegan_jax.train.state import State, initial_state
 
-MAY_CHANGE = ("config.kimg",)
+MAY_CHANGE = ("config.kimg", "lineage.source", "lineage.data.name", "lineage.from.source")
+"""What a continuation may say anew: how long it trains, and names of what may have been renamed or moved."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """What the command line says; see `commands.train`."""
+def train(asked: Request, load: Callable[[str], Model]) -> int:
+    """Runs what was asked for; returns the exit code. Nothing is written before the input has proved good.
 
-    data: str
-    out: Path
-    cfg: Name
-    source: str | None
-    load: Callable[[str], Model]
-    resolution: int | None
-    gpus: int | None
-    conditional: bool | Kind
-    changes: Mapping[str, Any]
-    freeze: Mapping[str, Any]
-    watching: Mapping[str, Any]
-
-
-def train(asked: Request) -> int:
-    """Runs what was asked for; returns the exit code. Nothing is written before the input has proved good."""
+    Args:
+      load: reads any model by path, name or address.
+    """
     with contextlib.ExitStack() as stack:
         sources.require_data(asked.data)  # the first thing that was typed
         running = rundir.check_place(asked.out)
         if running:
             stack.enter_context(rundir.lock(asked.out))
-        model = None if asked.source is None else asked.load(asked.source)
-        data = _data(asked, model)
-        config = configure(asked, data, model)
-        mesh = mesh_of(config, asked.watching["devices"])
+        model = None if asked.source is None else load(asked.source)
+        changes = asked.configuration.given()
+        data = _data(asked, changes, model)
+        config = configure(asked, changes, data, model)
+        mesh = mesh_of(config, asked.devices)
         if not running:
             stack.enter_context(rundir.lock(asked.out))
         lineage = _lineage(asked, data, model)
         rundir.open_run(asked.out, {"config": config.to_json(), "lineage": lineage}, may_change=MAY_CHANGE)
-        plan = Plan(**{key: value for key, value in asked.watching.items() if key != "devices"})
-        run = Run(asked.out, config, data, plan=plan, mesh=mesh, lineage=lineage | _labels(data))
+        lineage |= {"labels": counts} if (counts := counted(data.image_labels)) else {}  # `--class random` draws them
+        options = {"records": asked.records, "resident": asked.resident}
+        run = Run(asked.out, config, data, mesh=mesh, lineage=lineage, **options)
         state = run.restore(lambda: begin(config, model))
         _announce(asked, config, data, model, int(state.iteration))
         code = run.go(state)
@@ -68,7 +57,7 @@ def train(asked: Request) -> int:
     return code
 
 
-def _data(asked: Request, model: Model | None) -> Dataset:
+def _data(asked: Request, changes: Mapping[str, Any], model: Model | None) -> Dataset:
     resolution = asked.resolution or (model.config.generator.img_resolution if model else None)
     if resolution is None:
         raise InputError("--resolution is missing", "give the size of the images, a power of two", file="train")
@@ -76,28 +65,34 @@ def _data(asked: Request, model: Model | None) -> Dataset:
         resolutions_up_to(resolution)
     except ValueError as error:
         raise InputError(str(error), "choose one", file=f"--resolution {resolution}") from error
-    channels = model.config.generator.img_channels if model else 3
     return Dataset.open(
         asked.data,
         resolution=resolution,
-        channels=channels,
-        labels=asked.conditional,
-        mirror=asked.changes.get("mirror", False),
-        seed=asked.changes.get("seed", 0),
+        channels=model.config.generator.img_channels if model else 3,
+        labels=False if asked.labels == "none" else asked.labels,
+        mirror=changes.get("mirror", False),
+        seed=changes.get("seed", 0),
     )
 
 
-def configure(asked: Request, data: Dataset, model: Model | None) -> TrainConfig:
+def configure(asked: Request, changes: Mapping[str, Any], data: Dataset, model: Model | None) -> TrainConfig:
     """The run's configuration: the official one, the architecture of the model to begin from, the user's changes."""
-    changes = dict(asked.changes)
     if model is not None:
         changes = {"ada_kimg": 100.0, "ema_rampup": None, **changes}
-    gpus = asked.gpus or (asked.watching["devices"] or jax.local_device_count())
+    gpus = asked.gpus or asked.devices or jax.local_device_count()
     shape = {"resolution": data.resolution, "channels": data.channels, "c_dim": data.c_dim}
-    config = official(asked.cfg, gpus=gpus, **shape, **changes)
+    config = official(asked.cfg, changes, gpus=gpus, **shape)
     if model is not None:
         config = _like(config, model, {key for key in changes if key in NETWORK_FIELDS})
-    return dataclasses.replace(config, frozen=transfer.frozen_names(config, **asked.freeze))
+    return dataclasses.replace(config, frozen=_frozen(config, asked.freeze))
+
+
+def _frozen(config: TrainConfig, asked: Freeze) -> tuple[str, ...]:
+    """Names of the tensors that the rules freeze; InputError for a rule that matches nothing."""
+    words, blocks = (
+        [word.strip() for word in (text or "").split(",") if word.strip()] for text in (asked.freeze, asked.freeze_g)
+    )
+    return transfer.frozen_names(config, words=words, g_resolutions=blocks, d_layers=asked.freeze_d)
 
 
 def _like(config: TrainConfig, model: Model, changed: set[str]) -> TrainConfig:
@@ -143,12 +138,6 @@ def _lineage(asked: Request, data: Dataset, model: Model | None) -> dict[str, An
             "sha256": checkpoint.fingerprint(model),
         }
     return lineage
-
-
-def _labels(data: Dataset) -> dict[str, Any]:
-    """How often each label occurs: what `--class random` draws from."""
-    counts = counted(data.image_labels)
-    return {"labels": counts} if counts else {}
 
 
 def _announce(asked: Request, config: TrainConfig, data: Dataset, model: Model | None, iteration: int) -> None:

@@ -14,7 +14,7 @@ from stylegan_jax.train.state import State, start
 
 
 def begin_from(config: TrainConfig, fresh: State, model: Model) -> tuple[State, list[str]]:
-    """The state at the start of a fine-tune, and what there is to say about it, line by line.
+    """The state at the start of a fine-tune, and lines that say what of it is fresh.
 
     G, D and G_ema come from the model where names and shapes agree, and are fresh elsewhere. A missing G is taken
     from G_ema (and the other way round); without D the discriminator is fresh.
@@ -62,42 +62,46 @@ def _copied(own: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[dict[str,
 
 
 def frozen_names(
-    config: TrainConfig, *, parts: Sequence[str] = (), g_resolutions: Sequence[int] = (), d_layers: int = 0
+    config: TrainConfig, *, words: Sequence[str] = (), g_resolutions: Sequence[int | str] = (), d_layers: int = 0
 ) -> tuple[str, ...]:
     """Full names (`G.mapping.fc0.weight`) of what the rules freeze.
 
     Args:
-      parts: words of G's names, all tensors with which are frozen: `mapping`, `affine`, `torgb`, `b16`, `conv1`, …;
+      words: of G's names, all tensors with which are frozen: `mapping`, `affine`, `torgb`, `b16`, `conv1`, …;
         `D.fromrgb` freezes in D.
-      g_resolutions: blocks of G.
+      g_resolutions: blocks of G, as numbers or as they were typed.
       d_layers: how many layers of D, from its highest resolution on (Freeze-D).
 
     Raises InputError for a rule that matches nothing.
     """
-    absent = [str(resolution) for resolution in g_resolutions if resolution not in config.generator.resolutions]
-    if absent:
-        known = ", ".join(map(str, config.generator.resolutions))
-        raise InputError("not a resolution of this model", f"use {known}", file=f"--freeze-g {','.join(absent)}")
+    blocks, known = list(map(str, g_resolutions)), list(map(str, config.generator.resolutions))
+    if any(block not in known for block in blocks):
+        what, remedy = "not a resolution of this model", f"use {', '.join(known)}"
+        raise InputError(what, remedy, file=f"--freeze-g {','.join(blocks)}")
     layouts = {network: names.layout_of(config.model, network) for network in ("G", "D")}
     every = [f"{n}.{name}" for n, layout in layouts.items() for name in layout if not names.is_buffer(name)]
-    frozen = {name for part in parts for name in _named(part, every)}
-    frozen |= {k for k in every if k.startswith("G.") and names.resolution_of(k) in set(g_resolutions)}
+    frozen = {name for word in words for name in _named(word, every)}
+    frozen |= {k for k in every if k.startswith("G.") and str(names.resolution_of(k)) in blocks}
     frozen |= set(_first_layers(config.discriminator, d_layers))
     return tuple(name for name in every if name in frozen)
 
 
-def _named(part: str, every: Sequence[str]) -> list[str]:
-    network, word = ("D", part[2:]) if part.startswith("D.") else ("G", part.removeprefix("G."))
+def _named(rule: str, every: Sequence[str]) -> list[str]:
+    network, word = ("D", rule[2:]) if rule.startswith("D.") else ("G", rule.removeprefix("G."))
     found = [name for name in every if name.startswith(f"{network}.") and word in name.split(".")]
     if not found:
-        raise InputError(f"no tensor of {network} has the part {word!r}", "use mapping, affine, torgb, b16, conv1, …")
+        raise InputError(
+            f"no tensor of {network} has {word!r} in its name", "use mapping, affine, torgb, b16, conv1, …"
+        )
     return found
 
 
 def _first_layers(config: DiscriminatorConfig, count: int) -> list[str]:
     layers = names.freezable_layers(config)
-    if count > len(layers):
-        raise InputError(f"--freeze-d {count}: this discriminator has {len(layers)} layers", "freeze fewer")
+    if not 0 <= count <= len(layers):
+        raise InputError(
+            f"this discriminator has {len(layers)} layers", "freeze 0 or more of them", file=f"--freeze-d {count}"
+        )
     layout = names.discriminator_layout(config)
     return [
         f"D.{layer}.{kind}" for layer in layers[:count] for kind in ("weight", "bias") if f"{layer}.{kind}" in layout

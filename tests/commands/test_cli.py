@@ -289,7 +289,7 @@ def test_a_compilation_that_takes_long_is_announced_once(monkeypatch, capsys, se
     monkeypatch.setattr(compiling, "_PATIENCE", seconds)
     monkeypatch.setattr(compiling, "_said", -compiling._AGAIN)
     logger = logging.getLogger("jax._src.interpreters.pxla")
-    with compiling.told():
+    with compiling.announced():
         for _ in range(2):
             logger.debug("Compiling %s with global shapes and types %s.", "f", "x")
             time.sleep(0.05)
@@ -302,7 +302,7 @@ def test_jax_still_says_when_it_compiles(monkeypatch):
 
     heard = []
     monkeypatch.setattr(compiling._Listener, "hear", lambda self, text: heard.append(text))
-    with compiling.told():
+    with compiling.announced():
         jax.jit(lambda x: x * 1.2345 + len(heard))(1.0)
     assert any(text.startswith(compiling._BEGINS) for text in heard)
     assert any(text.startswith(compiling._ENDS) for text in heard)
@@ -347,7 +347,7 @@ def test_listening_for_compilations_shows_nothing_of_the_log_whatever_handlers_o
     terminal = Terminal()
     logging.getLogger().addHandler(terminal)
     try:
-        with compiling.told():
+        with compiling.announced():
             jax.jit(lambda x: x * 5.4321)(1.0)
     finally:
         logging.getLogger().removeHandler(terminal)

@@ -104,9 +104,9 @@ def advised(error, flag):
 )
 def test_a_batch_that_does_not_divide_names_the_values_that_do(wrong, flag):
     with pytest.raises(InputError) as refused:
-        official("auto", gpus=1, resolution=16, batch=16, **wrong)
+        official("auto", {"batch": 16, **wrong}, resolution=16)
     value = advised(refused.value, flag)
-    assert official("auto", gpus=1, resolution=16, batch=16, **{next(iter(wrong)): value}).batch == 16
+    assert official("auto", {"batch": 16, next(iter(wrong)): value}, resolution=16).batch == 16
 
 
 def test_a_discriminator_in_the_way_of_a_pt_file_goes_as_advised(tmp_path, capsys):

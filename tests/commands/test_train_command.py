@@ -36,10 +36,11 @@ def pictures(tmp_path):
 
 
 def command(pictures, out, *more):
-    source = str(golden("gen/s01_skip32.pkl"))
-    short = [part for flag, value in SHORT.items() for part in (f"--{flag}", str(value))]
-    paths = [str(pictures), "--from", source, "--out", str(out)]
-    return [sys.executable, "-m", "stylegan_jax", "train", *paths, *short, "--kimg", "0.064", *more]
+    """As a user types it; `more` stands instead of what it repeats."""
+    usual = {"--from": str(golden("gen/s01_skip32.pkl")), "--kimg": "0.064"}
+    usual |= {f"--{flag}": str(value) for flag, value in SHORT.items()}
+    others = [word for flag, value in usual.items() if flag not in more for word in (flag, value)]
+    return [sys.executable, "-m", "stylegan_jax", "train", str(pictures), "--out", str(out), *others, *more]
 
 
 def train(pictures, out, *more):
@@ -79,3 +80,29 @@ def test_a_run_that_is_killed_goes_on_and_ends_bit_identically(pictures, tmp_pat
     assert whole.keys() == parts.keys() and len(whole) > 100
     for key in whole:
         np.testing.assert_array_equal(whole[key], parts[key], err_msg=key)
+
+
+def test_a_run_goes_on_after_its_folder_its_data_and_its_model_were_renamed(pictures, tmp_path):
+    source = tmp_path / "a.pkl"
+    source.write_bytes(golden("gen/s01_skip32.pkl").read_bytes())
+    more = ["--from", str(source), "--kimg"]
+    assert train(pictures, tmp_path / "run", *more, "0.016")[0] == 0
+    moved = [path.rename(tmp_path / f"moved-{path.name}") for path in (pictures, tmp_path / "run", source)]
+    code, said = train(moved[0], moved[1], "--from", str(moved[2]), "--kimg", "0.032")
+    assert code == 0 and "going on at 0.016 kimg" in said, said
+
+
+def test_sigterm_is_answered_at_once_and_saves_even_while_the_programs_are_compiled(pictures, tmp_path):
+    asked = subprocess.Popen(command(pictures, tmp_path / "run"), stdout=subprocess.PIPE, text=True)
+    assert asked.stdout is not None
+    for line in asked.stdout:
+        if line.rstrip().endswith("network-snapshot-000000.safetensors"):  # what comes next is the first iteration
+            break
+    time.sleep(2)
+    asked.send_signal(signal.SIGTERM)
+    begun = time.monotonic()
+    lines = [line for line in asked.stdout if not line.startswith("compiling")]
+    assert time.monotonic() - begun < 300
+    assert lines[0].startswith("SIGTERM: saving after "), lines
+    assert asked.wait() == 75
+    assert int(leaves(tmp_path / "run")["iteration"]) == 1

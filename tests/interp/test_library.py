@@ -41,7 +41,7 @@ def assert_same_blend(found, expected):
         ("smooth=8:width=0.5", smooth(8, 0.5)),
         ("texture", parse("swap=16:invert")),
     ],
-    ids=str,
+    ids=lambda value: getattr(value, "text", str(value)),
 )
 def test_a_schedule_may_be_its_text_or_r_swap_alone(base, transfer, given, schedule):
     assert_same_blend(blend(base, transfer, given), blend(base, transfer, schedule))

@@ -125,7 +125,7 @@ def test_films_and_figures_compute_float32_in_full(plan):
     weights = renderer.weights([constant(0.5)], resolve_sources([constant(0.5)], None, None, None))
     ws = np.zeros((4, models[0].config.generator.num_ws, 16), np.float32)
     with jax.default_matmul_precision("bfloat16"):
-        assert precisions(renderer.programs[1], weights, ws) == {"HIGHEST"}
+        assert precisions(renderer.programs[1], weights, ws, np.zeros(4, np.uint32)) == {"HIGHEST"}
 
 
 def test_another_precision_is_asked_for_by_name():

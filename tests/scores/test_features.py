@@ -5,6 +5,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from stylegan_jax.scores import metrics
+from stylegan_jax.scores.appearance import saturation, sharpness
 from stylegan_jax.scores.features import proxy_features
 from stylegan_jax.scores.score import Score
 
@@ -101,3 +102,27 @@ def test_a_run_is_scored_whatever_its_channels(channels):
 def test_a_data_set_of_one_image_has_a_fid_and_no_kid():
     found = Score(Pictures(1, 3), 4, 16)(lambda seeds: Pictures(len(seeds), 3).pixels)
     assert np.isfinite(found["proxy-FID"]) and "proxy-KID" not in found
+
+
+class Flat(Pictures):
+    """Grey surfaces: neither saturated nor sharp."""
+
+    def image(self, index):
+        return np.full((16, 16, 3), 100 + index, np.uint8)
+
+
+def test_a_score_says_beside_the_distances_how_fake_and_real_images_look():
+    fakes = Pictures(20, 3).pixels // 4 + 90
+    fakes[7] = 128
+    found = Score(Flat(5, 3), 20, 16)(lambda seeds: fakes[: len(seeds)])
+    assert found["saturation/real"] == found["sharpness/real"] == 0
+    assert found["saturation/fake"] == pytest.approx(float(saturation(fakes).mean()), abs=1e-4)
+    assert found["sharpness/fake"] == pytest.approx(float(sharpness(fakes).mean()), abs=1e-4)
+    assert found["dead"] == 1 / 20
+
+
+def test_opacity_is_no_colour():
+    rgb = np.random.RandomState(0).randint(0, 256, (2, 16, 16, 3)).astype(np.uint8)
+    rgba = np.concatenate([rgb, np.full_like(rgb[..., :1], 255)], -1)
+    np.testing.assert_allclose(saturation(rgba), saturation(rgb))
+    np.testing.assert_allclose(sharpness(rgba), sharpness(rgb))

@@ -15,9 +15,11 @@ from stylegan_jax.errors import InputError
 from stylegan_jax.storage import rundir
 from stylegan_jax.storage.checkpoint import Model, load
 from stylegan_jax.train import transfer
+from stylegan_jax.train.advance import PhaseByPhase
 from stylegan_jax.train.config import TrainConfig, official
-from stylegan_jax.train.loop import Plan, Run, mesh_of
+from stylegan_jax.train.loop import Run, mesh_of
 from stylegan_jax.train.phases import Phases
+from stylegan_jax.train.request import Records
 from stylegan_jax.train.saved import Checkpoints, to_leaves
 from stylegan_jax.train.state import initial_state
 from tests.sampler.test_precision import precisions
@@ -36,7 +38,7 @@ CONFIG = TrainConfig(
     seed=3,
 )
 NO_LABELS = jnp.zeros((1, 0))
-PLAN = Plan(tick=0.064, snapshot_ticks=2, checkpoint_ticks=2, score_images=0)
+RECORDS = Records(tick=0.064, snapshot_ticks=2, checkpoint_ticks=2, score_images=0)
 
 
 class Noise:
@@ -79,10 +81,10 @@ def phases(devices):
     return Phases(CONFIG, mesh_of(CONFIG, devices))
 
 
-def run(folder, config=CONFIG, plan=PLAN, stop=None):
+def run(folder, config=CONFIG, records=RECORDS, stop=None):
     """A run of cached phases; `stop` ends it as SIGTERM does after so many iterations."""
     folder.mkdir(exist_ok=True)
-    started = Run(folder, config, Noise(), plan=plan, mesh=mesh_of(config, 1), lineage={})
+    started = Run(folder, config, Noise(), records=records, mesh=mesh_of(config, 1), lineage={})
     if config == CONFIG:
         started.phases = phases(1)
     return started
@@ -128,7 +130,7 @@ def test_a_run_that_is_stopped_and_resumed_ends_bit_identically(tmp_path, monkey
     code, _ = trained(tmp_path / "whole")
     assert code == 0
     asked = []
-    original = Run._real
+    original = PhaseByPhase.real
 
     def stop_after_seven(self, iteration):
         if iteration == 7 and not asked:
@@ -139,7 +141,7 @@ def test_a_run_that_is_stopped_and_resumed_ends_bit_identically(tmp_path, monkey
             os.kill(os.getpid(), signal.SIGTERM)
         return original(self, iteration)
 
-    monkeypatch.setattr(Run, "_real", stop_after_seven)
+    monkeypatch.setattr(PhaseByPhase, "real", stop_after_seven)
     code, _ = trained(tmp_path / "parts")
     assert code == 75
     assert int(stored(tmp_path / "parts")["iteration"]) == 8
@@ -193,15 +195,40 @@ def test_a_full_disk_is_an_os_error_and_the_checkpoints_before_stay_whole(tmp_pa
     assert Checkpoints(tmp_path, 2).steps() == [0]
 
 
+def test_a_save_that_is_under_way_is_awaited_when_the_run_ends_by_an_error(tmp_path, monkeypatch):
+    started = run(tmp_path / "run", records=dataclasses.replace(RECORDS, checkpoint_ticks=1))
+    original = PhaseByPhase.real
+
+    def vanish(self, iteration):
+        if iteration == 5:
+            raise FileNotFoundError("a picture")
+        return original(self, iteration)
+
+    monkeypatch.setattr(PhaseByPhase, "real", vanish)
+    with pytest.raises(FileNotFoundError, match="a picture"):
+        started.go(started.restore(lambda: initial_state(CONFIG)), lambda line: None)
+    assert not list((tmp_path / "run" / rundir.CHECKPOINTS).glob("*tmp*"))
+    assert int(stored(tmp_path / "run")["iteration"]) == 4
+
+
+def test_a_run_that_shall_end_writes_its_model_but_no_sheet_and_no_score(tmp_path):
+    started = run(tmp_path / "run", records=dataclasses.replace(RECORDS, score_images=4))
+    started._ending.code = 75
+    lines = []
+    started.snapshot(initial_state(CONFIG), lines.append)
+    assert [str(tmp_path / "run" / "network-snapshot-000000.safetensors")] == lines
+    assert not list((tmp_path / "run").glob("*.png")) and not (tmp_path / "run" / rundir.METRICS).exists()
+
+
 def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_good_checkpoint(tmp_path, monkeypatch):
-    started = run(tmp_path / "run", plan=dataclasses.replace(PLAN, checkpoint_ticks=1))
-    original = Run._real
+    started = run(tmp_path / "run", records=dataclasses.replace(RECORDS, checkpoint_ticks=1))
+    original = PhaseByPhase.real
 
     def poison(self, iteration):
         pixels, c = original(self, iteration)
         return (pixels, c) if iteration != 6 else (jnp.full(pixels.shape, jnp.nan), c)
 
-    monkeypatch.setattr(Run, "_real", poison)
+    monkeypatch.setattr(PhaseByPhase, "real", poison)
     state = started.restore(lambda: initial_state(CONFIG))
     with pytest.raises(InputError, match=r"no number at iteration 6 .* last good checkpoint is of iteration 4"):
         started.go(state, lambda line: None)
@@ -229,7 +256,7 @@ def test_a_run_begun_otherwise_is_not_continued(tmp_path):
 
 @pytest.mark.slow
 def test_frozen_tensors_keep_their_values_and_the_others_move():
-    frozen = transfer.frozen_names(CONFIG, parts=["mapping", "torgb"], g_resolutions=[4], d_layers=2)
+    frozen = transfer.frozen_names(CONFIG, words=["mapping", "torgb"], g_resolutions=[4], d_layers=2)
     config = dataclasses.replace(CONFIG, frozen=frozen, pl_weight=0, r1_gamma=0)
     ours = Phases(config, mesh_of(config, 1))
     before = jax.tree.map(np.array, initial_state(config))
@@ -246,9 +273,9 @@ def test_frozen_tensors_keep_their_values_and_the_others_move():
 def test_freeze_rules_name_layers_as_the_official_programs_count_them():
     frozen = transfer.frozen_names(CONFIG, d_layers=2)
     assert frozen == ("D.b8.fromrgb.weight", "D.b8.fromrgb.bias", "D.b8.conv0.weight", "D.b8.conv0.bias")
-    assert all(".affine." in name for name in transfer.frozen_names(CONFIG, parts=["affine"]))
-    with pytest.raises(InputError, match="no tensor of G has the part 'nothing'"):
-        transfer.frozen_names(CONFIG, parts=["nothing"])
+    assert all(".affine." in name for name in transfer.frozen_names(CONFIG, words=["affine"]))
+    with pytest.raises(InputError, match="no tensor of G has 'nothing' in its name"):
+        transfer.frozen_names(CONFIG, words=["nothing"])
 
 
 def test_transfer_copies_by_name_and_says_what_did_not_fit():
@@ -295,7 +322,8 @@ def test_official_configurations_hold_the_official_values(name, resolution, expe
 
 
 def test_changes_reach_the_run_and_both_networks():
-    found = official("auto", resolution=32, batch=16, channel_max=64, z_dim=32, mbstd_group_size=8, pl_weight=0)
+    changes = {"batch": 16, "channel_max": 64, "z_dim": 32, "mbstd_group_size": 8, "pl_weight": 0}
+    found = official("auto", changes, resolution=32)
     assert found.generator.channel_max == found.discriminator.channel_max == 64
     assert (found.generator.z_dim, found.discriminator.mbstd_group_size, found.pl_weight) == (32, 8, 0)
     assert found.r1_gamma == pytest.approx(0.0002 * 32**2 / 16)

@@ -24,10 +24,9 @@ from stylegan_jax.train.augment.matrices import (
     shift2d,
 )
 from stylegan_jax.train.augment.pipes import Pipe
-from stylegan_jax.train.augment.warp import warp
+from stylegan_jax.train.augment.warp import Images, warp
 from stylegan_jax.train.augment.wavelets import filter_bank
 
-Images = Float[Array, "n h w c"]
 Scalar = Float[Array, ""] | float
 
 _BAND_POWER = np.array([10, 1, 1, 1], np.float32) / 13  # of natural images, lowest octave first

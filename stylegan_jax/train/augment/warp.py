@@ -17,6 +17,7 @@ _TAPS = setup_filter(SYM6)
 _REACH = _TAPS.size // 4  # how far the filter reaches, in pixels of the image
 
 Images = Float[Array, "n h w c"]
+"""A batch in [-1, 1]."""
 Margins = Int[Array, "side=2 axis=2"]
 
 
@@ -70,8 +71,10 @@ def _doubling(size: int, inside: Array) -> Float[Array, "doubled size"]:
     """The matrix that reflects and doubles one axis: three copies of the filter matrix, folded onto each other."""
     frame = 3 * size - 2
     tap = np.arange(2 * frame)[:, None] - 2 * np.arange(frame) + 2 * _REACH - 1
+    # Every other pixel of the doubled axis is a new zero: twice the filter keeps the brightness.
     filters = np.where((tap >= 0) & (tap < _TAPS.size), 2 * _TAPS[np.clip(tap, 0, _TAPS.size - 1)], 0)
     filters = jnp.asarray(filters) * inside * inside.repeat(2)[:, None]
+    # Reflected pixels are those of the image itself: their columns are added to these, so no frame is ever built.
     before, middle, after = jnp.split(filters, [size - 1, 2 * size - 1], 1)
     folded = middle + jnp.pad(before[:, ::-1], ((0, 0), (1, 0))) + jnp.pad(after[:, ::-1], ((0, 0), (0, 1)))
     return jnp.pad(folded, ((1, 1), (0, 0)))
@@ -84,6 +87,7 @@ def _sample(doubled: Float[Array, "n h2 w2 c"], inverse: Array, height: int, wid
     # From the centre, where coordinates are smallest, so that rounding moves no sample by more than 1e-5 pixels.
     at = 2 * jnp.einsum("nij,hwj->nhwi", inverse[:, :2], grid, precision="highest")
     centre = np.array([3 * width - 2, 3 * height - 2], np.float32)
+    # Whatever lies outside reads the ring of zeros, and no index leaves the array: JAX would move it to the edge.
     at = jnp.clip(at, -centre, centre + 1)
     corner = jnp.floor(at)
     fx, fy = jnp.moveaxis(at - corner, -1, 0)
@@ -97,6 +101,7 @@ def _windows(images: Images, corners: Int[Array, "n y x 2"]) -> Float[Array, "n 
     """The 2×2 pixels from each corner (x, y) on, row by row."""
     channels = images.shape[-1]
 
+    # One gather of 2×2 slices, and one scatter in the gradient, instead of four of each.
     def window(image: Array, corner: Array) -> Array:
         return lax.dynamic_slice(image, (corner[1], corner[0], 0), (2, 2, channels)).reshape(4, channels)
 
@@ -115,11 +120,13 @@ def _halve(images: Images) -> Float[Array, "n h2 w2 c"]:
 
 
 def _halving(size: int) -> Float[Array, "size doubled"]:
+    """The matrix that filters one axis with the reversed filter and keeps every other pixel."""
     tap = np.arange(2 * (size + 2 * _REACH)) - 2 * np.arange(size)[:, None] - 1
     return jnp.asarray(np.where((tap >= 0) & (tap < _TAPS.size), _TAPS[np.clip(tap, 0, _TAPS.size - 1)], 0))
 
 
 def _along_both(images: Images, rows: Float[Array, "h2 h"], columns: Float[Array, "w2 w"]) -> Float[Array, "n h2 w2 c"]:
+    """A matrix over the rows, then one over the columns; in full: short products round pixels to 8 or 11 bits."""
     n, height, width, channels = images.shape
     flat = images.reshape(n, height, width * channels)  # keeps the large operand as it lies in memory
     tall = jnp.einsum("ih,nhm->nim", rows, flat, precision="highest").reshape(n, -1, width, channels)

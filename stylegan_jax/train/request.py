@@ -1,0 +1,72 @@
+"""What a user asks of a training run, flag by flag; it needs no JAX, so that help comes at once."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from stylegan_jax.train.config import Name
+from stylegan_jax.train.flags import Changes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Freeze:
+    """What keeps its values."""
+
+    freeze: Annotated[str | None, tyro.conf.arg(metavar="mapping,affine,torgb")] = None
+    """Words of G's names, with commas: mapping, affine, torgb, b16, conv1, …; D.fromrgb freezes in D."""
+    freeze_g: Annotated[str | None, tyro.conf.arg(metavar="4,8")] = None
+    """Resolutions of G, with commas."""
+    freeze_d: int = 0
+    """How many layers of D, from the highest resolution on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Records:
+    """What the run records and how often; changes nothing of what is computed."""
+
+    tick: float = 4.0
+    """Thousands of images from one line of progress to the next."""
+    snapshot_ticks: int = 50
+    """Ticks from one snapshot (model file, sheet of fixed seeds, scores) to the next."""
+    checkpoint_ticks: int = 10
+    """Ticks from one checkpoint to the next: what a killed run loses."""
+    keep: int = 2
+    """How many checkpoints are kept for resuming."""
+    score_images: int = 2000
+    """Images that are scored for proxy-FID, proxy-KID and how they look; 0 for none."""
+
+    def iterations_per_tick(self, batch: int) -> int:
+        """Iterations in a tick."""
+        return max(1, round(self.tick * 1000 / batch))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One run as it was asked for."""
+
+    data: tyro.conf.Positional[str]
+    """Folder or zip of images, with labels in dataset.json if it has any."""
+    out: Path
+    """Folder of the run."""
+    cfg: Name = "auto"
+    """The official configuration by name."""
+    source: Annotated[str | None, tyro.conf.arg(name="from", metavar="MODEL")] = None
+    """A model of any kind to begin from; its architecture is kept, --cfg gives the rest."""
+    resolution: Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="(default: that of --from)")] = (
+        None
+    )
+    """Of the images, which are cropped and resized to it."""
+    labels: Annotated[Literal["none", "json", "folders"], tyro.conf.arg(metavar="[folders]")] = "none"
+    """Train a conditional model on the labels of dataset.json, or (folders) with subfolders as classes."""
+    gpus: Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="(default: --devices)")] = None
+    """How many GPUs --cfg auto counts on."""
+    devices: Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="(default: all)")] = None
+    """How many local devices take part."""
+    resident: Literal["auto", "on", "off"] = "auto"
+    """Keep the data set on the device and run many iterations in one program: faster on GPUs and TPUs, and auto does so
+    there if the data set takes a quarter of the device's memory or less; slower on CPUs."""
+    configuration: tyro.conf.OmitArgPrefixes[Changes] = field(default_factory=Changes)
+    freeze: tyro.conf.OmitArgPrefixes[Freeze] = field(default_factory=Freeze)
+    records: tyro.conf.OmitArgPrefixes[Records] = field(default_factory=Records)
