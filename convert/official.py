@@ -142,7 +142,7 @@ def write(model: Model, path: str | Path, *, overwrite: bool = False, sg3: bool 
     freshly drawn. Raises InputError if `path` exists (unless `overwrite`), OSError if it cannot be written,
     ValueError if a network does not fit its configuration.
     """
-    place = atomic.check_place(path, overwrite=overwrite)
+    place = atomic.output_path(path, overwrite=overwrite)
     with atomic.new_file(path, overwrite=overwrite) as file:
         Pickler(file).dump(_tree(with_discriminator(model), sg3=sg3))
     return place

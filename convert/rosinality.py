@@ -129,7 +129,7 @@ def write(model: Model, path: str | Path, *, overwrite: bool = False) -> Path:
     Their classes know one kind of network: InputError with everything in which the model differs from it, or if `path`
     exists (unless `overwrite`); OSError if it cannot be written. A clamp of 256 and 16-bit settings are left out.
     """
-    place = atomic.check_place(path, overwrite=overwrite)
+    place = atomic.output_path(path, overwrite=overwrite)
     lines = _unlike_generator(model.config.generator)
     if "D" in model.networks and model.config.discriminator is not None:
         lines += [f"D: {line}" for line in _unlike_discriminator(model.config.discriminator)]

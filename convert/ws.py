@@ -115,9 +115,9 @@ def _as_ws(array: Stored, num_ws: int, w_dim: int, space: str | None, budget: Bu
     plain = values.shape[-1] == w_dim and (values.ndim <= 2 or values.shape[-2] == 1)
     reads_layers = layered and space != "w"
     if not reads_layers and not (plain and space != "w+"):
-        told = f"--w-space {space} of this model takes" if space else "this model takes"
+        taker = f"--w-space {space} of this model takes" if space else "this model takes"
         wanted = f"[n, {w_dim}]" if space == "w" else f"[n, {num_ws}, {w_dim}]"
-        what = f"holds ws of shape {shape}, {told} {wanted}"
+        what = f"holds ws of shape {shape}, {taker} {wanted}"
         raise InputError(what, "use the model they were projected with, or a blend of it")
     rows = values.size // w_dim // (num_ws if reads_layers else 1)
     budget.allocate(2 * 4 * rows * num_ws * w_dim, f"{rows} ws for {num_ws} layers")

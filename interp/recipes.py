@@ -101,7 +101,7 @@ def from_json(data: Any, file: object = None) -> Recipe:
 
 
 def _seeds(text: str) -> int:
-    """How many seeds the ranges of a text name; what is none is told later."""
+    """How many seeds the ranges of a text name; what is none is refused later."""
     spans = re.findall(r"(\d{1,19})\s*(?:-|\.\.)\s*(\d{1,19})", text)
     return text.count(",") + sum(int(last) - int(first) for first, last in spans)
 

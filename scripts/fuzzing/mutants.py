@@ -97,16 +97,13 @@ def zipped(members: dict[str, bytes], change: Callable[[str, bytes], bytes], rng
     """A zip of members, one of them changed; sometimes with other names, packings, or a damaged directory."""
     names, file = list(members), io.BytesIO()
     chosen = rng.choice(names)
-    stored = rng.random() < 0.7
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED) as archive:
+    packing = zipfile.ZIP_STORED if rng.random() < 0.7 else zipfile.ZIP_DEFLATED
+    with zipfile.ZipFile(file, "w", packing) as archive:
         for name in names:
             data = change(name, members[name]) if name == chosen else members[name]
             odd = name == chosen and rng.random() < 0.1
             info = zipfile.ZipInfo(rng.choice(WORDS[5:]) if odd else name)
-            info.compress_type = (
-                rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA)) if odd else None
-            )
-            info.compress_type = info.compress_type or archive.compression
+            info.compress_type = rng.choice(_PACKINGS) if odd else packing
             archive.writestr(info, data)
     data = file.getvalue()
     if rng.random() < 0.3:

@@ -27,7 +27,7 @@ def is_archive(path: str | Path) -> bool:
     return PurePosixPath(str(path)).suffix.lower() in CONTAINERS
 
 
-def place_of(path: str | Path, part: Part) -> str:
+def part_path(path: str | Path, part: Part) -> str:
     """Where a part's archive lies: `faces.zip` → `faces-0-of-4.zip`."""
     stem, dot, suffix = str(path).rpartition(".")
     return f"{stem}{part.suffix}{dot}{suffix}"
@@ -73,7 +73,7 @@ class Archive:
         part: Part,
         overwrite: bool = False,
     ):
-        self.path, self._pictures, self._share = place_of(path, part), pictures, part.share(pictures.count)
+        self.path, self._pictures, self._share = part_path(path, part), pictures, part.share(pictures.count)
         own = {"format": pictures.form, "images": pictures.count, "images_sha256": pictures.sha256, "part": str(part)}
         self._manifest = json.loads(json.dumps({**manifest, **own}))
         array = array_to_json(part.array)
@@ -81,7 +81,7 @@ class Archive:
         self._kind: Container = CONTAINERS[PurePosixPath(self.path).suffix.lower()]
         _check_siblings(path, part)
         if not remote.is_remote(path):
-            atomic.check_place(self.path, overwrite=True)
+            atomic.output_path(self.path, overwrite=True)
         self.finished = self._is_finished(overwrite)
         self._overwrite = overwrite
         self._done = 0

@@ -32,10 +32,10 @@ def is_written(path: str | Path, made_by: Mapping[str, Any], *, overwrite: bool 
             found = _note_in(file)
     except (InputError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
         raise InputError("was not made by this command", "move it away, or choose another place", file=path) from error
-    told = difference(found, json.loads(json.dumps(made_by)))
-    if told and not overwrite:
-        raise InputError(f"holds ws {told}", "choose another place, or pass --overwrite", file=path)
-    return not told
+    changed = difference(found, json.loads(json.dumps(made_by)))
+    if changed and not overwrite:
+        raise InputError(f"holds ws {changed}", "choose another place, or pass --overwrite", file=path)
+    return not changed
 
 
 def _note_in(file: str | Path) -> Any:

@@ -32,7 +32,7 @@ def new_file(path: str | Path, *, overwrite: bool = False) -> Iterator[BinaryIO]
 
     Raises InputError if `path` exists (unless `overwrite`) or cannot be a file there; OSError if the disk is at fault.
     """
-    path = check_place(path, overwrite=overwrite)
+    path = output_path(path, overwrite=overwrite)
     if path.is_dir():
         raise InputError("is a folder", "give the output another name", file=path)
     with _partial(path) as partial:
@@ -56,7 +56,7 @@ def new_folder(path: str | Path, *, marker: str, beside: Collection[str], overwr
 
     Raises InputError if `path` exists (unless `overwrite`) or cannot be replaced; OSError if the disk is at fault.
     """
-    path = check_place(path, overwrite=overwrite)
+    path = output_path(path, overwrite=overwrite)
     if path.exists() and not (path / marker).is_file():
         raise InputError("exists and is no checkpoint", "give the output another name", file=path)
     if path.exists() and (
@@ -107,7 +107,7 @@ def _acquired(lock: filelock.BaseFileLock, *, wait: bool) -> bool:
     return True
 
 
-def check_place(path: str | Path, *, overwrite: bool = False) -> Path:
+def output_path(path: str | Path, *, overwrite: bool = False) -> Path:
     """The absolute `path`, if an output may be made there.
 
     Raises InputError if it exists (unless `overwrite`) or lies in no folder. Doors call this before long work.

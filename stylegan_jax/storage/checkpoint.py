@@ -18,6 +18,7 @@ from stylegan_jax.storage import atomic, inputs, safetensors
 from stylegan_jax.storage import manifest as manifests
 from stylegan_jax.storage.inputs import Budget
 from stylegan_jax.storage.manifest import DAMAGED, WEIGHTS
+from stylegan_jax.storage.quiet import quiet
 
 MANIFEST = manifests.NAME
 _KEY = "stylegan_jax"
@@ -60,7 +61,7 @@ def save(model: Model, path: str | Path, *, overwrite: bool = False) -> Path:
 
     Raises InputError if `path` exists (unless `overwrite`); OSError if the disk is full or unwritable.
     """
-    place = atomic.check_place(path, overwrite=overwrite)
+    place = atomic.output_path(path, overwrite=overwrite)
     _check_layout(model.config, model.networks, path)
     leaves = {key: np.asarray(leaf) for key, leaf in names.join_networks(model.networks).items()}
     sums = {key: crc32(leaf) for key, leaf in leaves.items()}
@@ -79,7 +80,7 @@ def save(model: Model, path: str | Path, *, overwrite: bool = False) -> Path:
 def load(path: str | Path, *, networks: Sequence[str] | None = None, as_stored: bool = False) -> Model:
     """Reads a model that `save` wrote, or only the named `networks`, as float32 (`as_stored`: in the file's dtypes).
 
-    Raises InputError, naming every culprit, unless checksums, names and shapes are exactly those of the configuration.
+    Raises InputError, with all that is wrong, unless checksums, names and shapes are exactly those of the configuration.
     """
     return _unchanged(atomic.standing(path), lambda place: _load(place, networks, as_stored=as_stored))
 
@@ -157,14 +158,12 @@ def _read_orbax(path: Path, manifest: Mapping[str, Any], wanted: Collection[str]
     budget = Budget(manifests.check_files(path, manifest["files"]))
     ocp, weights = _orbax(), path.absolute() / WEIGHTS
     try:
-        with _silent_absl():
-            stored = ocp.metadata(weights).metadata
-            _check_shapes(manifest["config"], stored, wanted, budget, path)
-            tree = {
-                key: np.empty(leaf.shape, leaf.dtype) if key in wanted else ocp.PLACEHOLDER
-                for key, leaf in stored.items()
-            }
-            loaded = ocp.load(weights, tree)
+        stored = ocp.metadata(weights).metadata
+        _check_shapes(manifest["config"], stored, wanted, budget, path)
+        tree = {
+            key: np.empty(leaf.shape, leaf.dtype) if key in wanted else ocp.PLACEHOLDER for key, leaf in stored.items()
+        }
+        loaded = ocp.load(weights, tree)
     except InputError:
         raise
     except Exception as error:  # Orbax and TensorStore raise all kinds
@@ -201,7 +200,7 @@ def _write_orbax(path: Path, leaves: dict[str, np.ndarray]) -> None:
     context = ocp.Context()
     context.memory.deepcopy_host_arrays = False  # nothing changes them meanwhile
     context.array.saving.use_compression = False  # weights hardly shrink, and it doubles time and memory
-    with disk_errors(path), _silent_absl(), context:
+    with disk_errors(path), context:
         ocp.save(path, leaves)
 
 
@@ -220,20 +219,8 @@ def _orbax() -> Any:
     """Imported late: it takes seconds, and brings jax along."""
     import orbax.checkpoint.experimental.v1 as ocp
 
+    quiet()
     return ocp
-
-
-@contextlib.contextmanager
-def _silent_absl() -> Iterator[None]:
-    """Orbax logs the traceback of every thread of a failed save; the error itself is enough."""
-    from absl import logging
-
-    before = logging.get_verbosity()
-    logging.set_verbosity(logging.FATAL)
-    try:
-        yield
-    finally:
-        logging.set_verbosity(before)
 
 
 def _select(sums: dict[str, int], networks: Sequence[str] | None, path: Path) -> dict[str, int]:
@@ -245,10 +232,10 @@ def _select(sums: dict[str, int], networks: Sequence[str] | None, path: Path) ->
 
 
 def _check_sums(leaves: Mapping[str, np.ndarray], sums: Mapping[str, int], path: Path) -> None:
-    culprits = [key for key, leaf in leaves.items() if key in sums and crc32(leaf) != sums[key]]
+    wrong = [key for key, leaf in leaves.items() if key in sums and crc32(leaf) != sums[key]]
     absent = [f"{key} (missing)" for key in sums if key not in leaves]
-    if culprits or absent:
-        raise InputError(f"checksums differ: {manifests.few(culprits + absent)}", DAMAGED, file=path)
+    if wrong or absent:
+        raise InputError(f"checksums differ: {manifests.few(wrong + absent)}", DAMAGED, file=path)
 
 
 def _check_layout(config: ModelConfig, networks: Mapping[str, Mapping[str, Any]], path: object) -> None:

@@ -32,8 +32,8 @@ class Budget:
         """Declares `size` bytes for `what`; InputError when all together are more than the file's size accounts for."""
         self.memory -= size
         if self.memory < 0:
-            told = f"holds {what}, which would take {size >> 20} MiB of memory, far more than such a file should"
-            raise InputError(told, AGAIN)
+            much = f"holds {what}, which would take {size >> 20} MiB of memory, far more than such a file should"
+            raise InputError(much, AGAIN)
 
 
 def require_regular_file(path: str | Path, *, empty: bool = False) -> os.stat_result:

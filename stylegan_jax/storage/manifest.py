@@ -125,9 +125,9 @@ def check_files(folder: Path, sums: Mapping[str, int]) -> int:
             )
         sizes[name] = status.st_size
     missing = [name for name in sums if name not in sizes]
-    culprits = missing or [name for name, crc32 in sums.items() if _file_crc32(folder / name) != crc32]
-    if culprits:
-        raise InputError(f"parts are missing or damaged: {few(culprits)}", DAMAGED, file=folder)
+    wrong = missing or [name for name, crc32 in sums.items() if _file_crc32(folder / name) != crc32]
+    if wrong:
+        raise InputError(f"parts are missing or damaged: {few(wrong)}", DAMAGED, file=folder)
     facts = sum(size for name, size in sizes.items() if name.rpartition("/")[2].startswith(("_", "manifest.")))
     if facts > _LARGEST_FACTS:
         raise InputError(f"describes its arrays in {facts >> 20} MiB, far more than a model's", DAMAGED, file=folder)

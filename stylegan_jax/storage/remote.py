@@ -29,12 +29,12 @@ def fetched(path: str | Path) -> Iterator[str | Path]:
     if not is_remote(path):
         yield path
         return
-    system, place = file_system(str(path))
-    with tempfile.TemporaryDirectory(prefix="stylegan-jax-") as folder, told(str(path)):
-        if not system.exists(place):
+    system, key = file_system(str(path))
+    with tempfile.TemporaryDirectory(prefix="stylegan-jax-") as folder, reaching(str(path)):
+        if not system.exists(key):
             raise InputError("no such file or folder", "check the URL", file=path)
-        local = Path(folder) / PurePosixPath(place).name
-        system.get(place, str(local), recursive=system.isdir(place))
+        local = Path(folder) / PurePosixPath(key).name
+        system.get(key, str(local), recursive=system.isdir(key))
         yield local
 
 
@@ -72,8 +72,8 @@ def _missing(error: ImportError, protocol: str) -> str:
 
 
 @contextlib.contextmanager
-def told(url: str) -> Iterator[None]:
-    """Packages for remote places raise their own kinds of errors: here they become InputErrors that name the place."""
+def reaching(url: str) -> Iterator[None]:
+    """Packages for remote stores raise their own kinds of errors: here they become InputErrors that name the URL."""
     try:
         yield
     except (InputError, OSError):
@@ -160,7 +160,7 @@ class RemoteFolder:
 
     def names(self) -> Iterator[str]:
         """See `Folder`."""
-        with told(self.url):
+        with reaching(self.url):
             found = self._system.ls(self._root, detail=False) if self._system.exists(self._root) else []
         yield from (PurePosixPath(path).name for path in found)
 
@@ -172,18 +172,18 @@ class RemoteFolder:
 
     def read(self, name: str) -> bytes:
         """See `Folder`."""
-        with told(self.url):
+        with reaching(self.url):
             return self._system.cat_file(f"{self._root}/{name}")
 
     def write(self, name: str, data: bytes) -> None:
         """See `Folder`."""
-        with told(self.url):
+        with reaching(self.url):
             self._system.pipe_file(f"{self._root}/{name}", data)
 
     def remove(self, name: str) -> None:
         """See `Folder`."""
         self._known = None
-        with told(self.url):
+        with reaching(self.url):
             self._system.rm_file(f"{self._root}/{name}")
 
 
@@ -191,9 +191,9 @@ def exists(path: str | Path) -> bool:
     """Whether there is a file or folder at a path or URL."""
     if not is_remote(path):
         return Path(path).exists()
-    system, place = file_system(str(path))
-    with told(str(path)):
-        return system.exists(place)
+    system, key = file_system(str(path))
+    with reaching(str(path)):
+        return system.exists(key)
 
 
 def read(path: str | Path) -> bytes:
@@ -201,9 +201,9 @@ def read(path: str | Path) -> bytes:
     if not is_remote(path):
         with inputs.open_regular(path) as file:
             return file.read()
-    system, place = file_system(str(path))
-    with told(str(path)):
-        return system.cat_file(place)
+    system, key = file_system(str(path))
+    with reaching(str(path)):
+        return system.cat_file(key)
 
 
 def siblings(path: str | Path) -> list[str]:
@@ -220,9 +220,9 @@ def publish(file: Path, path: str | Path) -> None:
         os.replace(file, path)
         atomic.sync(Path(path).parent)
         return
-    system, place = file_system(str(path))
-    with told(str(path)):
-        system.put_file(str(file), place)
+    system, key = file_system(str(path))
+    with reaching(str(path)):
+        system.put_file(str(file), key)
     file.unlink()
 
 

@@ -45,7 +45,7 @@ def snapshot_path(path: Path, nimg: int) -> Path:
     return path / f"network-snapshot-{nimg // 1000:06d}.safetensors"
 
 
-def check_place(path: str | Path) -> bool:
+def is_begun(path: str | Path) -> bool:
     """Whether a run is there already; InputError if something else is."""
     folder = Path(path)
     if folder.exists() and not folder.is_dir():
@@ -67,7 +67,7 @@ def open_run(path: str | Path, description: Mapping[str, Any], *, may_change: tu
     Raises InputError naming the first difference, or if the folder is something else.
     """
     folder, wanted = Path(path), json.loads(json.dumps(description))
-    found = _read(folder / MANIFEST) if check_place(folder) else None
+    found = _read(folder / MANIFEST) if is_begun(folder) else None
     if found is not None:
         _compare(_flat(found), _flat(wanted), may_change, path)
     if found != wanted:

@@ -52,9 +52,9 @@ def test_an_error_of_the_disk_names_the_output_and_not_its_unfinished_form(tmp_p
 def test_places_that_cannot_be_are_input_errors(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match=r"its folder does not exist — make .*none first"):
-        atomic.check_place(tmp_path / "none" / "a")
+        atomic.output_path(tmp_path / "none" / "a")
     with pytest.raises(InputError, match="its folder does not exist"):
-        atomic.check_place(tmp_path / "file" / "a")
+        atomic.output_path(tmp_path / "file" / "a")
     with pytest.raises(InputError, match="is a folder"), atomic.new_file(tmp_path, overwrite=True):
         pass
 

@@ -114,8 +114,8 @@ def cache_folder() -> Path:
 def _key(source: Images, resolution: int, channels: int) -> str:
     """A name that changes with whatever changes the result."""
     files = [source.names, source.stamps, source.refused]
-    told = [_FORMAT, str(source.path.resolve()), resolution, channels, *files]
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:32]
+    facts = [_FORMAT, str(source.path.resolve()), resolution, channels, *files]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
 
 
 def _build(source: Images, resolution: int, channels: int, folder: Path) -> None:

@@ -48,7 +48,7 @@ class Dataset:
         seed: int = 0,
         cache: Path | None = None,
     ) -> "Dataset":
-        """Reads a folder or zip of images; what cannot be used is left out and told in `summary`.
+        """Reads a folder or zip of images; what cannot be used is left out and named in `summary`.
 
         Raises InputError if nothing is usable, or labels are asked for and incomplete; OSError if the disk is full.
 
@@ -106,8 +106,8 @@ class Dataset:
     @property
     def description(self) -> dict[str, Any]:
         """What a run notes of its data, to know them again."""
-        told = {"name": self.path.name, "images": len(self.images.names), "resolution": self.resolution}
-        return {**told, "mirror": self.mirror, "c_dim": self.c_dim, "sha256": self.images.sha256}
+        facts = {"name": self.path.name, "images": len(self.images.names), "resolution": self.resolution}
+        return {**facts, "mirror": self.mirror, "c_dim": self.c_dim, "sha256": self.images.sha256}
 
     @property
     def summary(self) -> str:

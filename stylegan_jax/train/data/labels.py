@@ -41,10 +41,10 @@ def _of_folders(source: Images) -> Labels:
         raise InputError(what, "put each class into a folder of its own, or train without --labels", file=source.path)
     classes = sorted({str(folder) for folder in folders.values()})
     numbers = {folder: i for i, folder in enumerate(classes)}
-    told = ", ".join(f"{i} {shown(folder)}" for folder, i in list(numbers.items())[:12])
+    listed = ", ".join(f"{i} {shown(folder)}" for folder, i in list(numbers.items())[:12])
     more = ", …" if len(classes) > 12 else ""
     labels = {name: numbers[str(folder)] for name, folder in folders.items()}
-    return Labels(labels, (f"{len(classes)} classes from subfolders: {told}{more}",))
+    return Labels(labels, (f"{len(classes)} classes from subfolders: {listed}{more}",))
 
 
 def _folders(names: Sequence[str]) -> dict[str, str | None]:
