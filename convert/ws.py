@@ -56,7 +56,8 @@ def read(sources: Sequence[str], *, num_ws: int, w_dim: int, space: str | None =
         pieces.append(ws)
         said.append(f"{path}{f' {shown(array.name)}' if array.name else ''}: {words}")
         stem = "proj" if alone else _plain(array.name) if array.name else Path(path).stem
-        names += [f"{stem}{i:02d}" for i in range(len(ws))] if alone else _numbered(stem, len(ws))
+        dash = "" if alone else "-"
+        names += [f"{stem}{dash}{i:02d}" for i in range(len(ws))] if alone or len(ws) > 1 else [stem]
     files = list(dict.fromkeys(Path(path).name for path, _, _ in found))
     return Ws(_unique(names), np.concatenate(pieces), files, said)
 
@@ -144,10 +145,6 @@ def _plain(name: str) -> str:
     last = re.split(r"[/\\]", name)[-1]
     stem = last[: -len(Path(last).suffix)] if NAMED.fullmatch(last) else last
     return re.sub(r"[^\w.+-]+", "-", stem)[:80].strip(".-") or "w"
-
-
-def _numbered(stem: str, count: int) -> list[str]:
-    return [stem] if count == 1 else [f"{stem}-{i:02d}" for i in range(count)]
 
 
 def _unique(names: Sequence[str]) -> list[str]:

@@ -80,7 +80,7 @@ def save(model: Model, path: str | Path, *, overwrite: bool = False) -> Path:
 def load(path: str | Path, *, networks: Sequence[str] | None = None, as_stored: bool = False) -> Model:
     """Reads a model that `save` wrote, or only the named `networks`, as float32 (`as_stored`: in the file's dtypes).
 
-    Raises InputError, with all that is wrong, unless checksums, names and shapes are exactly those of the configuration.
+    Raises InputError, with all that is wrong, unless checksums, names and shapes are those of the configuration.
     """
     return _unchanged(atomic.standing(path), lambda place: _load(place, networks, as_stored=as_stored))
 
@@ -105,7 +105,10 @@ def _load(place: Path, networks: Sequence[str] | None, *, as_stored: bool) -> Mo
     found = names.split_networks(leaves)
     _check_layout(config, found, place)
     if not as_stored:
-        found = {name: {key: _float32(leaf) for key, leaf in leaves.items()} for name, leaves in found.items()}
+        found = {
+            name: {key: leaf.astype(np.float32, copy=False) for key, leaf in leaves.items()}
+            for name, leaves in found.items()
+        }
     return Model(config, found, manifest["lineage"])
 
 
@@ -252,7 +255,3 @@ def _misfits(config: ModelConfig, networks: Mapping[str, Mapping[str, Any]]) -> 
         expected = {} if network == "D" and config.discriminator is None else names.layout_of(config, network)
         lines += [f"{network}.{line}" for line in names.differences(leaves, expected)]
     return lines
-
-
-def _float32(leaf: np.ndarray) -> np.ndarray:
-    return leaf.astype(np.float32, copy=False)

@@ -156,7 +156,7 @@ KNOWN = {
     ("torch_file.py", "ZipFile"),  # writes
     ("warrays.py", "load"),  # maps what was opened as a regular file
     ("locating.py", "open"),
-    ("__main__.py", "open"),
+    ("outputs.py", "open"),  # the source, whose kind is known
 }
 """(file, call): those that do not read an input; a new one belongs behind `storage.inputs`, which bounds it."""
 
