@@ -197,7 +197,7 @@ def _manifest_in(text: bytes, file: str) -> dict[str, Any]:
         if type(found) is not dict:
             raise ValueError("no table")
         return found
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, InputError) as error:
         raise InputError("is damaged", "remove it, and the archive beside it", file=file) from error
 
 

@@ -120,11 +120,11 @@ class LocalFolder:
     def names(self) -> Iterator[str]:
         """See `Folder`."""
         with os.scandir(self.path) as entries:
-            yield from (entry.name for entry in entries if entry.is_file())
+            yield from (entry.name for entry in entries if not entry.is_dir())
 
     def exists(self, name: str) -> bool:
-        """See `Folder`."""
-        return (self.path / name).is_file()
+        """See `Folder`; of a pipe or a dangling link too, which nothing may take the place of."""
+        return os.path.lexists(self.path / name) and not (self.path / name).is_dir()
 
     def read(self, name: str) -> bytes:
         """See `Folder`."""

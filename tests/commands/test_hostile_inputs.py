@@ -413,3 +413,34 @@ def test_lines_of_pixels_are_those_of_one_conversion(tmp_path, monkeypatch):
     monkeypatch.setattr(images, "_STRIP", 4 * 30 * 7)
     for channels, pixels in zip((1, 3, 4), whole, strict=True):
         np.testing.assert_array_equal(images.read(tmp_path / "a.png", channels), pixels)
+
+
+# ---- what lies where outputs go ----
+
+
+@pytest.mark.parametrize("text", ["[" * 200_000, "[1]", '{"a":[' + "[]," * 9_000_000 + "0]}", '{"files": null}'])
+def test_manifests_of_others_in_an_output_folder_are_refused(model, tmp_path, capsys, text):
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s" / "manifest.json").write_text(text)
+    ends_in_one_line(capsys, sample, model, "--seeds", "0", "--out", tmp_path / "s")
+    (tmp_path / "x.zip").write_bytes(zipped({"a": b"b"}))
+    (tmp_path / "x.zip.json").write_text(text)
+    ends_in_one_line(capsys, sample, model, "--seeds", "0", "--out", tmp_path / "x.zip")
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "seed0000.png"])
+def test_a_pipe_where_an_output_goes_stays(model, tmp_path, capsys, name):
+    (tmp_path / "s").mkdir()
+    os.mkfifo(tmp_path / "s" / name)
+    ends_in_one_line(capsys, sample, model, "--seeds", "0", "--out", tmp_path / "s")
+    assert not (tmp_path / "s" / name).is_file()
+
+
+@pytest.mark.parametrize("text", ["[]", '{"a":', "[" * 100_000, '{"config": {"a": "\\u001b[2J\\n"}}'])
+def test_descriptions_of_others_in_a_run_are_refused(tmp_path, capsys, text):
+    for folder in ("set", "run"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "set" / "a.png").write_bytes(picture())
+    (tmp_path / "run" / "run.json").write_text(text)
+    arguments = (tmp_path / "set", "--resolution", "16", "--out", tmp_path / "run")
+    ends_in_one_line(capsys, train, *arguments)
