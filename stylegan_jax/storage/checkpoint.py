@@ -53,7 +53,10 @@ def is_checkpoint(path: str | Path) -> bool:
     path = atomic.standing(path)
     if path.is_dir():
         return (path / MANIFEST).is_file()
-    return path.is_file() and safetensors.looks_like(path) and _KEY in safetensors.read_header(path).metadata
+    if not path.is_file() or not path.stat().st_size or not safetensors.looks_like(path):
+        return False
+    metadata = safetensors.read_header(path).metadata
+    return _KEY in metadata or any('"format_version"' in text[:100] for text in metadata.values())  # a damaged key
 
 
 def save(model: Model, path: str | Path, *, overwrite: bool = False) -> Path:
@@ -142,7 +145,7 @@ def _open_file(path: Path) -> tuple[dict[str, Any], _Reader]:
         raise InputError("is no .safetensors file", "pass it through python -m convert first", file=path)
     header = safetensors.read_header(path)
     if _KEY not in header.metadata:
-        raise InputError("holds no stylegan-jax configuration", "pass it through python -m convert first", file=path)
+        raise InputError("holds no stylegan-jax configuration, or a damaged one", "pass it through python -m convert first", file=path)
     return manifests.parsed(header.metadata[_KEY], path), lambda wanted: safetensors.read(path, header, wanted)
 
 
