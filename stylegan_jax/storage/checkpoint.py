@@ -145,7 +145,8 @@ def _open_file(path: Path) -> tuple[dict[str, Any], _Reader]:
         raise InputError("is no .safetensors file", "pass it through python -m convert first", file=path)
     header = safetensors.read_header(path)
     if _KEY not in header.metadata:
-        raise InputError("holds no stylegan-jax configuration, or a damaged one", "pass it through python -m convert first", file=path)
+        what = "holds no stylegan-jax configuration, or a damaged one"
+        raise InputError(what, "pass it through python -m convert first", file=path)
     return manifests.parsed(header.metadata[_KEY], path), lambda wanted: safetensors.read(path, header, wanted)
 
 
