@@ -38,6 +38,9 @@ COMMANDS = {
         "interp.film", "films a blend whose hand-over, share or seed moves, as MP4, WebP or GIF", "interp.film"
     ),
     "sample": Command("stylegan_jax.commands.sample", "makes the images of seeds, or of projected faces"),
+    "align": Command(
+        "stylegan_jax.commands.align", "cuts the faces out of photographs, upright and framed as a model knows them"
+    ),
     "train": Command(
         "stylegan_jax.commands.train", "fine-tunes a model, or trains one from nothing, on a folder of images"
     ),

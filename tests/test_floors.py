@@ -21,7 +21,7 @@ FLOORS = (
     {"stylegan_jax.storage"},
     {"stylegan_jax.pictures", "stylegan_jax.scores"},
     {"stylegan_jax.sampler"},
-    {"stylegan_jax.train", "convert"},
+    {"stylegan_jax.train", "stylegan_jax.projection", "convert"},
     {"interp"},
     {"stylegan_jax.commands"},
     {"doors"},
@@ -33,7 +33,7 @@ DOORS = {FACE, "stylegan_jax.__main__", *(command.module for command in COMMANDS
 COMMAND_PARTS = {"interp.options"}  # options that several commands share
 
 
-DISTRIBUTIONS = {"PIL": "pillow", "yaml": "pyyaml", "orbax": "orbax-checkpoint", "absl": "absl-py"}
+DISTRIBUTIONS = {"PIL": "pillow", "yaml": "pyyaml", "orbax": "orbax-checkpoint", "absl": "absl-py", "dlib": "dlib-bin"}
 
 
 def test_every_package_that_is_imported_is_declared():

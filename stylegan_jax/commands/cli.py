@@ -139,7 +139,7 @@ def _verdict(error: BaseException) -> tuple[int, str]:
     if isinstance(error, KeyboardInterrupt):
         return INTERRUPTED, "interrupted"
     if isinstance(error, InputError):
-        return BAD_INPUT, f"error: {_CONTROL.sub(_escaped, str(error))}"
+        return BAD_INPUT, in_a_line(error)
     if asked := _missing_backend(error):
         return BAD_INPUT, f"error: {asked}"
     fault = error if isinstance(error, OSError) else system_fault(error)
@@ -149,6 +149,11 @@ def _verdict(error: BaseException) -> tuple[int, str]:
         return code, f"error: {_CONTROL.sub(_escaped, f'{place}{fault.strerror or fault}')} — {remedy_of(fault)}"
     what = " ".join(f"{type(error).__name__}: {error}".split())
     return OUR_BUG, f"error: {what[:500]} — this is a bug: run again with --debug and report it"
+
+
+def in_a_line(error: InputError) -> str:
+    """How a terminal shows it."""
+    return f"error: {_CONTROL.sub(_escaped, str(error))}"
 
 
 def _escaped(found: re.Match[str]) -> str:

@@ -48,27 +48,37 @@ def in_batches(rows: Shaped[np.ndarray, "n ..."], size: int) -> Iterator[tuple[S
 
 @jax.jit
 def _describe(pixels: UInt8[Array, "n r r c"] | UInt8[np.ndarray, "n r r c"]) -> Float[Array, "n f"]:
-    rgb = in_rgb(jnp.asarray(pixels).astype(jnp.float32)) / 127.5 - 1
-    ycc = jnp.einsum("nhwc,dc->nhwd", rgb, _YCC, precision="highest")
+    ycc = in_ycc(jnp.asarray(pixels).astype(jnp.float32))
     luma, chroma = ycc[..., :1], ycc[..., 1:]
-    first = _octaves(luma)
-    second = [octave for amplitudes in first for octave in _octaves(_halved(amplitudes))]
-    parts = [_pooled(luma, 8), _pooled(chroma, 4)]
-    parts += [_log(_pooled(octave, _GRIDS.get(octave.shape[1], 1))) for octave in first]
-    parts += [_log(_pooled(octave, 1)) for octave in (*_octaves(chroma), *second)]
+    first = octaves(luma)
+    second = [octave for amplitudes in first for octave in octaves(_halved(amplitudes))]
+    parts = [pooled(luma, 8), pooled(chroma, 4)]
+    parts += [_log(pooled(octave, _GRIDS.get(octave.shape[1], 1))) for octave in first]
+    parts += [_log(pooled(octave, 1)) for octave in (*octaves(chroma), *second)]
     return jnp.concatenate([part.reshape(len(pixels), -1) for part in parts], 1)
 
 
-def _octaves(x: Float[Array, "n h w c"]) -> list[Array]:
-    """Amplitudes `[n h w c·orientations]` of each octave, finest first."""
+def in_ycc(images: Float[Array, "n h w c"]) -> Float[Array, "n h w 3"]:
+    """Luma and the two chroma planes, luma in [-1, 1], of grey, RGB or RGBA images in [0, 255]."""
+    rgb = in_rgb(images) / 127.5 - 1
+    return jnp.einsum("nhwc,dc->nhwd", rgb, _YCC, precision="highest")
+
+
+def octaves(x: Float[Array, "n h w c"], smooth: float = 0.0) -> list[Array]:
+    """Amplitudes `[n h w c·orientations]` of each octave, finest first.
+
+    Args:
+      x: images of one size, a multiple of 8·2ᵏ.
+      smooth: added under the root, for gradients: that of a modulus is infinite at 0.
+    """
     found = []
     while x.shape[1] >= _COARSEST:
-        found.append(_amplitudes(x))
+        found.append(_amplitudes(x, smooth))
         x = _halved(x)
     return found
 
 
-def _amplitudes(x: Float[Array, "n h w c"]) -> Float[Array, "n h w oriented"]:
+def _amplitudes(x: Float[Array, "n h w c"], smooth: float) -> Float[Array, "n h w oriented"]:
     """Modulus of each channel filtered by the complex wavelets, the image continued by reflection."""
     n, height, width, channels = x.shape
     reach = _TAPS // 2
@@ -83,7 +93,7 @@ def _amplitudes(x: Float[Array, "n h w c"]) -> Float[Array, "n h w oriented"]:
         precision="highest",
     )
     real, imaginary = jnp.split(filtered.reshape(n, channels, height, width, -1), 2, -1)
-    amplitudes = jnp.sqrt(real**2 + imaginary**2)
+    amplitudes = jnp.sqrt(real**2 + imaginary**2 + smooth)
     return amplitudes.transpose(0, 2, 3, 1, 4).reshape(n, height, width, -1)
 
 
@@ -112,10 +122,10 @@ _WAVELETS = _eight_at_once(_wavelets())
 
 
 def _halved(x: Float[Array, "n h w c"]) -> Float[Array, "n h2 w2 c"]:
-    return _pooled(x, x.shape[1] // 2)
+    return pooled(x, x.shape[1] // 2)
 
 
-def _pooled(x: Float[Array, "n h w c"], size: int) -> Float[Array, "n size size c"]:
+def pooled(x: Float[Array, "n h w c"], size: int) -> Float[Array, "n size size c"]:
     """Means over boxes."""
     n, height, width, channels = x.shape
     return x.reshape(n, size, height // size, size, width // size, channels).mean((2, 4))

@@ -13,6 +13,7 @@ import interp.blend
 import interp.diagnose
 import interp.figures
 import interp.film
+import stylegan_jax.commands.align
 import stylegan_jax.commands.models
 import stylegan_jax.commands.sample
 import stylegan_jax.commands.train
@@ -29,6 +30,7 @@ COMMANDS = {
     "diagnose": interp.diagnose.diagnose,
     "figures": interp.figures.figures,
     "film": interp.film.film,
+    "align": stylegan_jax.commands.align.align,
     "models": stylegan_jax.commands.models.models,
     "sample": stylegan_jax.commands.sample.sample,
     "train": stylegan_jax.commands.train.train,

@@ -1,0 +1,160 @@
+"""What people type to name photographs and the faces on them."""
+
+import contextlib
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from stylegan_jax.commands import cli
+from stylegan_jax.commands.flags import typed
+from stylegan_jax.errors import InputError
+from stylegan_jax.storage import shipped
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from stylegan_jax.pictures.images import Source
+    from stylegan_jax.projection.align import Crop
+    from stylegan_jax.projection.framing import Framing
+    from stylegan_jax.projection.landmarks import Face
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """A picture that the user named, not yet opened.
+
+    Attributes:
+      name: as errors show it.
+      key: its path below the folder it was found in.
+      stem: of its outputs, without a suffix.
+      open: gives what `images.read` takes; raises InputError for what lies outside its zip.
+    """
+
+    name: str
+    key: str
+    stem: str
+    open: "Callable[[], Source]"
+
+
+def listed(paths: Sequence[str]) -> list[Photograph]:
+    """The pictures of files, folders (with those below) and zips; outputs of no two have one name.
+
+    Raises InputError for a folder or zip without pictures, and for two pictures that cannot be told apart.
+    """
+    found: list[Photograph] = []
+    for path in paths:
+        place = Path(path).expanduser()
+        if place.is_dir() or place.suffix.lower() == ".zip":
+            found += _inside(path)
+        else:
+            found.append(Photograph(path, place.name, place.stem, _file(place, path)))
+    stems = Counter(photo.stem for photo in found)
+    chosen = [
+        Photograph(each.name, each.key, each.key if stems[each.stem] > 1 else each.stem, each.open) for each in found
+    ]
+    if len(paths) == 0:
+        raise InputError("no photograph", "name one, or a folder of them")
+    for stem, count in Counter(photo.stem.lower() for photo in chosen).items():
+        if count > 1:
+            twice = next(photo.name for photo in chosen if photo.stem.lower() == stem)
+            raise InputError("another photograph has the same name", "rename one of them", file=twice)
+    return chosen
+
+
+def _file(place: Path, typed: str) -> "Callable[[], Source]":
+    def opened() -> "Source":
+        if not place.exists():
+            raise InputError("no such file", shipped.remedy(typed))
+        return place
+
+    return opened
+
+
+def _inside(path: str) -> Iterator[Photograph]:
+    from stylegan_jax.train.data import sources
+
+    found = sources.find(path)
+
+    def opener(name: str) -> "Callable[[], Source]":
+        def opened() -> "Source":
+            if name in found.refused:
+                raise InputError(found.refused[name], "repair the zip")
+            return found.open(name)
+
+        return opened
+
+    for name in [*found.names, *found.refused]:
+        stem = PurePosixPath(name).with_suffix("").as_posix() if name in found.names else PurePosixPath(name).stem
+        yield Photograph(f"{path.rstrip('/')}/{name}", name, stem, opener(name))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Faces:
+    """Which faces of a photograph, and where they are."""
+
+    landmarks: Annotated[str | None, typed("FILE|X,Y …")] = None
+    """where the eyes and the corners of the mouth are: a .json or .csv file, or for one photograph "x,y x,y x,y x,y"
+    (image-left eye, right eye, left and right corner of the mouth, in pixels); by default dlib finds them"""
+    no_align: bool = False
+    """take the middle of each photograph as it is"""
+    faces: Literal["largest", "all"] = "largest"
+    """of several faces"""
+
+    def cropper(self, count: int, framing: "Framing", **options: int) -> "Callable[[Photograph], list[Crop]]":
+        """Photograph → its crops, which raises InputError for one that cannot be used; values are read at once.
+
+        Args:
+          count: how many photographs there are.
+          framing: of the model.
+          **options: of `align.align`.
+        """
+        from stylegan_jax.pictures import images
+        from stylegan_jax.projection import align
+
+        if self.no_align:
+            if self.landmarks is not None or self.faces != "largest":
+                raise InputError("--no-align looks for no face", "leave --landmarks and --faces out")
+            return lambda photo: [align.centred(images.read(photo.open()), size=options["size"])]
+        faces_of = self._finder(count)
+
+        def crops(photo: Photograph) -> "list[Crop]":
+            pixels = images.read(photo.open())
+            faces = sorted(faces_of(photo, pixels), key=lambda face: -face.size)
+            chosen = faces[:1] if self.faces == "largest" else faces
+            return [align.align(pixels, face, framing, **options) for face in chosen]
+
+        return crops
+
+    def _finder(self, count: int) -> "Callable[[Photograph, np.ndarray], list[Face]]":
+        from stylegan_jax.projection import detection, landmarks
+
+        given = self.landmarks
+        if given is None:
+            find = detection.dlib_finder(1 / 32 if self.faces == "all" else 1 / 16)
+            return lambda photo, pixels: _some(find(pixels))
+        if "," in given and not Path(given).expanduser().exists():
+            if count > 1:
+                raise InputError("four points are those of one photograph", "name a file", file=f"--landmarks {given}")
+            face = landmarks.in_text(given)
+            return lambda photo, pixels: [face]
+        table = landmarks.in_file(given)
+        return lambda photo, pixels: landmarks.of_picture(table, photo.key, given)
+
+
+def _some(faces: "list[Face]") -> "list[Face]":
+    if not faces:
+        remedy = "give its four points: --landmarks, or take the picture as it is: --no-align"
+        raise InputError("no face found", remedy)
+    return faces
+
+
+@contextlib.contextmanager
+def failures_told(photo: Photograph) -> Iterator[None]:
+    """An InputError of the block ends the block, not the command: it is told in a line that names the photograph."""
+    try:
+        yield
+    except InputError as error:
+        print(cli.in_a_line(InputError(error.what, error.remedy, file=photo.name)), file=sys.stderr)

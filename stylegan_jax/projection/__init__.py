@@ -1,0 +1,1 @@
+"""From a photograph to a model's ws, and back into the photograph."""

@@ -1,0 +1,210 @@
+"""Descent: the ws whose images are nearest to given ones, by Adam through the synthesis network.
+
+The defaults are the official projector's (StyleGAN2, appendix D). Every image has its own w, noise and moments; many
+are one batch, divided over the devices.
+"""
+
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
+from jaxtyping import Array, Float, UInt8
+
+from stylegan_jax.config import GeneratorConfig
+from stylegan_jax.networks.generators import synthesis
+from stylegan_jax.networks.layers import Weights
+from stylegan_jax.pictures.images import to_float
+from stylegan_jax.projection.latentspace import LatentSpace, in_p_n
+from stylegan_jax.projection.losses import Loss
+from stylegan_jax.storage.checkpoint import Model
+
+_BETA1, _BETA2, _EPS = 0.9, 0.999, 1e-8
+Tree = Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How a descent goes.
+
+    Attributes:
+      steps: of Adam.
+      rate: its learning rate; risen to linearly in the first `ramp_up` of the steps, and left by half a cosine in the
+        last `ramp_down`.
+      space: one w for all layers, or one for each.
+      w_noise: spread of the noise that is added to w, in spreads of the model's own w; it falls to 0, quadratically,
+        until `w_noise_ramp` of the steps.
+      noise_weight: of the regulariser of the noise images, which are then optimised too; None keeps the model's.
+      prior: weight of the mean square of the ws in P_N.
+    """
+
+    steps: int = 1000
+    rate: float = 0.1
+    ramp_up: float = 0.05
+    ramp_down: float = 0.25
+    space: Literal["w", "w+"] = "w"
+    w_noise: float = 0.05
+    w_noise_ramp: float = 0.75
+    noise_weight: float | None = 1e5
+    prior: float = 0.0
+
+    def rates(self) -> Float[np.ndarray, " steps"]:
+        """The learning rate of each step; that of the first is 0."""
+        t = np.arange(self.steps) / self.steps
+        down = np.minimum(1, (1 - t) / self.ramp_down) if self.ramp_down else np.ones(self.steps)
+        up = np.minimum(1, t / self.ramp_up) if self.ramp_up else 1
+        return self.rate * (0.5 - 0.5 * np.cos(np.pi * down)) * up
+
+    def spreads(self) -> Float[np.ndarray, " steps"]:
+        """The spread of the noise on w at each step, in spreads of the model's own w."""
+        t = np.arange(self.steps) / self.steps
+        return self.w_noise * np.maximum(0, 1 - t / self.w_noise_ramp) ** 2
+
+
+class State(NamedTuple):
+    """What a descent moves: w `[n l d]` (l is 1 in the space w), noise images `[n r r]` by layer, Adam's moments."""
+
+    parameters: Tree
+    first: Tree
+    second: Tree
+
+
+class Step(NamedTuple):
+    """Where a descent stands after a step: w `[n l d]`, distances and whole losses `[n]` before it."""
+
+    w: Float[Array, "n l d"]
+    distance: Float[Array, " n"]
+    loss: Float[Array, " n"]
+
+
+def descend(
+    model: Model,
+    targets: UInt8[np.ndarray, "n r r c"],
+    loss: Loss,
+    space: LatentSpace,
+    settings: Settings,
+    *,
+    start: Float[np.ndarray, "n l d"] | None = None,
+    noise: Mapping[str, Float[np.ndarray, "n _ _"]] | None = None,
+    draws: Callable[[int], Float[np.ndarray, "n l d"]] | None = None,
+    seed: int = 0,
+) -> Iterator[Step]:
+    """Yields every step of a descent towards images of the model's size.
+
+    Args:
+      model: its G_ema.
+      targets: one descent for each.
+      loss: what falls.
+      space: of the model.
+      settings: how.
+      start: where from; the mean of w by default.
+      noise: the first noise images by layer (`b8.conv0`); drawn by default.
+      draws: step → the normal numbers that, scaled, are added to w; drawn by default.
+      seed: of what is drawn: image i draws from (seed, i), whatever else is in the batch.
+    """
+    config, n = model.config.generator, len(targets)
+    layers = config.num_ws if settings.space == "w+" else 1
+    begun = np.broadcast_to(space.mean, (n, layers, config.w_dim)) if start is None else start
+    devices = jax.local_devices()[: _dividing(n)]
+    mesh = Mesh(np.array(devices), ("batch",), axis_types=(AxisType.Auto,))
+
+    def split(tree: Tree) -> Tree:
+        return jax.device_put(tree, NamedSharding(mesh, P("batch")))
+
+    parameters: dict[str, Any] = {"w": np.array(begun, np.float32)}
+    if settings.noise_weight is not None:
+        parameters["noise"] = dict(noise) if noise is not None else _drawn_noise(config, n, seed)
+    program = _program(config, loss, settings, tuple(devices))
+    weights = jax.device_put(_synthesis_weights(model), NamedSharding(mesh, P()))
+    prior = jax.device_put((space.center, space.whiten), NamedSharding(mesh, P()))
+    wanted = split(jax.jit(lambda pixels: loss.describe(to_float(pixels)))(targets))
+    zeros = jax.tree.map(np.zeros_like, parameters)
+    state = split(State(parameters, zeros, zeros))
+    drawn = draws or _drawn(seed, (n, layers, config.w_dim))
+    rates, spreads, t = settings.rates(), settings.spreads() * space.std, np.arange(1, settings.steps + 1)
+    # Adam's corrections in float64: 1 - 0.999 in float32 is off by 6e-5
+    sizes, roots = rates / (1 - _BETA1**t), np.sqrt(1 - _BETA2**t)
+    for step in range(settings.steps):
+        scaled = np.asarray(drawn(step), np.float32) * np.float32(spreads[step])
+        state, seen = program(weights, prior, wanted, state, split(scaled), np.float32([sizes[step], roots[step]]))
+        yield seen
+
+
+def _dividing(n: int) -> int:
+    """The most local devices that divide a batch evenly."""
+    return max(count for count in range(1, len(jax.local_devices()) + 1) if n % count == 0)
+
+
+def _synthesis_weights(model: Model) -> Weights:
+    return {name: leaf for name, leaf in model.networks["G_ema"].items() if name.startswith("synthesis.")}
+
+
+def _drawn_noise(config: GeneratorConfig, n: int, seed: int) -> dict[str, np.ndarray]:
+    sizes = {f"b{r}.{name}": r for r in config.resolutions for name in ("conv0", "conv1")[r == 4 :]}
+    randoms = [np.random.RandomState([seed, i, 1]) for i in range(n)]
+    return {name: np.stack([each.randn(r, r) for each in randoms]).astype(np.float32) for name, r in sizes.items()}
+
+
+def _drawn(seed: int, shape: tuple[int, ...]) -> Callable[[int], np.ndarray]:
+    randoms = [np.random.RandomState([seed, i, 2]) for i in range(shape[0])]
+    return lambda step: np.stack([random.standard_normal(shape[1:]) for random in randoms])
+
+
+@functools.lru_cache(maxsize=8)
+def _program(config: GeneratorConfig, loss: Loss, settings: Settings, devices: tuple) -> Callable[..., Any]:
+    """One step of every image of the batch, compiled once for every target, weight and step."""
+
+    def objective(parameters: Tree, weights: Weights, prior: Tree, wanted: Tree, moved: Array) -> Any:
+        ws = jnp.broadcast_to(parameters["w"] + moved, (len(moved), config.num_ws, config.w_dim))
+        images = synthesis(config, weights)(ws, noise=parameters.get("noise", "const"))
+        distance = loss.compare(loss.describe(images), wanted)
+        total = distance
+        if settings.noise_weight is not None:
+            total = total + settings.noise_weight * sum(map(noise_penalty, parameters["noise"].values()))
+        if settings.prior:
+            total = total + settings.prior * jnp.square(in_p_n(ws, *prior)).mean((1, 2))
+        return total.sum(), (distance, total)
+
+    def step(weights: Weights, prior: Tree, wanted: Tree, state: State, moved: Array, rate: Array) -> Any:
+        size, root = rate
+        with jax.default_matmul_precision("highest"):
+            gradients, (distance, total) = jax.grad(objective, has_aux=True)(
+                state.parameters, weights, prior, wanted, moved
+            )
+        first = jax.tree.map(lambda m, g: _BETA1 * m + (1 - _BETA1) * g, state.first, gradients)
+        second = jax.tree.map(lambda v, g: _BETA2 * v + (1 - _BETA2) * g * g, state.second, gradients)
+        parameters = jax.tree.map(
+            lambda value, m, v: value - size * m / (jnp.sqrt(v) / root + _EPS), state.parameters, first, second
+        )
+        if "noise" in parameters:
+            parameters["noise"] = jax.tree.map(_normalised, parameters["noise"])
+        return State(parameters, first, second), Step(parameters["w"], distance, total)
+
+    mesh = Mesh(np.array(devices), ("batch",), axis_types=(AxisType.Auto,))
+    each, all_ = P("batch"), P()
+    sharded = jax.shard_map(
+        step, mesh=mesh, in_specs=(all_, all_, each, each, each, all_), out_specs=each, check_vma=False
+    )
+    return jax.jit(sharded, donate_argnums=3)
+
+
+def noise_penalty(noise: Float[Array, "n r r"]) -> Float[Array, " n"]:
+    """Correlation of neighbours, at every size down to 8×8: noise must carry no signal (StyleGAN2, appendix D)."""
+    total = jnp.zeros(len(noise))
+    while True:
+        for axis in (1, 2):
+            total += jnp.square((noise * jnp.roll(noise, 1, axis)).mean((1, 2)))
+        if noise.shape[1] <= 8:
+            return total
+        n, r, _ = noise.shape
+        noise = noise.reshape(n, r // 2, 2, r // 2, 2).mean((2, 4))
+
+
+def _normalised(noise: Float[Array, "n r r"]) -> Float[Array, "n r r"]:
+    noise = noise - noise.mean((1, 2), keepdims=True)
+    return noise * jax.lax.rsqrt(jnp.square(noise).mean((1, 2), keepdims=True))

@@ -1,0 +1,131 @@
+"""Puts an image that was made from a crop back into its photograph."""
+
+import numpy as np
+from jaxtyping import Float64, UInt8
+from PIL import Image, ImageFilter
+
+from stylegan_jax.projection.align import Crop
+from stylegan_jax.projection.framing import Quad, face_unit
+
+_WHOLE, _NOTHING = 0.7, 1.2  # distances from the points' hull in eye distances: where the mask is 1, and 0
+_INNER = 0.15  # share of the side: how far inside the square the hull lies where there are no points
+_EDGE = 0.1  # share of the side over which the mask falls to 0 at the edge of the square
+_SAME = 6.0  # levels: an image that differs less than this on average shows what the photograph shows
+_NEAR = 1 / 64  # share of the side: the neighbourhood over which that is asked
+_CLOCKWISE = [0, 3, 2, 1]  # of a quad's corners
+_ROWS = 256  # that are worked on at once
+
+
+def paste(
+    photograph: UInt8[np.ndarray, "h w 3"], made: UInt8[np.ndarray, "n n 3"], crop: Crop
+) -> UInt8[np.ndarray, "h w 3"]:
+    """The photograph with `made` in place of what `crop` shows.
+
+    The mask is 1 over the hull of the face's points and around it, falls off smoothly, and is 0 at the square's edge;
+    outside the photograph's bytes stay. Colours are moved so that those under the mask's border agree with the
+    photograph's. A crop is often coarser than its photograph: where `made` shows what the crop shows, the photograph's
+    own detail stays, so that an untouched crop changes nothing.
+    """
+    size = max(len(made), len(crop.pixels))
+    made, seen = (_resized(image, size) for image in (made, crop.pixels))
+    made = _matched(made, seen, _mask_of_crop(crop, size))
+    same = _sameness(made, seen)
+    side = float(np.hypot(*(crop.quad[3] - crop.quad[0])))
+    images = [_resized(image, min(size, max(round(side), 1))) for image in (made, seen, same)]
+    result = photograph.copy()
+    left, first = np.maximum(np.floor(crop.quad.min(0)), 0).astype(int).tolist()
+    right, last = np.minimum(np.ceil(crop.quad.max(0)) + 1, photograph.shape[1::-1]).astype(int).tolist()
+    for top in range(first, last, _ROWS):
+        box = (left, top, right, min(top + _ROWS, last))
+        part = result[box[1] : box[3], box[0] : box[2]]
+        part[:] = _blended(part, [_placed(image, crop.quad, box) for image in images], mask(crop, *_pixels(box)))
+    return result
+
+
+def mask(crop: Crop, x: Float64[np.ndarray, " w"], y: Float64[np.ndarray, " h"]) -> Float64[np.ndarray, "h w"]:
+    """How much of a made image shows at the photograph's pixels in columns `x` and rows `y`: from 0 to 1."""
+    corners, points = crop.quad, crop.points
+    side = float(np.hypot(*(corners[3] - corners[0])))
+    if points is None:
+        hull, whole, nothing = (corners + (corners.mean(0) - corners) * 2 * _INNER)[_CLOCKWISE], 0.0, _INNER * side
+    else:
+        unit = face_unit(points)
+        hull, whole, nothing = points[[0, 1, 3, 2]], _WHOLE * unit, _NOTHING * unit
+    grid = x[None] + 1j * y[:, None]
+    inside = -_distance(grid, corners[_CLOCKWISE], signed=True)
+    falling = (nothing - _distance(grid, hull)) / (nothing - whole)
+    return _smooth(np.minimum(falling, inside / (_EDGE * side)))
+
+
+def _smooth(share: np.ndarray) -> np.ndarray:
+    """0 up to 0, 1 from 1 on, and level at both ends."""
+    share = share.clip(0, 1)
+    return share * share * (3 - 2 * share)
+
+
+def _distance(grid: np.ndarray, hull: Quad, *, signed: bool = False) -> np.ndarray:
+    """From a convex hull, clockwise as seen, in pixels: 0 inside; `signed`: of the straight lines, negative inside."""
+    found, outside = np.full(grid.shape, np.inf), np.full(grid.shape, -np.inf)
+    for start, end in zip(hull, np.roll(hull, -1, 0), strict=True):
+        begin, edge = complex(*start), complex(*(end - start))
+        along = (grid - begin) / edge  # the edge is 0 to 1 on the real axis, the inside below it on the picture
+        found = np.minimum(found, np.abs(along - along.real.clip(0, 1)) * abs(edge))
+        outside = np.maximum(outside, -along.imag * abs(edge))
+    return outside if signed else np.where(outside > 0, found, 0)
+
+
+def _mask_of_crop(crop: Crop, size: int) -> Float64[np.ndarray, "s s"]:
+    """The mask at the crop's own pixels."""
+    corner, across, down = crop.quad[0], crop.quad[3] - crop.quad[0], crop.quad[1] - crop.quad[0]
+    to_crop = np.linalg.inv(np.stack([across, down], -1)) * size
+    points = None if crop.points is None else (crop.points - corner) @ to_crop.T - 0.5
+    quad = (crop.quad - corner) @ to_crop.T - 0.5
+    return mask(Crop(crop.pixels, quad, points), *_pixels((0, 0, size, size)))
+
+
+def _pixels(box: tuple[int, int, int, int]) -> tuple[Float64[np.ndarray, " w"], Float64[np.ndarray, " h"]]:
+    return np.arange(box[0], box[2], dtype=np.float64), np.arange(box[1], box[3], dtype=np.float64)
+
+
+def _matched(
+    made: UInt8[np.ndarray, "s s 3"], seen: UInt8[np.ndarray, "s s 3"], weight: Float64[np.ndarray, "s s"]
+) -> UInt8[np.ndarray, "s s 3"]:
+    """`made`, its colours moved by the mean difference to the crop under the border of the mask.
+
+    One shift for all: what differs from place to place there is mostly drawing, and would tint the face.
+    """
+    border = 4 * weight * (1 - weight)
+    shift = np.einsum("hw,hwc->c", border, seen.astype(np.float64) - made) / max(border.sum(), 1e-12)
+    return np.rint(made + shift).clip(0, 255).astype(np.uint8)
+
+
+def _sameness(made: UInt8[np.ndarray, "s s 3"], seen: UInt8[np.ndarray, "s s 3"]) -> UInt8[np.ndarray, "s s"]:
+    """255 where two images show the same, 0 where they differ."""
+    apart = np.abs(made.astype(np.float64) - seen).mean(-1) * 255 / _SAME
+    near = ImageFilter.GaussianBlur(_NEAR * len(made))
+    return 255 - np.asarray(Image.fromarray(apart.clip(0, 255).astype(np.uint8)).filter(near))
+
+
+def _resized(image: UInt8[np.ndarray, "n n *c"], size: int) -> UInt8[np.ndarray, "s s *c"]:
+    return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.LANCZOS))
+
+
+def _placed(image: UInt8[np.ndarray, "s s *c"], quad: Quad, box: tuple[int, int, int, int]) -> np.ndarray:
+    """The image drawn over `quad`, as a box of the photograph shows it (bicubic)."""
+    size, corner = len(image), quad[0] + 0.5
+    to_image = np.linalg.inv(np.stack([quad[3] - quad[0], quad[1] - quad[0]], -1)) * size
+    offset = to_image @ (np.array(box[:2]) - corner)
+    data = (*to_image[0], offset[0], *to_image[1], offset[1])
+    wide, high = box[2] - box[0], box[3] - box[1]
+    edged = Image.fromarray(np.pad(image, ((2, 2), (2, 2), *[(0, 0)] * (image.ndim - 2)), "edge"))
+    shifted = (data[0], data[1], data[2] + 2, data[3], data[4], data[5] + 2)
+    return np.asarray(edged.transform((wide, high), Image.Transform.AFFINE, shifted, Image.Resampling.BICUBIC))
+
+
+def _blended(
+    photograph: UInt8[np.ndarray, "h w 3"], placed: list[np.ndarray], weight: Float64[np.ndarray, "h w"]
+) -> UInt8[np.ndarray, "h w 3"]:
+    made, seen, same = (image.astype(np.float64) for image in placed)
+    detail = same[..., None] / 255 * (photograph - seen)
+    changed = photograph + weight[..., None] * (made + detail - photograph)
+    return np.rint(changed).clip(0, 255).astype(np.uint8)

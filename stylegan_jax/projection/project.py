@@ -1,0 +1,122 @@
+"""Projection of pictures into a model: what `python -m stylegan_jax project` does, as a function."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from stylegan_jax.errors import InputError
+from stylegan_jax.pictures.images import to_float
+from stylegan_jax.projection.descent import Settings, descend
+from stylegan_jax.projection.latentspace import LatentSpace, latent_space
+from stylegan_jax.projection.losses import LOSSES, ms_ssim, psnr
+from stylegan_jax.sampler import sample_ws
+from stylegan_jax.sampler.latents import Label
+from stylegan_jax.storage.checkpoint import Model
+
+STEPS, LIKENESS = 250, 0.5
+_LOOSEST, _FALL = 0.1, 0.3  # the prior at likeness 0, and its share at ½: .03, of the measured compromise
+Space = Literal["w", "w+"]
+
+
+@dataclass(frozen=True, eq=False)
+class Projection:
+    """Pictures in a model.
+
+    Attributes:
+      ws: `[n num_ws w_dim]`, untruncated.
+      images: what the model makes of them, uint8 `[n r r c]`.
+      losses: the last ones.
+      psnr, ms_ssim: likeness of the images to the pictures.
+    """
+
+    ws: Float[np.ndarray, "n l d"]
+    images: UInt8[np.ndarray, "n r r c"]
+    losses: Float[np.ndarray, " n"]
+    psnr: Float[np.ndarray, " n"]
+    ms_ssim: Float[np.ndarray, " n"]
+
+
+def settings_of(
+    *, likeness: float = LIKENESS, steps: int = STEPS, space: Space | None = None, rate: float = 0.1
+) -> Settings:
+    """Of a descent without noise images, as measured on portraits.
+
+    Args:
+      likeness: 0 to 1. Near 0 the face is one the model makes easily, and its toons are clean; near 1 it is the
+        person's, and toons are smeared: free ws leave the region where a blend is at home.
+      steps: of Adam.
+      space: one w for all layers, or one for each; by default w at likeness 0, else w+.
+      rate: learning rate.
+
+    Raises InputError for values out of range.
+    """
+    if not 0 <= likeness <= 1:
+        raise InputError(f"likeness {likeness:g} is out of range", "use 0 to 1")
+    if steps < 1 or not (np.isfinite(rate) and rate > 0):
+        raise InputError("steps and rate must be positive", "use for example 250 steps of 0.1")
+    prior = 0.0 if likeness == 1 else _LOOSEST * _FALL ** (2 * likeness)
+    chosen = space or ("w" if likeness == 0 else "w+")
+    return Settings(steps=steps, rate=rate, space=chosen, noise_weight=None, prior=prior)
+
+
+def project(
+    model: Model,
+    pictures: UInt8[np.ndarray, "n r r c"],
+    settings: Settings | None = None,
+    *,
+    loss: str = "scattering",
+    space: LatentSpace | None = None,
+    class_idx: Label = None,
+    start: Float[np.ndarray, "n l d"] | None = None,
+    seed: int = 0,
+    report: Callable[[int, Float[np.ndarray, " n"]], Any] | None = None,
+) -> Projection:
+    """The ws whose images are nearest to pictures of the model's size, all in one batch.
+
+    Args:
+      model: its G_ema.
+      pictures: aligned as the images that the model was trained on.
+      settings: of the descent; `settings_of()` by default.
+      loss: "scattering" or "pixels", see `losses`.
+      space: of the model's w, measured here by default.
+      class_idx: whose w a conditional model's are measured on.
+      start: ws to begin from; the mean of w by default.
+      seed: of the noise on w.
+      report: called with the step and the losses, every ten steps and at the end.
+
+    Raises InputError for pictures of another size, and for a loss there is not.
+    """
+    config = model.config.generator
+    shape = (config.img_resolution, config.img_resolution, config.img_channels)
+    if not len(pictures) or pictures.shape[1:] != shape:
+        raise InputError(f"pictures of shape {pictures.shape[1:]}", f"this model takes {shape}, and one at least")
+    if loss not in LOSSES:
+        raise InputError(f"no loss {loss}", f"use {' or '.join(LOSSES)}")
+    if config.img_resolution < 16 and loss == "scattering":
+        raise InputError("scattering needs images of 16 pixels or more", "use the loss pixels")
+    settings = settings or settings_of()
+    measured = space or latent_space(model, class_idx)
+    step = None
+    for number, step in enumerate(
+        descend(model, pictures, LOSSES[loss](), measured, settings, start=start, seed=seed), 1
+    ):
+        if report is not None and (number % 10 == 0 or number == settings.steps):
+            report(number, np.asarray(step.loss))
+    assert step is not None
+    found: Any = jax.device_get(step.w)
+    ws = np.array(np.broadcast_to(found, (len(pictures), config.num_ws, config.w_dim)), np.float32)
+    images = np.concatenate(list(sample_ws(model, ws)))
+    made, wanted = to_float(jnp.asarray(images)), to_float(jnp.asarray(pictures))
+    return Projection(
+        ws, images, np.asarray(step.loss), np.asarray(psnr(made, wanted)), np.asarray(ms_ssim(made, wanted))
+    )
+
+
+def side_by_side(pictures: Sequence[np.ndarray], images: Sequence[np.ndarray]) -> UInt8[np.ndarray, "H W c"]:
+    """Pictures above, what the model makes of them below."""
+    return np.concatenate([np.concatenate(list(row), 1) for row in (pictures, images)], 0)

@@ -1,0 +1,93 @@
+"""Descents: the official projector's numbers, and what a batch may not change."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from stylegan_jax.projection.descent import Settings, descend, noise_penalty
+from stylegan_jax.projection.latentspace import latent_space
+from stylegan_jax.projection.losses import features_loss, scattering_loss
+from stylegan_jax.scores.features import pooled
+from tests.golden_data import assert_close, load_npz
+from tests.golden_networks import model
+from tests.tiny_models import tiny_model
+
+GOLDEN = "misc/projector.npz"
+
+
+@pytest.fixture(scope="module")
+def stored():
+    return load_npz(GOLDEN)
+
+
+def official_descent(stored, copies=1):
+    """The golden's descent, `copies` times side by side."""
+    official = model("s01_skip32")
+
+    def features(images):
+        small = pooled(images, 8).transpose(0, 3, 1, 2).reshape(len(images), -1)
+        return jnp.dot(small, stored["P"], precision="highest")
+
+    space = latent_space(official, samples=600)
+    target = np.repeat(stored["target_uint8"].transpose(1, 2, 0)[None], copies, 0)
+    noise = {
+        name.removeprefix("noise0.").removesuffix(".noise_const"): np.repeat(value[None], copies, 0)
+        for name, value in stored.items()
+        if name.startswith("noise0.")
+    }
+    draws = stored["w_noise_draws"]
+    steps = descend(
+        official,
+        target,
+        features_loss(features),
+        space,
+        Settings(steps=20),
+        noise=noise,
+        draws=lambda step: np.repeat(draws[step][None, None], copies, 0),
+    )
+    return space, [jax.device_get(step) for step in steps]
+
+
+def test_the_latent_space_is_measured_as_the_official_projector_does(stored):
+    space = latent_space(model("s01_skip32"), samples=600)
+    np.testing.assert_allclose(space.mean, stored["w_avg"].ravel(), rtol=0, atol=1e-5)
+    np.testing.assert_allclose(space.std, stored["w_std"], rtol=1e-5)
+
+
+def test_every_step_equals_the_official_projector(stored):
+    _, steps = official_descent(stored)
+    assert_close(np.stack([step.w[0, 0] for step in steps]), GOLDEN, "w_out64", stored)
+    found = np.stack([(step.distance[0], step.loss[0]) for step in steps])
+    np.testing.assert_allclose(found, stored["dist_loss64"], rtol=1e-4)
+
+
+def test_images_side_by_side_do_not_disturb_each_other(stored):
+    _, alone = official_descent(stored)
+    _, both = official_descent(stored, copies=2)
+    for one, two in zip(alone, both, strict=True):
+        np.testing.assert_allclose(two.w[1], one.w[0], atol=2e-4)
+
+
+def test_a_descent_comes_nearer():
+    tiny = tiny_model(img_resolution=16)
+    target = np.random.RandomState(0).randint(0, 256, (3, 16, 16, 3), np.uint8)
+    settings = Settings(steps=30, space="w+", noise_weight=None, prior=0.03)
+    steps = list(descend(tiny, target, scattering_loss(), latent_space(tiny, samples=200), settings))
+    assert (steps[-1].loss < steps[0].loss).all()
+    assert steps[-1].w.shape == (3, tiny.config.generator.num_ws, 16)
+
+
+def test_in_p_n_the_models_own_w_are_of_unit_variance():
+    tiny = tiny_model()
+    space = latent_space(tiny, samples=500)
+    assert space.whiten.shape == (16, 16) and np.isfinite(space.whiten).all()
+
+
+def test_the_noise_penalty_is_that_of_its_definition():
+    noise = np.random.RandomState(0).randn(2, 16, 16)
+    total = 0
+    for size in (noise, noise.reshape(2, 8, 2, 8, 2).mean((2, 4))):
+        for axis in (1, 2):
+            total = total + np.square((size * np.roll(size, 1, axis)).mean((1, 2)))
+    np.testing.assert_allclose(noise_penalty(jnp.asarray(noise, jnp.float32)), total, rtol=1e-5)
