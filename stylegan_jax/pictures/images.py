@@ -279,6 +279,6 @@ def _unreadable(path: Source, error: Exception) -> InputError:
     if (fault := system_fault(error)) is not None:
         return InputError(f"cannot be read ({fault.strerror})", remedy_of(fault), file=path)
     if isinstance(error, UnidentifiedImageError):
-        return InputError("is no image of a kind that can be read", "save it as PNG or JPEG", file=path)
+        return InputError("cannot be read as an image (of no known kind)", "save it as PNG or JPEG", file=path)
     reason = shown(" ".join(str(error)[:1000].split()), 150) or type(error).__name__
     return InputError(f"cannot be read as an image ({reason})", "save it as PNG or JPEG", file=path)

@@ -114,8 +114,22 @@ def _json_cost(data: bytes) -> int:
     return 90 * nests + 56 * items + 120 * pairs + len(data) * (2 if data.isascii() else 8)
 
 
-def open_zip(file: BufferedIOBase, budget: Budget, *, most: int) -> zipfile.ZipFile:
-    """Opens a zip of at most `most` files, which have room beside each other in it.
+class _Owner(zipfile.ZipFile):
+    """A zip that closes its file."""
+
+    def __init__(self, file: BufferedIOBase):
+        super().__init__(file)  # type: ignore[arg-type]
+        self._own = file
+
+    def close(self) -> None:
+        """Closes both."""
+        super().close()
+        if hasattr(self, "_own"):  # it is a zip
+            self._own.close()
+
+
+def open_zip(file: BufferedIOBase, budget: Budget, *, most: int, own: bool = False) -> zipfile.ZipFile:
+    """Opens a zip of at most `most` files, which have room beside each other in it; closes `file` with it if `own`.
 
     Raises InputError for others, and whatever `zipfile` raises for a damaged one.
     """
@@ -124,7 +138,7 @@ def open_zip(file: BufferedIOBase, budget: Budget, *, most: int) -> zipfile.ZipF
     if length // 46 > 4 * most:  # which no list of so many names reaches
         raise _too_many(most)
     budget.allocate(length // 46 * _DIRECTORY_ENTRY + 2 * length, "a list of files")
-    archive = zipfile.ZipFile(file)
+    archive = _Owner(file) if own else zipfile.ZipFile(file)
     if len(archive.filelist) > most:
         raise _too_many(most)
     if sum(entry.compress_size for entry in archive.filelist) > size:

@@ -40,7 +40,7 @@ class Images:
       names: of the images, sorted, with slashes.
       stamps: size and time of each, to notice changes.
       refused: name → why it will not even be opened.
-      archive: the open zip, and its `file`.
+      archive: the open zip.
     """
 
     path: Path
@@ -48,25 +48,25 @@ class Images:
     stamps: list[tuple[int, int]] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
     archive: zipfile.ZipFile | None = None
-    file: io.BufferedReader | None = None
+
+    def open(self, name: str) -> images.Source:
+        """What `images.read` takes."""
+        if self.archive is None:
+            return self.path / name
+        entry = self.archive.getinfo(name)
+        inputs.require_plain(entry)
+        return io.BytesIO(self.archive.read(entry))
 
     @contextlib.contextmanager
     def opened(self, name: str) -> Iterator[images.Source]:
-        """What `images.read` takes; what threads unpack at once has its bound."""
-        if self.archive is None:
-            yield self.path / name
-            return
-        entry = self.archive.getinfo(name)
-        inputs.require_plain(entry)
-        with _UNPACKED.held(entry.file_size):
-            yield io.BytesIO(self.archive.read(entry))
+        """As `open`; what threads unpack at once has its bound."""
+        with _UNPACKED.held(self.archive.getinfo(name).file_size if self.archive else 0):
+            yield self.open(name)
 
     def close(self) -> None:
         """Closes the zip."""
         if self.archive is not None:
             self.archive.close()
-        if self.file is not None:
-            self.file.close()
 
     def label_files(self) -> list[str]:
         """Where `dataset.json` lies: at the top, or else in the folders below."""
@@ -156,11 +156,11 @@ def _in_zip(path: Path) -> Images:
     _require_zip(path, path)
     file, size = inputs.open_regular(path), path.stat().st_size
     try:
-        archive = inputs.open_zip(file, inputs.Budget(size), most=_LEAST_ENTRIES + size // _SMALLEST_IMAGE)
+        archive = inputs.open_zip(file, inputs.Budget(size), most=_LEAST_ENTRIES + size // _SMALLEST_IMAGE, own=True)
     except BaseException:
         file.close()
         raise
-    found = Images(path, archive=archive, file=file)
+    found = Images(path, archive=archive)
     entries = {entry.filename: entry for entry in archive.infolist() if _is_image(entry.filename)}
     for name, entry in sorted(entries.items()):
         if ".." in PurePosixPath(name).parts or name.startswith("/") or ":" in name:
