@@ -34,12 +34,18 @@ COMMANDS = {
         "draws labelled sheets: every hand-over resolution, soft ones, single resolutions, shares",
         "interp.figures",
     ),
+    "toonify": Command(
+        "interp.toonify", "turns photographs into what a blend makes of them: a cartoon of each face", "interp.toonify"
+    ),
     "film": Command(
         "interp.film", "films a blend whose hand-over, share or seed moves, as MP4, WebP or GIF", "interp.film"
     ),
     "sample": Command("stylegan_jax.commands.sample", "makes the images of seeds, or of projected faces"),
     "align": Command(
         "stylegan_jax.commands.align", "cuts the faces out of photographs, upright and framed as a model knows them"
+    ),
+    "project": Command(
+        "stylegan_jax.commands.project", "finds the ws of a model whose images are nearest to photographs"
     ),
     "train": Command(
         "stylegan_jax.commands.train", "fine-tunes a model, or trains one from nothing, on a folder of images"

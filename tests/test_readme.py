@@ -20,6 +20,7 @@ FEWER = {
     r"(stylegan_jax train .*)": r"\1 --kimg 0.016 --batch 8 --snapshot-ticks 1 --tick 0.008 --score-images 0",
     r"swap=16|--swap 16|--swap 32|--smooth 32": lambda found: re.sub(r"\d+", "8", found[0]),
     r"band=64-256": "band=8-16",
+    r"((?:interp.toonify|stylegan_jax project) .*)": r"\1 --no-align --steps 3",
     r"film (.*)": r"film \1 --fps 4 --seeds 0-1",
     r"--swap 2\.\.64": "--swap 4..8",
 }
@@ -45,6 +46,7 @@ def test_the_commands_of_the_readme_run_in_their_order(tmp_path):
     config = tiny_model().config.generator
     np.savez(tmp_path / "projected_w.npz", w=np.zeros((1, config.num_ws, config.w_dim), np.float32))
     (tmp_path / "pictures").mkdir()
+    Image.new("RGB", (90, 120), (200, 150, 99)).save(tmp_path / "me.jpg")
     for i in range(9):
         Image.new("RGB", (20, 20), (20 * i, 0, 99)).save(tmp_path / "pictures" / f"{i}.png")
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}

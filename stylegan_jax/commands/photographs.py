@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from stylegan_jax.projection.align import Crop
     from stylegan_jax.projection.framing import Framing
     from stylegan_jax.projection.landmarks import Face
+    from stylegan_jax.storage.checkpoint import Model
 
 
 @dataclass(frozen=True)
@@ -149,6 +150,27 @@ def _some(faces: "list[Face]") -> "list[Face]":
         remedy = "give its four points: --landmarks, or take the picture as it is: --no-align"
         raise InputError("no face found", remedy)
     return faces
+
+
+def cropped(photos: Sequence[Photograph], which: Faces, model: "Model") -> "list[tuple[Photograph, Crop]]":
+    """The crops of photographs as a model takes them, each with its photograph; those that fail are told of."""
+    from stylegan_jax.projection import framing
+
+    crops_of = which.cropper(len(photos), framing.of_model(model.lineage), size=model.config.generator.img_resolution)
+    found = []
+    for photo in photos:
+        with failures_told(photo):
+            found += [(photo, crop) for crop in crops_of(photo)]
+    return found
+
+
+def names_of(crops: "Sequence[tuple[Photograph, Crop]]") -> list[str]:
+    """Of outputs: the photographs' own, numbered where one has several faces."""
+    stems = [photo.stem for photo, _ in crops]
+    counts, names = Counter(stems), []
+    for i, stem in enumerate(stems):
+        names.append(f"{stem}-{stems[: i + 1].count(stem)}" if counts[stem] > 1 else stem)
+    return names
 
 
 @contextlib.contextmanager

@@ -69,7 +69,7 @@ def sample(
             _fill(*one, output, f"{output.out.rstrip('/')}/train{letter}", part, sheet=sheet)
     if output.save_w:
         _save_w(*made[0], output, part)
-    print(f"{output.out}/{_SHEET}" if sheet and len(made) == 1 and not _is_picture(output.out) else output.out)
+    print(_shown(output.out, part, sheet=sheet and len(made) == 1))
 
 
 def _maker(what: What, look: Look) -> "Callable[[list[Model], dict[str, Any]], list[Made]]":
@@ -112,6 +112,15 @@ def _load(path: str) -> "Model":
     import stylegan_jax
 
     return stylegan_jax.load(path, networks=["G_ema"])
+
+
+def _shown(out: str, part: "Part", *, sheet: bool) -> str:
+    """Where to look: the sheet of a folder, the archive of this part."""
+    from stylegan_jax.pictures import archives
+
+    if archives.is_archive(out):
+        return archives.place_of(out, part)
+    return f"{out}/{_SHEET}" if sheet and not _is_picture(out) else out
 
 
 def _submitted(out: str) -> "Array | None":

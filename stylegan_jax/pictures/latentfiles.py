@@ -2,7 +2,7 @@
 
 import json
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +34,16 @@ def is_written(path: str | Path, made_by: Mapping[str, Any], *, overwrite: bool 
 
 
 def write_ws(
-    path: str | Path, pieces: Iterable[Float[np.ndarray, "n l d"]], shape: tuple[int, ...], made_by: Mapping[str, Any]
+    path: str | Path,
+    pieces: Iterable[Float[np.ndarray, "n l d"]],
+    shape: tuple[int, ...],
+    made_by: Mapping[str, Any],
+    *,
+    names: Sequence[str] | None = None,
 ) -> None:
     """Writes ws piece by piece as the official `projected_w.npz`, whole or not at all; `shape` is that of all.
 
-    Layers that share their w cost next to nothing: the file is packed.
+    Layers that share their w cost next to nothing: the file is packed. `names` are those of the images.
     """
     header = {"descr": "<f4", "fortran_order": False, "shape": shape}
     with remote.new_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
@@ -46,5 +51,8 @@ def write_ws(
             np.lib.format.write_array_header_1_0(member, header)
             for ws in pieces:
                 member.write(np.ascontiguousarray(ws, "<f4").tobytes())
+        if names is not None:
+            with archive.open("names.npy", "w") as member:
+                np.lib.format.write_array(member, np.array(names), allow_pickle=False)
         with archive.open("made_by.npy", "w") as member:
             np.lib.format.write_array(member, np.array(json.dumps(made_by)), allow_pickle=False)

@@ -129,7 +129,7 @@ def _padded(image: Image.Image, quad: Quad, border: int, side: float) -> tuple[I
 def _faded(image: Image.Image, before: np.ndarray, after: np.ndarray, sigma: float) -> Image.Image:
     """Blurs what was added to a picture, and some inside of the old edge, and fades the outermost to the median colour.
 
-    The masks have 256 levels, and the Gaussian is Pillow's, of three boxes: within two levels of the recipe in floats.
+    The masks have 256 levels, and the Gaussian is Pillow's, of three boxes: within three levels of the recipe's floats.
     """
     across, down = (
         1 - np.minimum(np.arange(n) / low, np.arange(n)[::-1] / high)

@@ -131,7 +131,9 @@ def descend(
     sizes, roots = rates / (1 - _BETA1**t), np.sqrt(1 - _BETA2**t)
     for step in range(settings.steps):
         scaled = np.asarray(drawn(step), np.float32) * np.float32(spreads[step])
-        state, seen = program(weights, prior, wanted, state, split(scaled), np.float32([sizes[step], roots[step]]))
+        state, seen = program(
+            weights, prior, wanted, state, split(scaled), np.array([sizes[step], roots[step]], np.float32)
+        )
         yield seen
 
 

@@ -24,7 +24,7 @@ def dlib_finder(smallest: float = 1 / 16) -> Finder:
     """A finder of faces by HOG and a regression of 68 points, on one CPU core.
 
     Where none is found, it looks for faces half as large, then with a margin around the picture, then in the picture
-    turned by quarters. The points come from a file trained on pictures that are for research alone (docs/models.md).
+    turned by quarters. The points come from a file trained on pictures for research alone (docs/photographs.md).
 
     Args:
       smallest: the smallest face it should see, as a share of the picture's longer side; half of it takes four times

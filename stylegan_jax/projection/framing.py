@@ -48,7 +48,8 @@ def ffhq_quad(points: Points) -> Quad:
 
 def face_unit(points: Points) -> float:
     """How large a face is, in pixels: its eye distance, or 0.9 of the way from eyes to mouth if that is more."""
-    return max(np.hypot(*(points[1] - points[0])), 0.9 * np.hypot(*(points[2:].mean(0) - points[:2].mean(0))))
+    across, down = points[1] - points[0], points[2:].mean(0) - points[:2].mean(0)
+    return max(float(np.hypot(*across)), 0.9 * float(np.hypot(*down)))
 
 
 def _fitted(points: Points, places: Float64[np.ndarray, "4 2"]) -> Quad:

@@ -1,7 +1,7 @@
 """Puts an image that was made from a crop back into its photograph."""
 
 import numpy as np
-from jaxtyping import Float64, UInt8
+from jaxtyping import Float32, Float64, UInt8
 from PIL import Image, ImageFilter
 
 from stylegan_jax.projection.align import Crop
@@ -31,18 +31,18 @@ def paste(
     made = _matched(made, seen, _mask_of_crop(crop, size))
     same = _sameness(made, seen)
     side = float(np.hypot(*(crop.quad[3] - crop.quad[0])))
-    images = [_resized(image, min(size, max(round(side), 1))) for image in (made, seen, same)]
+    placed = [_edged(_resized(image, min(size, max(round(side), 1)))) for image in (made, seen, same)]
     result = photograph.copy()
     left, first = np.maximum(np.floor(crop.quad.min(0)), 0).astype(int).tolist()
     right, last = np.minimum(np.ceil(crop.quad.max(0)) + 1, photograph.shape[1::-1]).astype(int).tolist()
     for top in range(first, last, _ROWS):
         box = (left, top, right, min(top + _ROWS, last))
         part = result[box[1] : box[3], box[0] : box[2]]
-        part[:] = _blended(part, [_placed(image, crop.quad, box) for image in images], mask(crop, *_pixels(box)))
+        part[:] = _blended(part, [_drawn(image, crop.quad, box) for image in placed], mask(crop, *_pixels(box)))
     return result
 
 
-def mask(crop: Crop, x: Float64[np.ndarray, " w"], y: Float64[np.ndarray, " h"]) -> Float64[np.ndarray, "h w"]:
+def mask(crop: Crop, x: Float64[np.ndarray, " w"], y: Float64[np.ndarray, " h"]) -> Float32[np.ndarray, "h w"]:
     """How much of a made image shows at the photograph's pixels in columns `x` and rows `y`: from 0 to 1."""
     corners, points = crop.quad, crop.points
     side = float(np.hypot(*(corners[3] - corners[0])))
@@ -51,30 +51,37 @@ def mask(crop: Crop, x: Float64[np.ndarray, " w"], y: Float64[np.ndarray, " h"])
     else:
         unit = face_unit(points)
         hull, whole, nothing = points[[0, 1, 3, 2]], _WHOLE * unit, _NOTHING * unit
-    grid = x[None] + 1j * y[:, None]
-    inside = -_distance(grid, corners[_CLOCKWISE], signed=True)
-    falling = (nothing - _distance(grid, hull)) / (nothing - whole)
-    return _smooth(np.minimum(falling, inside / (_EDGE * side)))
+    inside = -_distance(x, y, corners[_CLOCKWISE], signed=True)
+    falling = (nothing - _distance(x, y, hull)) / np.float32(nothing - whole)
+    return _smooth(np.minimum(falling, inside / np.float32(_EDGE * side)))
 
 
-def _smooth(share: np.ndarray) -> np.ndarray:
+def _smooth(share: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
     """0 up to 0, 1 from 1 on, and level at both ends."""
     share = share.clip(0, 1)
     return share * share * (3 - 2 * share)
 
 
-def _distance(grid: np.ndarray, hull: Quad, *, signed: bool = False) -> np.ndarray:
+def _distance(
+    x: Float64[np.ndarray, " w"], y: Float64[np.ndarray, " h"], hull: Quad, *, signed: bool = False
+) -> Float32[np.ndarray, "h w"]:
     """From a convex hull, clockwise as seen, in pixels: 0 inside; `signed`: of the straight lines, negative inside."""
-    found, outside = np.full(grid.shape, np.inf), np.full(grid.shape, -np.inf)
+    found = np.full((len(y), len(x)), np.inf, np.float32)
+    outside = -found
     for start, end in zip(hull, np.roll(hull, -1, 0), strict=True):
-        begin, edge = complex(*start), complex(*(end - start))
-        along = (grid - begin) / edge  # the edge is 0 to 1 on the real axis, the inside below it on the picture
-        found = np.minimum(found, np.abs(along - along.real.clip(0, 1)) * abs(edge))
-        outside = np.maximum(outside, -along.imag * abs(edge))
-    return outside if signed else np.where(outside > 0, found, 0)
+        length = float(np.hypot(*(end - start)))
+        along = (end - start) / length
+        across, down = x - start[0], y[:, None] - start[1]
+        off = (across * along[1]).astype(np.float32) - (down * along[0]).astype(np.float32)  # positive outside
+        outside = np.maximum(outside, off)
+        if not signed:
+            way = (across * along[0]).astype(np.float32) + (down * along[1]).astype(np.float32)
+            beyond = way - way.clip(0, length)  # past one of the ends
+            found = np.minimum(found, beyond * beyond + off * off)
+    return outside if signed else np.where(outside > 0, np.sqrt(found), np.float32(0))
 
 
-def _mask_of_crop(crop: Crop, size: int) -> Float64[np.ndarray, "s s"]:
+def _mask_of_crop(crop: Crop, size: int) -> Float32[np.ndarray, "s s"]:
     """The mask at the crop's own pixels."""
     corner, across, down = crop.quad[0], crop.quad[3] - crop.quad[0], crop.quad[1] - crop.quad[0]
     to_crop = np.linalg.inv(np.stack([across, down], -1)) * size
@@ -88,7 +95,7 @@ def _pixels(box: tuple[int, int, int, int]) -> tuple[Float64[np.ndarray, " w"], 
 
 
 def _matched(
-    made: UInt8[np.ndarray, "s s 3"], seen: UInt8[np.ndarray, "s s 3"], weight: Float64[np.ndarray, "s s"]
+    made: UInt8[np.ndarray, "s s 3"], seen: UInt8[np.ndarray, "s s 3"], weight: Float32[np.ndarray, "s s"]
 ) -> UInt8[np.ndarray, "s s 3"]:
     """`made`, its colours moved by the mean difference to the crop under the border of the mask.
 
@@ -110,22 +117,25 @@ def _resized(image: UInt8[np.ndarray, "n n *c"], size: int) -> UInt8[np.ndarray,
     return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.LANCZOS))
 
 
-def _placed(image: UInt8[np.ndarray, "s s *c"], quad: Quad, box: tuple[int, int, int, int]) -> np.ndarray:
-    """The image drawn over `quad`, as a box of the photograph shows it (bicubic)."""
-    size, corner = len(image), quad[0] + 0.5
+def _edged(image: UInt8[np.ndarray, "s s *c"]) -> Image.Image:
+    """With its edge repeated twice, for an interpolation that looks so far."""
+    return Image.fromarray(np.pad(image, ((2, 2), (2, 2), *[(0, 0)] * (image.ndim - 2)), "edge"))
+
+
+def _drawn(edged: Image.Image, quad: Quad, box: tuple[int, int, int, int]) -> UInt8[np.ndarray, "h w *c"]:
+    """What a box of the photograph shows of the image that lies over `quad` (bicubic)."""
+    size, corner = edged.width - 4, quad[0] + 0.5
     to_image = np.linalg.inv(np.stack([quad[3] - quad[0], quad[1] - quad[0]], -1)) * size
-    offset = to_image @ (np.array(box[:2]) - corner)
-    data = (*to_image[0], offset[0], *to_image[1], offset[1])
+    shift = to_image @ (np.array(box[:2]) - corner) + 2
+    data = (*to_image[0], shift[0], *to_image[1], shift[1])
     wide, high = box[2] - box[0], box[3] - box[1]
-    edged = Image.fromarray(np.pad(image, ((2, 2), (2, 2), *[(0, 0)] * (image.ndim - 2)), "edge"))
-    shifted = (data[0], data[1], data[2] + 2, data[3], data[4], data[5] + 2)
-    return np.asarray(edged.transform((wide, high), Image.Transform.AFFINE, shifted, Image.Resampling.BICUBIC))
+    return np.asarray(edged.transform((wide, high), Image.Transform.AFFINE, data, Image.Resampling.BICUBIC))
 
 
 def _blended(
-    photograph: UInt8[np.ndarray, "h w 3"], placed: list[np.ndarray], weight: Float64[np.ndarray, "h w"]
+    photograph: UInt8[np.ndarray, "h w 3"], drawn: list[np.ndarray], weight: Float32[np.ndarray, "h w"]
 ) -> UInt8[np.ndarray, "h w 3"]:
-    made, seen, same = (image.astype(np.float64) for image in placed)
-    detail = same[..., None] / 255 * (photograph - seen)
-    changed = photograph + weight[..., None] * (made + detail - photograph)
-    return np.rint(changed).clip(0, 255).astype(np.uint8)
+    """Where the image shows the same as the crop, the change is what the two differ in; elsewhere all of it."""
+    made, seen, same = (image.astype(np.float32) for image in drawn)
+    change = made - photograph + same[..., None] / np.float32(255) * (photograph - seen)
+    return np.rint(photograph + weight[..., None] * change).clip(0, 255).astype(np.uint8)

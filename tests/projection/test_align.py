@@ -107,7 +107,7 @@ def test_where_the_square_leaves_the_picture_it_is_padded_as_the_recipe_says(mov
     ours, drawn = align.cut(picture, quad, 200, supersampling)
     theirs = recipe(picture, quad, 200, supersampling)
     apart = np.abs(ours.astype(int) - theirs)
-    assert apart.max() <= 4 and apart.mean() <= 0.5, (apart.max(), apart.mean())
+    assert apart.max() <= 3 and apart.mean() <= 0.5, (apart.max(), apart.mean())
     np.testing.assert_array_equal(drawn, quad)
 
 
@@ -186,7 +186,7 @@ def test_the_shipped_pair_has_a_framing_of_its_own_and_so_have_its_blends():
 
 def test_a_model_may_state_its_framing_and_has_ffhqs_if_it_says_nothing():
     places = [[0.3, 0.4], [0.7, 0.4], [0.35, 0.8], [0.65, 0.8]]
-    assert of_model({"source": "m", "framing": places}) == Framing("m", tuple(map(tuple, places)))
+    assert of_model({"source": "m", "framing": places}) == Framing("m", tuple((x, y) for x, y in places))
     assert of_model({"framing": "ffhq", "data": {"sha256": "x"}}) is of_model({}) is FFHQ
     for wrong in ("wide", [[0, 0]] * 3, [[0, 0]] * 4, [[0, 2]] * 4, {"a": 1}, [["x", 1]] * 4):
         with pytest.raises(InputError, match="neither ffhq nor four places"):

@@ -1,0 +1,93 @@
+"""The command `python -m interp.toonify`: photographs in, what a blend makes of them out."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+import stylegan_jax
+from interp.argument_errors import flags_named
+from interp.options import ScheduleOptions, base_and_transfer
+from stylegan_jax.commands import cli
+from stylegan_jax.commands.descents import Descents
+from stylegan_jax.commands.flags import Flat, typed
+from stylegan_jax.commands.photographs import Faces, cropped, listed, names_of
+from stylegan_jax.errors import InputError
+
+if TYPE_CHECKING:
+    pass
+
+Photos = Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="PHOTO …", help_behavior_hint="")]
+
+
+@flags_named()
+def toonify(
+    photos: Photos,
+    /,
+    *,
+    base: Annotated[str | None, typed("MODEL")] = None,
+    transfer: Annotated[str | None, typed("MODEL")] = None,
+    schedule: Annotated[ScheduleOptions, Flat],
+    which: Annotated[Faces, Flat],
+    how: Annotated[Descents, Flat],
+    paste: bool = False,
+    out: Annotated[str, typed("FOLDER")] = "toons",
+    overwrite: bool = False,
+) -> int:
+    """Turns faces into cartoons: each is projected into the base, and its w is shown by the blend.
+
+    python -m interp.toonify me.jpg
+
+    python -m interp.toonify photos/ --base ffhq.pkl --transfer toon.pkl --swap 16 --out toons
+
+    Of me.jpg come me.png, the picture, and me-sheet.png: photograph, projection, other hand-overs, transfer.
+    Photographs that cannot be used are named, and the others go on; 2 is the exit code if none was left.
+
+    Args:
+      photos: pictures, folders or zips of them.
+      base: the model of photographs (default: the portraits that ship with the package).
+      transfer: the model of drawings (default: the toons that ship with the package).
+      schedule: what α is in each layer (default: --swap 16).
+      which: of the faces.
+      how: the descent goes.
+      paste: put each picture back into its photograph: me-pasted.png.
+      out: a folder for the pictures.
+      overwrite: replace what is there.
+    """
+    from interp.recipes import Ingredient, Recipe
+    from interp.replay import read_models
+    from interp.toons import Toons
+
+    shipped = stylegan_jax.shipped_models()
+    paths = base_and_transfer(base, transfer, shipped)
+    text = schedule.text() if schedule.given else "swap=16"
+    recipe = Recipe(models=(Ingredient(path=paths[0]), Ingredient(path=paths[1], schedule=text)), psi=1.0)
+    settings, found = how.settings(), listed(photos)
+    places = _places(out, [photo.stem for photo in found], overwrite=overwrite)
+    models = read_models(recipe, None, shipped)
+    toons = Toons(recipe, models)  # which refuses models and schedules before any work
+    crops = cropped(found, which, models[0].model)
+    if not crops:
+        return cli.BAD_INPUT
+    made = how.run(models[0].model, [crop.pixels for _, crop in crops], settings)
+    notes = how.notes(settings)
+    written = toons.write(places, crops, names_of(crops), made, notes, paste=paste, overwrite=overwrite)
+    print(f"{len(crops)} of {len(found)} photographs: wrote {written}" if len(found) > 1 else f"wrote {written}")
+    return cli.DONE
+
+
+def _places(out: str, stems: Sequence[str], *, overwrite: bool) -> Path:
+    """The folder, if nothing in it would be replaced unasked."""
+    folder = Path(out).expanduser()
+    if folder.exists() and not folder.is_dir():
+        raise InputError("is a file", "name a folder", file=f"--out {out}")
+    taken = [f"{stem}{end}" for stem in stems for end in (".png", "-sheet.png") if (folder / f"{stem}{end}").exists()]
+    if taken and not overwrite:
+        raise InputError("exists", "pass --overwrite, or give another --out", file=folder / taken[0])
+    return folder
+
+
+if __name__ == "__main__":
+    sys.exit(cli.run(toonify, "python -m interp.toonify"))

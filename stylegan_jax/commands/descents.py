@@ -1,0 +1,84 @@
+"""What people type about a projection, and the projection with its progress."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from stylegan_jax.commands import cli
+from stylegan_jax.commands.flags import typed
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from stylegan_jax.projection.descent import Settings
+    from stylegan_jax.projection.project import Projection
+    from stylegan_jax.storage.checkpoint import Model
+
+
+@dataclass(frozen=True, kw_only=True)
+class Descents:
+    """How photographs are projected."""
+
+    likeness: Annotated[str, typed("0…1")] = "0.5"
+    """low: a face that the model makes easily, whose toons are clean; high: the person's own, whose toons smear"""
+    steps: Annotated[str, typed("N")] = "250"
+    """of gradient descent"""
+    lr: Annotated[str, typed("NUMBER")] = "0.1"
+    """its learning rate"""
+    space: Literal["w", "w+"] | None = None
+    """one w for all layers, or one for each (default: w+, but w at likeness 0)"""
+    loss: Literal["scattering", "pixels"] = "scattering"
+    """what is compared: textures in their places, or pixels"""
+    seed: Annotated[str, typed("N")] = "0"
+    """of the noise on w"""
+
+    def settings(self) -> "Settings":
+        """Of the descent; InputError for what is no number or out of range."""
+        from stylegan_jax.projection.project import settings_of
+
+        return settings_of(
+            likeness=cli.number(self.likeness, "--likeness", low=0, high=1),
+            steps=cli.natural(self.steps, "--steps", low=1, high=100_000),
+            space=self.space,
+            rate=cli.number(self.lr, "--lr", low=1e-6, high=100),
+        )
+
+    def notes(self, settings: "Settings") -> dict[str, Any]:
+        """What tells how the ws were found."""
+        return {
+            "space": settings.space,
+            "loss": self.loss,
+            "steps": settings.steps,
+            "lr": settings.rate,
+            "prior": settings.prior,
+            "seed": cli.natural(self.seed, "--seed"),
+        }
+
+    def run(self, model: "Model", pictures: "Sequence[np.ndarray]", settings: "Settings") -> "Projection":
+        """The projections of pictures of the model's size, all in one batch, under a progress bar."""
+        import numpy as np
+        from tqdm import tqdm
+
+        from stylegan_jax.projection.project import project
+
+        batch = np.stack([_with_channels(each, model.config.generator.img_channels) for each in pictures])
+        pause = 0.1 if sys.stderr.isatty() else 60  # seconds; a log wants a line a minute
+        with tqdm(total=settings.steps, unit="step", delay=pause, mininterval=pause) as progress:
+
+            def report(step: int, losses: "np.ndarray") -> None:
+                progress.set_postfix_str(f"loss {losses.mean():.3f}", refresh=False)
+                progress.update(step - progress.n)
+
+            seed = cli.natural(self.seed, "--seed", high=2**32 - 1)
+            return project(model, batch, settings, loss=self.loss, seed=seed, report=report)
+
+
+def _with_channels(pixels: "np.ndarray", channels: int) -> "np.ndarray":
+    """An RGB picture as a grey one, or with an opaque alpha, where the model's images are of that kind."""
+    import numpy as np
+    from PIL import Image
+
+    mode = {1: "L", 3: "RGB", 4: "RGBA"}[channels]
+    converted = np.asarray(Image.fromarray(pixels).convert(mode))
+    return converted.reshape(*converted.shape[:2], channels)

@@ -1,0 +1,89 @@
+"""`project` and `interp.toonify` as users type them, on small models and made-up photographs."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import stylegan_jax as sj
+from interp.toonify import toonify
+from stylegan_jax.commands import cli
+from stylegan_jax.commands.project import project
+from stylegan_jax.pictures import images
+from tests.sampling import pixels, sample
+from tests.tiny_models import tiny_model
+
+QUICK = ("--steps", "4", "--no-align")
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    sj.save(tiny_model(0), tmp_path / "ffhq.safetensors")
+    sj.save(tiny_model(1), tmp_path / "toon.safetensors")
+    random = np.random.RandomState(0)
+    for name, size in (("ada", (40, 30)), ("bob", (16, 16)), ("cy", (20, 50))):
+        Image.fromarray(random.randint(0, 256, (*size, 3), np.uint8)).save(tmp_path / f"{name}.png")
+    (tmp_path / "broken.jpg").write_bytes(b"no picture")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(function, *arguments):
+    return cli.run(function, function.__name__, arguments)
+
+
+def test_projected_ws_are_read_wherever_ws_are_and_show_the_images_of_the_sheet(folder, capsys):
+    assert run(project, "ada.png", "cy.png", "--model", "ffhq.safetensors", "--out", "w.npz", *QUICK) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "wrote w.npz and w.png"
+    with np.load("w.npz") as stored:
+        config = tiny_model().config.generator
+        assert stored["w"].shape == (2, config.num_ws, config.w_dim) and list(stored["names"]) == ["ada", "cy"]
+    assert sample("ffhq.safetensors", "--w", "w.npz", "--out", "again") == 0
+    np.testing.assert_array_equal(pixels("again/proj01.png"), pixels("w.png")[16:, 16:])
+    assert run(project, "ada.png", "--model", "ffhq.safetensors", "--out", "w.npz", *QUICK) == 2
+    assert "w.npz: exists — pass --overwrite" in capsys.readouterr().err
+
+
+def test_a_photograph_that_cannot_be_used_is_named_and_the_others_go_on(folder, capsys):
+    arguments = ("ada.png", "broken.jpg", "--model", "ffhq.safetensors", "--out", "w.npz", *QUICK)
+    assert run(project, *arguments) == 0
+    assert "error: broken.jpg: " in capsys.readouterr().err
+    assert run(project, "broken.jpg", "--model", "ffhq.safetensors", "--out", "x.npz", *QUICK) == 2
+    assert not (folder / "x.npz").exists()
+
+
+def test_a_toon_is_what_the_blend_makes_of_the_projected_photograph(folder):
+    pair = ("--base", "ffhq.safetensors", "--transfer", "toon.safetensors")
+    assert run(toonify, "ada.png", "bob.png", *pair, "--swap", "8", "--out", "toons", *QUICK) == 0
+    assert sorted(path.name for path in (folder / "toons").iterdir()) == [
+        "ada-sheet.png",
+        "ada.png",
+        "bob-sheet.png",
+        "bob.png",
+    ]
+    assert run(project, "ada.png", "bob.png", "--model", "ffhq.safetensors", "--out", "w.npz", *QUICK) == 0
+    with np.load("w.npz") as stored:
+        ws = stored["w"]
+    mixed = sj.blend("ffhq.safetensors", "toon.safetensors", 8)
+    expected = np.concatenate(list(sj.sampler.sample_ws(mixed, ws)))
+    assert np.abs(pixels("toons/bob.png") - expected[1].astype(int)).max() <= 1
+    note = images.made_by("toons/ada.png")
+    assert note["recipe"]["models"][1]["schedule"] == "swap=8" and note["projection"]["steps"] == 4
+    assert run(toonify, "ada.png", *pair, "--swap", "8", "--out", "toons", *QUICK) == 2
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (("--likeness", "2"), "--likeness 2: must be a finite number from 0 to 1"),
+        (("--steps", "0"), "--steps 0: out of range"),
+        (("--lr", "nan"), "--lr nan: must be a finite number"),
+        (("--swap", "24"), "--swap 24: not a resolution of this model"),
+        (("--out", "ada.png"), "--out ada.png: is a file"),
+    ],
+)
+def test_values_that_make_no_toon_end_in_one_line(folder, capsys, typed, said):
+    pair = ("--base", "ffhq.safetensors", "--transfer", "toon.safetensors", "--no-align")
+    assert run(toonify, "ada.png", *pair, *typed) == 2
+    shown = capsys.readouterr().err
+    assert said in shown and shown.count("\n") == 1
+    assert not (folder / "toons").exists()
