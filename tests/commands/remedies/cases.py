@@ -1,6 +1,7 @@
 """All cases; the first of each place runs always, further ones with the slow tests."""
 
 from tests.commands.remedies import (
+    cases_align,
     cases_commands,
     cases_convert,
     cases_interp,
@@ -12,6 +13,7 @@ from tests.commands.remedies import (
 )
 
 CASES = [
+    *cases_align.CASES,
     *cases_commands.CASES,
     *cases_convert.CASES,
     *cases_interp.CASES,

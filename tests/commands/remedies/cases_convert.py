@@ -37,15 +37,15 @@ def huge():
     sj.save(dataclasses.replace(one, networks=networks), "huge.safetensors")
 
 
-MAIN, KINDS = "convert/__main__.py", "convert/kinds.py"
+MAIN, KINDS, OUTPUTS = "convert/__main__.py", "convert/kinds.py", "convert/outputs.py"
 AGAIN, ONLY = (
     "download or export it again",
     "only StyleGAN2 models can be read: .pkl, .pt, .safetensors or a checkpoint folder",
 )
 _MAIN = [
     Case(MAIN, "choose among {}", "convert", "whole.safetensors x.safetensors --networks E"),
-    Case(MAIN, "choose among {}", "convert", "m.bin --to tiff", lambda: shutil.copy("official.pkl", "m.bin")),
-    Case(MAIN, "name one: python -m convert {} OUT", "convert", "whole.safetensors --to safetensors"),
+    Case(OUTPUTS, "choose among {}", "convert", "m.bin --to tiff", lambda: shutil.copy("official.pkl", "m.bin")),
+    Case(OUTPUTS, "name one: python -m convert {} OUT", "convert", "whole.safetensors --to safetensors"),
     Case(
         MAIN,
         "use --half with .safetensors or a folder",
@@ -53,7 +53,14 @@ _MAIN = [
         "ffhq.safetensors x.pkl --half",
         follow=[f"ffhq.safetensors {out} --half" for out in ("x.safetensors", "x")],
     ),
-    Case(MAIN, "the weights are no trained model", "convert", "wild.safetensors x.safetensors --verify", wild, HANDS),
+    Case(
+        "convert/verifying.py",
+        "the weights are no trained model",
+        "convert",
+        "wild.safetensors x.safetensors --verify",
+        wild,
+        HANDS,
+    ),
     Case(
         "convert/precision.py",
         "write the model in full precision",

@@ -141,10 +141,10 @@ _CONFIG = [
         follow=[TRAIN.replace("--devices 1", f"--devices {n} --mbstd-chunks 2") for n in (1, 2)],
     ),
     Case(LOOP, "use {}", "train", f"{TRAIN} --augment-pipe strong".replace("--augment none", "--augment ada")),
-    Case(TRANSFER, "use {}", "train", f"{TRAIN} --freeze-g 16"),
+    Case(TRANSFER, "{}", "train", f"{TRAIN} --freeze-g 16"),
     Case(TRANSFER, "use {}", "train", f"{TRAIN} --freeze eyes"),
     Case(TRANSFER, "use {}", "train", f"{TRAIN} --freeze D.eyes"),
-    Case(TRANSFER, "freeze fewer", "train", f"{TRAIN} --freeze-d 99", follow=f"{TRAIN} --freeze-d 1"),
+    Case(TRANSFER, "freeze 0 or more of them", "train", f"{TRAIN} --freeze-d 99", follow=f"{TRAIN} --freeze-d 1"),
     Case(
         TRANSFER,
         "fine-tune from a model with G_ema",

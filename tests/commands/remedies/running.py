@@ -10,6 +10,7 @@ import interp.blend
 import interp.diagnose
 import interp.figures
 import interp.film
+import stylegan_jax.commands.align
 import stylegan_jax.commands.models
 import stylegan_jax.commands.sample
 import stylegan_jax.commands.train
@@ -22,6 +23,7 @@ from tests.commands.remedies.recording import is_hit, recorded
 
 NO_ALIASES: dict[str, str] = {}
 COMMANDS = {
+    "align": (stylegan_jax.commands.align.align, NO_ALIASES),
     "convert": (convert.__main__.main, NO_ALIASES),
     "blend": (interp.blend.blend, NO_ALIASES),
     "diagnose": (interp.diagnose.diagnose, NO_ALIASES),
