@@ -88,7 +88,9 @@ def weights_of(leaves, **options):
 
 
 def test_arrays_of_another_shape_are_not_loaded(folder_model, tmp_path, capsys):
-    leaves: dict[str, np.ndarray] = {key: np.zeros(3, np.float32) for key in json.loads((folder_model / manifest.NAME).read_text())["tensors"]}
+    leaves: dict[str, np.ndarray] = {
+        key: np.zeros(3, np.float32) for key in json.loads((folder_model / manifest.NAME).read_text())["tensors"]
+    }
     leaves["G_ema.mapping.w_avg"] = np.zeros((30_000, 10_000), np.float32)
     place = changed(folder_model, tmp_path, weights_of(leaves))
     assert "arrays of other shapes" in ends_in_one_line(capsys, convert, place, tmp_path / "y.safetensors")
