@@ -169,9 +169,9 @@ def test_inputs_are_opened_and_parsed_in_one_place():
             for node in ast.walk(ast.parse(file.read_text())):
                 if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "open":
                     found.add((file.name, "open"))
-                if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-                    if node.func.attr in OPENERS and not _is_ours(node.func.value):
-                        found.add((file.name, node.func.attr))
+                called = node.func if isinstance(node, ast.Call) else None
+                if isinstance(called, ast.Attribute) and called.attr in OPENERS and not _is_ours(called.value):
+                    found.add((file.name, called.attr))
     assert found <= KNOWN, found - KNOWN
 
 
