@@ -206,7 +206,7 @@ _PROJECT = [
         slow=True,
     ),
     Case(PROJECT, "use {}", lambda: projected(loss="colours"), follow=lambda: projected(loss="pixels"), slow=True),
-    Case(PROJECT, "use the loss pixels", lambda: projected(8), follow=lambda: projected(8, loss="pixels"), slow=True),
+    Case(PROJECT, "use a larger model", lambda: projected(8), follow=lambda: projected(16), slow=True),
 ]
 
 CASES = [*_COMMAND, *_MARKS, *_PROJECT]

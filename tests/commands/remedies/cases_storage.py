@@ -194,9 +194,8 @@ def _cleared(*, busy):
 
 def _of_another_shape():
     """A checkpoint of other networks in the folder of the run."""
-    config = official(
-        "auto", resolution=8, batch=8, channel_max=4, z_dim=8, w_dim=8, mapping_layers=1, mbstd_group_size=2
-    )
+    networks = {"channel_max": 4, "z_dim": 8, "w_dim": 8, "mapping_layers": 1, "mbstd_group_size": 2}
+    config = official("auto", {"batch": 8, **networks}, resolution=8)
     shapes = jax.eval_shape(lambda: initial_state(config))
     kept = Checkpoints(Path("run/checkpoints"), 2)
     kept.save(jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes))

@@ -86,6 +86,9 @@ ELSEWHERE: dict[tuple[str, str], str] = {
 """(file, remedy) → the test that provokes it, which a fixture watches: it must make the error at that place."""
 
 NOT_YET: set[tuple[str, str]] = {
+    ("interp/toonify.py", "name a folder"),
+    ("interp/toonify.py", "pass --overwrite, or give another --out"),
+    ("stylegan_jax/commands/project.py", "end it in .npz"),
     ("stylegan_jax/commands/photographs.py", "repair the zip"),
     ("stylegan_jax/projection/landmarks.py", "{}"),
     ("stylegan_jax/train/advance.py", "leave --resident out"),
