@@ -14,7 +14,7 @@ from stylegan_jax.filters import DEFAULT_FILTER, Filter, setup_filter, taps_of
 Tensors = Mapping[str, np.ndarray]
 Facts = dict[str, Any]
 Config = TypeVar("Config", GeneratorConfig, DiscriminatorConfig)
-_MOST_LINES = 200
+_MOST_LINES, _MOST_TENSORS = 200, 20_000
 _USUAL_CHANNELS = ((32768, 512), (16384, 512))
 
 
@@ -23,6 +23,8 @@ def prove(network_class: type[Config], stored: Facts, tensors: Tensors, network:
 
     Raises InputError that shows both sides where stored facts and tensors disagree, or every tensor that does not fit.
     """
+    if len(tensors) > _MOST_TENSORS:
+        raise InputError(f"{network}: holds {len(tensors)} tensors, far more than a StyleGAN2", AGAIN)
     facts = _generator(tensors) if network_class is GeneratorConfig else _discriminator(tensors)
     _refuse_oblong(tensors)
     config = _config(network_class, {**facts, **stored}, prefer_table=False)

@@ -1,5 +1,6 @@
 """Generators inside other programs' checkpoints, known by their tensors' names below any table and any prefix."""
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,6 +18,8 @@ _G_EMA = ("g_ema", "gema", "g_mean", "g_running", "ema", "generator_ema", "g_ema
 _G = ("g", "netg", "generator", "g_model", "gen", "params")
 _D = ("d", "netd", "discriminator", "d_model", "dis")
 _DEEPEST, _MOST_TABLES, _MOST_LISTED = 6, 1_000, 12
+_MOST_NAMES, _MOST_NETWORKS = 20_000, 64
+_LARGEST_MEAN = 1 << 20  # numbers: a mean w of 1024 layers
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,11 +67,15 @@ def candidates(tree: Any) -> list[Candidate]:
     found = []
     for path, table, outer in _tables(tree):
         names = [name for name in table if type(name) is str and isinstance(table[name], np.ndarray)]
+        if len(names) > _MOST_NAMES:
+            raise InputError(f"holds a table of {len(names)} tensors, far more than a network has", AGAIN)
         for mark, layout, is_generator, roots in _MARKS:
             for name in names:
                 prefix = name.removesuffix(mark)
                 if prefix == name or (prefix and not prefix.endswith(".")):
                     continue
+                if len(found) == _MOST_NETWORKS:
+                    raise InputError(f"holds more than {_MOST_NETWORKS} networks", "pass a file with fewer")
                 key = ".".join([*path, *([prefix[:-1]] if prefix else [])])
                 tensors = _below(table, prefix, roots)
                 average = _average(prefix, (table, *outer)) if is_generator else None
@@ -87,8 +94,9 @@ def _tables(tree: Any) -> Iterator[tuple[tuple[str, ...], dict[Any, Any], tuple[
                 continue
             seen.add(id(table))
             yield path, table, outer
-            inner = [(key, value) for key, value in table.items() if type(value) is dict and type(key) is str]
-            following += [((*path, key), value, (table, *outer)) for key, value in inner]
+            inner = ((key, value) for key, value in table.items() if type(value) is dict and type(key) is str)
+            room = max(0, _MOST_TABLES - len(following))
+            following += [((*path, key), value, (table, *outer)) for key, value in itertools.islice(inner, room)]
         level = following
 
 
@@ -198,7 +206,7 @@ def _mean_w(candidate: Candidate) -> tuple[np.ndarray | None, list[str]]:
     if candidate.average is None:
         return None, []
     name, value = candidate.average
-    if value.ndim == 0 or value.size == 0 or value.dtype.kind not in "fV":
+    if value.ndim == 0 or not 0 < value.size <= _LARGEST_MEAN or value.dtype.kind not in "fV":
         raise InputError(f"its mean w {shown(name)} is {value.dtype} of shape {shown(value.shape)}", AGAIN)
     rows = value.reshape(-1, value.shape[-1])
     if len(rows) == 1 or (rows == rows[:1]).all():

@@ -8,7 +8,7 @@ from pathlib import Path
 from convert.pickles.allowed import Instance, library_of, shown
 from convert.pickles.torch_file import LEGACY_START
 from stylegan_jax.errors import InputError
-from stylegan_jax.storage import checkpoint, rundir, shipped
+from stylegan_jax.storage import checkpoint, inputs, rundir, shipped
 
 OURS, RUN, SAFETENSORS, PICKLE = "ours", "training run", "safetensors", "pickle"
 TORCH_ZIP, TORCH_STREAM, TORCH_FOLDER = "torch zip", "torch stream", "unpacked torch archive"
@@ -53,8 +53,12 @@ def _sniff(place: Path) -> str:
             return _folder(place)
         if not stat.S_ISREG(status.st_mode):
             raise InputError("is a device or pipe, not a file", "pass a model file")
-        with open(place, "rb") as file:
+        if status.st_size == 0:
+            raise InputError("is empty (0 bytes)", _AGAIN)
+        with inputs.open_regular(place) as file:
             start = file.read(4096)
+    except ValueError as error:  # a NUL in it
+        raise InputError("is no path", "check the path") from error
     except OSError as error:
         missing = isinstance(error, FileNotFoundError)
         what = "no such file or folder" if missing else f"cannot be read ({error.strerror})"
@@ -91,8 +95,6 @@ def _refuse_inside(path: Path) -> None:
 
 
 def _kind(start: bytes, size: int) -> str:
-    if size == 0:
-        raise InputError("is empty (0 bytes)", _AGAIN)
     if size < 8:
         raise InputError(f"is only {size} bytes long", _AGAIN)
     for magic, what, remedy in _STARTS:

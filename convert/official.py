@@ -31,6 +31,7 @@ _MODULES += ("Discriminator", "DiscriminatorBlock", "DiscriminatorEpilogue", "Mi
 _MODULES += ("Conv2dLayer", "FullyConnectedLayer")
 _NAME = re.compile(r"[A-Za-z_]\w{0,60}", re.ASCII)
 _DEEPEST, _MOST_MODULES, _MOST_TENSORS = 8, 2_000, 20_000
+_MOST_CHILDREN = 200  # of a layer; an official one has ten
 _REMEDY = "pass a StyleGAN2 file"
 
 
@@ -73,10 +74,12 @@ def modules_of(root: Instance) -> dict[str, Instance]:
     found = {"": root}
     level = {"": root}
     for _ in range(_DEEPEST):
-        level = {path: child for parent, module in level.items() for path, child in _children(parent, module)}
+        above, level = level, {}
+        for parent, module in above.items():  # which may be one and the same, over and over
+            level.update(_children(parent, module))
+            if len(found) + len(level) > _MOST_MODULES:
+                raise refuse("holds a network of far too many layers")
         found |= level
-        if len(found) > _MOST_MODULES:
-            raise refuse("holds a network of far too many layers")
     if level:
         raise refuse("holds a network of endless depth")
     return found
@@ -102,9 +105,13 @@ def _refuse_opaque(item: Any) -> None:
 
 def _table(module: Instance, attribute: str) -> dict[str, Any]:
     table = module.state.get(attribute)
-    if type(table) is not dict or any(type(name) is not str or not _NAME.fullmatch(name) for name in table):
+    if type(table) is not dict or len(table) > _MOST_CHILDREN or not all(map(_is_name, table)):
         raise InputError(f"holds a {shown(module.name)} without proper {attribute}", AGAIN)
     return table
+
+
+def _is_name(name: Any) -> bool:
+    return type(name) is str and _NAME.fullmatch(name) is not None
 
 
 def _raw(network: str, modules: dict[str, Instance]) -> RawNetwork:
@@ -135,7 +142,7 @@ def write(model: Model, path: str | Path, *, overwrite: bool = False, sg3: bool 
     freshly drawn. Raises InputError if `path` exists (unless `overwrite`), OSError if it cannot be written,
     ValueError if a network does not fit its configuration.
     """
-    place = atomic.check_place(path, overwrite=overwrite)
+    place = atomic.output_path(path, overwrite=overwrite)
     with atomic.new_file(path, overwrite=overwrite) as file:
         Pickler(file).dump(_tree(with_discriminator(model), sg3=sg3))
     return place

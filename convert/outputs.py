@@ -19,7 +19,7 @@ def beside(named: str, to: str) -> Path:
     """Where the output goes if no place is given: beside the source, or here if the source has an address."""
     if to not in FORMATS:
         raise InputError("no such format", f"choose among {', '.join(FORMATS)}", file=f"--to {to}")
-    model = addresses.place_of(named)
+    model = addresses.as_path(named)
     place = Path(str(model).removesuffix(model.suffix) if model.suffix.lower() in SUFFIXES else model)
     place = place.with_name(place.name + FORMATS[to])
     if place == model and addresses.find(named) is None:
@@ -43,7 +43,7 @@ def check_outputs(source: Path, place: Path, wanted: dict[str, Any], *, report: 
     try:
         atomic.check_suffix(place, atomic.MODELS)
         for output in (place, *([Path(report)] if report else [])):
-            atomic.check_place(output, overwrite=overwrite)
+            atomic.output_path(output, overwrite=overwrite)
     except InputError:
         convert.read_config(source, **wanted)
         raise

@@ -17,7 +17,7 @@ from convert.locating import locate, naming
 from convert.pickles import unpickle
 from convert.pickles.allowed import Budget, shown
 from stylegan_jax.config import ModelConfig
-from stylegan_jax.storage import checkpoint, rundir, safetensors
+from stylegan_jax.storage import atomic, checkpoint, inputs, rundir, safetensors
 from stylegan_jax.storage.checkpoint import Model
 
 RawNetworks = Mapping[str, RawNetwork]
@@ -53,7 +53,7 @@ def read_config(path: str | Path, *, networks: Sequence[str] | None = None, key:
         if kind == kinds.TORCH_FOLDER:
             found, size = _in_folder(kinds.unpacked(Path(path)), key, networks)
             return prove_config(found, networks, file_size=size)[0]
-        with open(path, "rb") as file:
+        with inputs.open_regular(path) as file:
             found, size = _find(kind, file, Path(path), numbers=False, key=key, networks=networks)
             return prove_config(found, networks, file_size=size)[0]
 
@@ -72,7 +72,7 @@ def read_with_origins(
             found, size = _in_folder(kinds.unpacked(Path(path)), key, networks)
             model = assemble(found, networks, file_size=size)
             return Model(model.config, model.networks, {"source": Path(path).name, **model.lineage}), found.networks
-        with open(path, "rb") as file:
+        with inputs.open_regular(path) as file:
             found, size = _find(kind, file, Path(path), key=key, networks=networks)
             model = assemble(found, networks, file_size=size)
             file.seek(0)
@@ -84,7 +84,7 @@ def read_with_origins(
 @contextlib.contextmanager
 def _local(path: str | Path) -> Iterator[Path]:
     """Where a path or an address lies on this machine; errors inside name it as it was given, or a file in it."""
-    local = locate(path)
+    local = atomic.standing(locate(path))
     with naming(local, path):
         yield local
 
@@ -92,8 +92,9 @@ def _local(path: str | Path) -> Iterator[Path]:
 def _in_folder(path: Path, key: str | None, networks: Sequence[str] | None) -> tuple[Found, int]:
     """The networks in an unpacked torch archive, and the bytes of its files."""
     budget = Budget()
-    size = sum(file.stat().st_size for file in [path / "data.pkl", *(path / "data").glob("*")] if file.is_file())
-    return recognise(unpickle.load_folder(path, budget), key, budget, networks), size
+    tree = unpickle.load_folder(path, budget)
+    size = sum(file.stat().st_size for file in [path / "data.pkl", *(path / "data").glob("*")])
+    return recognise(tree, key, budget, networks), size
 
 
 def _find(
@@ -114,7 +115,7 @@ def _find(
         header = safetensors.read_header(path)
         tree: Any = safetensors.read(path, header, header.entries) if numbers else _views(data, header)
         return recognise(tree, key, networks=networks), len(data)
-    budget = Budget()
+    budget = Budget(len(data))
     tree = unpickle.load(data, file if kind == kinds.TORCH_ZIP else None, budget)
     return recognise(tree, key, budget, networks), len(data)
 

@@ -1,5 +1,6 @@
 """The rosinality/stylegan2-pytorch checkpoint (`.pt`), both ways: networks as state dicts under names of its own."""
 
+import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,6 +26,7 @@ _AVERAGES = {"g_ema": "latent_avg", "g": "latent_avg_g"}  # the second is our ow
 _MARK = "input.input"
 _KERNEL = re.compile(r"(convs|to_rgbs)\.\d+\.[\w.]*kernel", re.ASCII)
 _W_SAMPLES = 10_000
+_WIDEST, _MOST_WEIGHTS = 2048, 1 << 23  # of a mapping network whose mean is estimated: four times the official one
 _LEAST_CLAMP = 256  # the official setting, which is there for 16 bits and leaves float32 alone
 
 
@@ -48,7 +50,7 @@ def find(tree: dict[str, Any]) -> Found:
 def raw_generator(table: Mapping[Any, Any], network: str, w_avg: Any, source: str) -> RawNetwork:
     """A generator by rosinality's names; `source` is what the mean w is called in the file."""
     tensors = _tensors(table, network)
-    resolution = 4 << (_last_conv(tensors) + 1) // 2
+    resolution = 4 << (min(_last_conv(tensors), 15) + 1) // 2
     pairs = [*generator_pairs(resolution)]
     found = to_official(pairs, tensors, network)
     notes, made = [], {"mapping.w_avg": (source, "")}
@@ -68,7 +70,7 @@ def raw_generator(table: Mapping[Any, Any], network: str, w_avg: Any, source: st
 def raw_discriminator(table: Mapping[Any, Any]) -> RawNetwork:
     """A discriminator by rosinality's names."""
     tensors = _tensors(table, "D")
-    pairs = [*discriminator_pairs(4 << _last_conv(tensors))]
+    pairs = [*discriminator_pairs(4 << min(_last_conv(tensors), 8))]
     found = to_official(pairs, tensors, "D")
     stored = {"mbstd_group_size": 4, **_filter(table, "D")}
     complete = with_filters(DiscriminatorConfig, stored, found)
@@ -85,7 +87,7 @@ def _tensors(table: Mapping[Any, Any], key: str) -> dict[str, np.ndarray]:
 def _last_conv(tensors: Mapping[str, np.ndarray]) -> int:
     """The highest index of its list `convs`, which gives the resolution; -1 if it is empty."""
     found = (re.match(r"convs\.(\d{1,2})\.", name) for name in tensors)
-    return min(max((int(match[1]) for match in found if match), default=-1), 20)
+    return max((int(match[1]) for match in found if match), default=-1)
 
 
 def _filter(table: Mapping[Any, Any], key: str) -> Facts:
@@ -107,7 +109,10 @@ def _estimated_w_avg(tensors: Mapping[str, np.ndarray]) -> np.ndarray | None:
     """The mean w of a mapping network of their one kind; None if its layers do not fit together."""
     layers = [name for name in tensors if re.fullmatch(r"mapping\.fc\d+\.weight", name)]
     try:
-        x = np.random.RandomState(0).standard_normal((_W_SAMPLES, tensors["mapping.fc0.weight"].shape[1]))
+        shapes = [tensors[f"mapping.fc{i}.weight"].shape for i in range(len(layers))]
+        if max(map(max, shapes), default=0) > _WIDEST or sum(map(math.prod, shapes)) > _MOST_WEIGHTS:
+            return None
+        x = np.random.RandomState(0).standard_normal((_W_SAMPLES, shapes[0][1]))
         x = (x / np.sqrt(np.mean(x**2, axis=1, keepdims=True) + 1e-8)).astype(np.float32)
         for i in range(len(layers)):
             weight, bias = (tensors[f"mapping.fc{i}.{leaf}"].astype(np.float32) for leaf in ("weight", "bias"))
@@ -124,7 +129,7 @@ def write(model: Model, path: str | Path, *, overwrite: bool = False) -> Path:
     Their classes know one kind of network: InputError with everything in which the model differs from it, or if `path`
     exists (unless `overwrite`); OSError if it cannot be written. A clamp of 256 and 16-bit settings are left out.
     """
-    place = atomic.check_place(path, overwrite=overwrite)
+    place = atomic.output_path(path, overwrite=overwrite)
     lines = _unlike_generator(model.config.generator)
     if "D" in model.networks and model.config.discriminator is not None:
         lines += [f"D: {line}" for line in _unlike_discriminator(model.config.discriminator)]

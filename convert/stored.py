@@ -1,6 +1,5 @@
 """What an official pickle says of its configuration: constructor arguments and attributes, which must agree."""
 
-import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -52,6 +51,7 @@ _INTEGERS |= {"num_fp16_res", "cmap_dim", "freeze_layers", "mbstd_group_size", "
 _NUMBERS = {"conv_clamp", "w_avg_beta", "mapping_lr_multiplier"}
 _NONE_IS_DEFAULT = {"embed_features", "layer_features", "cmap_dim"}
 _MAY_BE_NONE = {"conv_clamp", "w_avg_beta", "mbstd_group_size"} | _NONE_IS_DEFAULT
+_LARGEST_NUMBER = 1e30  # nan is not below it, either
 _LARGEST = {"mapping_layers": 64, "num_fp16_res": 64, "freeze_layers": 1000}
 
 
@@ -124,7 +124,7 @@ def checked(field: str, value: Any) -> Any:
         return None
     if field in _INTEGERS and type(value) is int and 0 <= value <= _LARGEST.get(field, 1 << 20):
         return value
-    if field in _NUMBERS and isinstance(value, int | float) and math.isfinite(value):
+    if field in _NUMBERS and isinstance(value, int | float) and abs(value) < _LARGEST_NUMBER:
         return float(value)
     if field in WORDS and type(value) is str and value in WORDS[field]:
         return value

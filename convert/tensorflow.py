@@ -16,6 +16,7 @@ from stylegan_jax.errors import InputError
 from stylegan_jax.filters import DEFAULT_FILTER
 
 _MODULE = "dnnlib.tflib.network"
+_MOST_COMPONENTS, _MOST_VARIABLES = 16, 2_000  # an official network has two, and some 150
 _SHARED = {
     "resolution": "img_resolution",
     "num_channels": "img_channels",
@@ -80,8 +81,8 @@ def _refuse_other_versions(instances: tuple[Any, ...]) -> None:
 
 def _components(instance: Instance) -> dict[str, Instance]:
     components = instance.state.get("components", {})
-    fine = type(components) is dict and all(isinstance(each, Instance) for each in components.values())
-    if not fine:
+    fine = type(components) is dict and len(components) <= _MOST_COMPONENTS
+    if not fine or not all(isinstance(part, Instance) for part in components.values()):
         raise InputError("holds a TensorFlow network without proper components", "download it again")
     return components
 
@@ -89,7 +90,8 @@ def _components(instance: Instance) -> dict[str, Instance]:
 def _variables(instance: Instance) -> dict[str, np.ndarray]:
     """Local name → array of a network's own variables."""
     pairs: Any = instance.state.get("variables")
-    fine = type(pairs) is list and all(type(pair) is tuple and len(pair) == 2 for pair in pairs)
+    fine = type(pairs) is list and len(pairs) <= _MOST_VARIABLES
+    fine = fine and all(type(pair) is tuple and len(pair) == 2 for pair in pairs)
     if not fine or any(type(name) is not str for name, _ in pairs):
         raise InputError("holds a TensorFlow network without proper variables", "download it again")
     arrays = {name: np.float32(value) if type(value) is float else value for name, value in pairs if name != "lod"}

@@ -12,6 +12,7 @@ Arrays = Mapping[str, np.ndarray]
 Origin = tuple[str, str]
 """A foreign name ("" for what a file does not store) and what the tensor went through."""
 _MOST_SHOWN = 20
+_LARGEST_BIAS = 1 << 16  # numbers; larger ones, which are no bias, are not copied
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ IMAGE = Transform("[0, 0]", lambda a: a.reshape(a.shape[2:]), lambda a: a[None, 
 TRANSPOSED = Transform("transposed", lambda a: a.T)
 CONV = Transform("HWIO → OIHW", lambda a: a.transpose(3, 2, 0, 1))
 FLIPPED_CONV = Transform("HWIO → OIHW, flipped", lambda a: a[::-1, ::-1].transpose(3, 2, 0, 1))
-PLUS_ONE = Transform("+ 1", lambda a: a + a.dtype.type(1))
+PLUS_ONE = Transform("+ 1", lambda a: a + a.dtype.type(1) if a.size < _LARGEST_BIAS else a)
 
 
 @dataclass(frozen=True)

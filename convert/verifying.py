@@ -33,7 +33,7 @@ def check_picture(place: Path, *, overwrite: bool) -> None:
     except InputError:
         found = {}
     if {key: found.get(key) for key in _picture_note(place)} != _picture_note(place):
-        atomic.check_place(picture)
+        atomic.output_path(picture)
 
 
 def verify(place: Path, *, overwrite: bool) -> None:

@@ -1,25 +1,28 @@
 """The arrays of a file that may hold ws, as they are stored, with the names they have there."""
 
+import math
 import mmap
 import re
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from convert.pickles import unpickle
-from convert.pickles.allowed import shown
-from stylegan_jax.errors import InputError
+from convert.pickles.allowed import Budget
+from stylegan_jax.errors import InputError, shown
+from stylegan_jax.storage import inputs
 
 NAMED = re.compile(r".+\.(png|jpe?g|webp|bmp|tiff?|jfif|gif|npy|npz|pt|pth)", re.IGNORECASE)
 _FORM = "pass floats of shape [n, w_dim] or [n, num_ws, w_dim], in .npy, .npz or .pt"
 _USUAL = ("w", "ws", "latent", "latents")
 _MOST_LISTED = 12
-_MOST_ENTRIES = 10_000
-_PACKED, _SMALL = 64, 1 << 29  # how far ws are ever compressed; bytes that are unpacked without a question
+_MOST_ENTRIES, _MOST_ARRAYS = 10_000, 1_000
+_LONGEST_HEADER = 10_000  # numpy's own limit, of what it evaluates
 _FLOATS = "fV"  # V: bfloat16
 
 
@@ -31,25 +34,25 @@ class Stored:
     name: str | None = None
 
 
-def stored(path: Path, name: str | None, row: tuple[int, int]) -> list[Stored]:
+def stored(path: Path, name: str | None, budget: Budget) -> list[Stored]:
     """The arrays of a file: the one called `name`, else those that there is no choice about.
 
-    `row` is what the model takes, num_ws and w_dim: nothing is unpacked that cannot fit. InputError for other files.
+    What is unpacked is paid from the budget before. InputError for other files.
     """
     if path.is_dir():
-        return _of_tree(unpickle.load_folder(path), name)
-    with open(path, "rb") as file:
+        return _of_tree(unpickle.load_folder(path, budget), name)
+    with inputs.open_regular(path) as file:
         start = file.read(8)
-        if not start:
-            raise InputError("is empty (0 bytes)", "export it again")
         if start.startswith(b"\x93NUMPY"):
             return [Stored(_npy(path))]
-        if start.startswith(b"PK\3\4") and (members := _npz_members(path)):
-            return [Stored(_member(path, _choose(members, name, path), row))]
+        if start.startswith(b"PK\3\4"):
+            with _opened(file, budget) as archive:
+                if members := _npz_members(archive):
+                    return [Stored(_member(archive, _choose(archive, members, name, path), budget))]
         if not start.startswith((b"PK\3\4", b"\x80")):
             raise InputError("is no file of ws", _FORM)
         data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-        return _of_tree(unpickle.load(data, file if start.startswith(b"PK") else None), name)
+        return _of_tree(unpickle.load(data, file if start.startswith(b"PK") else None, budget), name)
 
 
 def _npy(path: Path) -> np.ndarray:
@@ -59,22 +62,28 @@ def _npy(path: Path) -> np.ndarray:
         raise InputError("is no file of ws", _FORM) from error
 
 
-def _npz_members(path: Path) -> dict[str, zipfile.ZipInfo]:
-    """The arrays of a NumPy archive by name; empty if it is none."""
+def _opened(file: BufferedReader, budget: Budget) -> zipfile.ZipFile:
     try:
-        with zipfile.ZipFile(path) as archive:
-            entries = archive.infolist()
+        return inputs.open_zip(file, budget, most=_MOST_ENTRIES)
+    except InputError:
+        raise
     except Exception as error:  # zipfile raises all kinds
         raise InputError("is a damaged zip archive", "export it again") from error
-    if len(entries) > _MOST_ENTRIES:
-        raise InputError(f"is an archive of more than {_MOST_ENTRIES} files", _FORM)
-    return {entry.filename.removesuffix(".npy"): entry for entry in entries if entry.filename.endswith(".npy")}
 
 
-def _choose(members: Mapping[str, zipfile.ZipInfo], name: str | None, path: Path) -> zipfile.ZipInfo:
+def _npz_members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    """The arrays of a NumPy archive by name; empty if it is none."""
+    found = {e.filename.removesuffix(".npy"): e for e in archive.filelist if e.filename.endswith(".npy")}
+    if len(found) > _MOST_ARRAYS:
+        raise InputError(f"holds more than {_MOST_ARRAYS} arrays", _FORM)
+    return found
+
+
+def _choose(
+    archive: zipfile.ZipFile, members: Mapping[str, zipfile.ZipInfo], name: str | None, path: Path
+) -> zipfile.ZipInfo:
     """`w` as in the official `projected_w.npz`, the only array, or the one asked for."""
-    with zipfile.ZipFile(path) as archive:
-        floats = [key for key, entry in members.items() if _is_float(archive, entry)]
+    floats = [key for key, entry in members.items() if _is_float(archive, entry)]
     if name is None and (len(floats) == 1 or "w" in floats):
         return members["w" if "w" in floats else floats[0]]
     if name is None and len(members) == 1:
@@ -86,6 +95,7 @@ def _choose(members: Mapping[str, zipfile.ZipInfo], name: str | None, path: Path
 
 def _is_float(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bool:
     try:
+        inputs.require_plain(entry)
         with archive.open(entry) as member:
             shape, _, dtype = _header(member)
         return dtype.kind in _FLOATS and len(shape) > 0
@@ -99,20 +109,21 @@ def _header(member: Any) -> tuple[tuple[int, ...], bool, np.dtype]:
         (1, 0): np.lib.format.read_array_header_1_0,
         (2, 0): np.lib.format.read_array_header_2_0,
     }[version]
-    return read(member, max_header_size=10_000)
+    return read(member, max_header_size=_LONGEST_HEADER)
 
 
-def _member(path: Path, entry: zipfile.ZipInfo, row: tuple[int, int]) -> np.ndarray:
-    """Reads one array, after its header has shown that it is worth unpacking."""
+def _member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, budget: Budget) -> np.ndarray:
+    """Unpacks one array, after its header and the zip's directory agree on what it takes."""
     try:
-        with zipfile.ZipFile(path) as archive, archive.open(entry) as member:
-            shape, _, _ = _header(member)
-            fits = len(shape) > 0 and (shape[-1] == row[1] or entry.file_size < 1 << 24)
-            if not fits or entry.file_size > _PACKED * entry.compress_size + _SMALL:
-                what = f"holds an array of shape {list(shape)}, this model takes [n, {row[0]}, {row[1]}]"
-                raise InputError(what, "use the model they were projected with, or a blend of it")
-            with archive.open(entry) as again:
-                return np.lib.format.read_array(again, allow_pickle=False, max_header_size=10_000)
+        inputs.require_plain(entry)
+        with archive.open(entry) as member:
+            shape, _, dtype = _header(member)
+        size = math.prod(shape) * dtype.itemsize
+        if not 0 < size < entry.file_size:
+            raise InputError(f"holds an array of shape {list(shape)} and {entry.file_size} bytes", "export it again")
+        budget.allocate(size, f"an array of shape {list(shape)}")
+        with archive.open(entry) as member:
+            return np.lib.format.read_array(member, allow_pickle=False, max_header_size=_LONGEST_HEADER)
     except InputError:
         raise
     except Exception as error:  # numpy and zipfile raise all kinds

@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 from ml_dtypes import bfloat16
 
-from convert.pickles.allowed import shown
+from convert.pickles.allowed import Budget
 from convert.warrays import NAMED, Stored, stored
-from stylegan_jax.errors import InputError
+from stylegan_jax.errors import InputError, shown
+from stylegan_jax.storage import inputs
 
 SPACES = ("w", "w+")
+_UNFOLDED, _SPARE = 40, 1 << 28  # how far packed ws unfold that all layers share; bytes that no file must account for
 _SUFFIXES = (".npy", ".npz", ".pt", ".pth", ".pkl")
 _FORM = "pass finite floats of shape [n, w_dim] or [n, num_ws, w_dim], in .npy, .npz, .pt or a folder of those"
 
@@ -42,24 +44,25 @@ def read(sources: Sequence[str], *, num_ws: int, w_dim: int, space: str | None =
     """
     if space not in (None, *SPACES):
         raise InputError("no such space", "use w or w+", file=f"--w-space {space}")
-    found = [(path, array) for source in sources for path, array in _arrays(source, (num_ws, w_dim))]
+    found = [each for source in sources for each in _arrays(source)]
     alone = len(found) == 1 and found[0][1].name is None
     pieces, names, said = [], [], []
-    for path, array in found:
+    for path, array, budget in found:
         try:
-            ws, words = _as_ws(array, num_ws, w_dim, space)
+            ws, words = _as_ws(array, num_ws, w_dim, space, budget)
         except InputError as error:
             error.file = path
             raise
         pieces.append(ws)
         said.append(f"{path}{f' {shown(array.name)}' if array.name else ''}: {words}")
         stem = "proj" if alone else _plain(array.name) if array.name else Path(path).stem
-        names += [f"{stem}{i:02d}" for i in range(len(ws))] if alone else _numbered(stem, len(ws))
-    files = list(dict.fromkeys(Path(path).name for path, _ in found))
+        dash = "" if alone else "-"
+        names += [f"{stem}{dash}{i:02d}" for i in range(len(ws))] if alone or len(ws) > 1 else [stem]
+    files = list(dict.fromkeys(Path(path).name for path, _, _ in found))
     return Ws(_unique(names), np.concatenate(pieces), files, said)
 
 
-def _arrays(source: str, row: tuple[int, int]) -> Iterator[tuple[str, Stored]]:
+def _arrays(source: str) -> Iterator[tuple[str, Stored, Budget]]:
     path, name = _split(source)
     try:
         files = _files(path)
@@ -67,15 +70,15 @@ def _arrays(source: str, row: tuple[int, int]) -> Iterator[tuple[str, Stored]]:
             raise InputError("holds no files of ws", f"put {', '.join(_SUFFIXES)} files there", file=path)
         for file in files:
             try:
-                for array in stored(file, name, row):
-                    yield str(file), array
+                size = file.stat().st_size if file.is_file() else 0
+                budget = Budget(_UNFOLDED * size, spare=_SPARE)
+                for array in stored(file, name, budget):
+                    yield str(file), array, budget
             except InputError as error:
                 error.file = error.file or file
                 raise
     except OSError as error:
-        missing = isinstance(error, FileNotFoundError)
-        what = "no such file" if missing else f"cannot be read ({error.strerror})"
-        raise InputError(what, "check the path", file=source) from error
+        raise inputs.unread(source, error) from error
 
 
 def _split(source: str) -> tuple[Path, str | None]:
@@ -102,7 +105,7 @@ def _natural(text: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"([0-9]{1,18})", text)]
 
 
-def _as_ws(array: Stored, num_ws: int, w_dim: int, space: str | None) -> tuple[np.ndarray, str]:
+def _as_ws(array: Stored, num_ws: int, w_dim: int, space: str | None, budget: Budget) -> tuple[np.ndarray, str]:
     """One W+ for each image, and how the array was read."""
     values, shape = array.values, list(array.values.shape)
     if values.dtype.kind != "f" and values.dtype != bfloat16:
@@ -113,14 +116,17 @@ def _as_ws(array: Stored, num_ws: int, w_dim: int, space: str | None) -> tuple[n
     plain = values.shape[-1] == w_dim and (values.ndim <= 2 or values.shape[-2] == 1)
     reads_layers = layered and space != "w"
     if not reads_layers and not (plain and space != "w+"):
-        told = f"--w-space {space} of this model takes" if space else "this model takes"
+        taker = f"--w-space {space} of this model takes" if space else "this model takes"
         wanted = f"[n, {w_dim}]" if space == "w" else f"[n, {num_ws}, {w_dim}]"
-        what = f"holds ws of shape {shape}, {told} {wanted}"
+        what = f"holds ws of shape {shape}, {taker} {wanted}"
         raise InputError(what, "use the model they were projected with, or a blend of it")
+    rows = values.size // w_dim // (num_ws if reads_layers else 1)
+    budget.allocate(2 * 4 * rows * num_ws * w_dim, f"{rows} ws for {num_ws} layers")
     with np.errstate(all="ignore"):
         numbers = values.astype(np.float32)
     if not np.isfinite(numbers).all():
-        raise InputError("holds NaN or Inf", _FORM)
+        kept = np.isfinite(values.astype(np.float64) if values.dtype == bfloat16 else values).all()
+        raise InputError("holds NaN or Inf" + (" as float32" if kept else ""), _FORM)
     if reads_layers:
         ws = numbers.reshape(-1, num_ws, w_dim)
         hint = " (for plain ws: --w-space w)" if plain and space is None else ""
@@ -141,20 +147,16 @@ def _plain(name: str) -> str:
     return re.sub(r"[^\w.+-]+", "-", stem)[:80].strip(".-") or "w"
 
 
-def _numbered(stem: str, count: int) -> list[str]:
-    return [stem] if count == 1 else [f"{stem}-{i:02d}" for i in range(count)]
-
-
 def _unique(names: Sequence[str]) -> list[str]:
     """Names that occur again get a number; none is that of a file beside the images."""
     taken: set[str] = {"grid", "manifest", "w"}
+    tried: dict[str, int] = {}
     result = []
     for name in names:
         free = name
-        for i in range(2, len(names) + 5):
-            if free.casefold() not in taken:
-                break
-            free = f"{name}-{i}"
+        while free.casefold() in taken:
+            tried[name] = tried.get(name, 1) + 1
+            free = f"{name}-{tried[name]}"
         taken.add(free.casefold())
         result.append(free)
     return result

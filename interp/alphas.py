@@ -128,7 +128,7 @@ def source_shares(source: str, count: int, field: str) -> Shares:
         number = float(source) if field != "noise" else math.nan  # averaging independent noise shrinks its variance
     except ValueError:
         number = math.nan
-    if not math.isfinite(number):
+    if not abs(number) < 1e30:  # nan is not, either
         also = "" if field == "noise" else ", or a number (the share of transfer)"
         raise ArgumentError(field, source, "not a source", f"use {', '.join(known)}{also}")
     return (number, *(0.0,) * (count - 1))

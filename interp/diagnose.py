@@ -38,9 +38,9 @@ def diagnose(
 
     if out is not None:
         encoding.form_of(out)
-        atomic.check_place(out, overwrite=overwrite)
+        atomic.output_path(out, overwrite=overwrite)
     paths = base_and_transfer(*positioned(models, base, transfer), stylegan_jax.shipped_models())
-    labels = [addresses.place_of(path).name for path in paths]
+    labels = [addresses.as_path(path).name for path in paths]
     one, two = (stylegan_jax.load(path, networks=DEFAULT_NETWORKS) for path in paths)
     diagnosis = Diagnosis(one, two, labels)
     print("\n".join(diagnosis.lines()))

@@ -155,7 +155,7 @@ def film(
     suffix = path.suffix.lower()
     video.check_suffix(suffix)
     scene = _scene(motion, cast, timing, suffix)
-    atomic.check_place(path, overwrite=overwrite)
+    atomic.output_path(path, overwrite=overwrite)
     loaded = read_models(recipe, None, shipped)
     found, labels = [each.model for each in loaded], [each.label for each in loaded]
     if cast.w:

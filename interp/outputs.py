@@ -24,7 +24,7 @@ _RECIPES = (".yaml", ".yml")
 
 def stem(model: str) -> str:
     """What outputs call a model that was named by path, address or name: `ffhq` for `models/ffhq.pkl`."""
-    return addresses.place_of(model).stem
+    return addresses.as_path(model).stem
 
 
 def joined(recipe: Recipe) -> str:
@@ -89,7 +89,7 @@ class Outputs:
         self.sheet = path if suffix in atomic.PICTURES else None if self.recipe else beside
         self.overwrite = overwrite
         for each in self.paths:
-            atomic.check_place(each, overwrite=overwrite)
+            atomic.output_path(each, overwrite=overwrite)
 
     @property
     def paths(self) -> list[Path]:
@@ -129,5 +129,5 @@ def figure_paths(recipe: Recipe, names: Sequence[str], out: str, *, overwrite: b
         atomic.check_suffix(out, ())
         paths = {name: Path(out) / f"{joined(recipe)}-{name}.png" for name in names}
     for path in paths.values():
-        atomic.check_place(path, overwrite=overwrite)
+        atomic.output_path(path, overwrite=overwrite)
     return paths

@@ -1,19 +1,21 @@
 """A recipe: models, schedules, sources and seeds of a blend, as data that is written, read back and replayed."""
 
 import dataclasses
-import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from interp import recipetext
 from interp.alphas import Settings, parse_kind
 from interp.argument_errors import ArgumentError
 from interp.schedule_text import parse
 from interp.schedules import Schedule
 from stylegan_jax.errors import InputError
 from stylegan_jax.names import DEFAULT_NETWORKS, NETWORKS
+from stylegan_jax.storage import inputs, schema
 
-_LARGEST = 1 << 20  # bytes of a recipe written by hand
+_MOST_MODELS, _MOST_SEEDS = 20, 10_000
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -81,8 +83,8 @@ class Recipe:
 def from_json(data: Any, file: object = None) -> Recipe:
     """The recipe that `to_json` wrote, or that somebody wrote by hand; InputError names every key that is wrong."""
     given = _checked(data, Recipe, file, "a recipe")
-    models = given.get("models")
-    if not isinstance(models, list) or len(models) < 2:
+    models = given["models"]
+    if len(models) < 2:
         raise InputError("names fewer than two models", "list the base, then transfer models with schedules", file=file)
     ingredients = tuple(Ingredient(**_checked(model, Ingredient, file, "a model of the recipe")) for model in models)
     lacking = [model.path for model in ingredients[1:] if not model.schedule]
@@ -91,25 +93,25 @@ def from_json(data: Any, file: object = None) -> Recipe:
         raise InputError(what, "write one such as swap=16 for each transfer model", file=file)
     sources = {key: str(given[key]) for key in ("mapping", "noise", "w_avg") if given.get(key) is not None}
     parse_networks(given.get("networks", Recipe.networks))
-    lists = {key: _words(given.get(key, ()), key, file) for key in ("kinds", "w")}
+    if _seeds(given.get("seeds", "")) > _MOST_SEEDS:
+        raise InputError(f"is not a recipe: seeds are more than {_MOST_SEEDS}", "write a few, such as 0-7", file=file)
+    lists = {key: tuple(given.get(key, ())) for key in ("kinds", "w")}
     label = {"class_idx": _label(given["class_idx"], file)} if "class_idx" in given else {}
     return Recipe(**{**given, **sources, **lists, **label, "models": ingredients})
 
 
+def _seeds(text: str) -> int:
+    """How many seeds the ranges of a text name; what is none is refused later."""
+    spans = re.findall(r"(\d{1,19})\s*(?:-|\.\.)\s*(\d{1,19})", text)
+    return text.count(",") + sum(int(last) - int(first) for first, last in spans)
+
+
 def _label(value: Any, file: object) -> Any:
-    if isinstance(value, list) and all(type(each) in (int, float) and math.isfinite(each) for each in value):
-        return tuple(map(float, value))
-    if isinstance(value, list) or (isinstance(value, str) and value != "random"):
+    if isinstance(value, str) and value != "random":
         raise InputError(
             "is not a recipe: class_idx is no label", "write a class, a list of numbers, or random", file=file
         )
-    return value
-
-
-def _words(items: Sequence[Any], key: str, file: object) -> tuple[str, ...]:
-    if any(not isinstance(item, str) for item in items):
-        raise InputError(f"is not a recipe: {key} is no list of words", "write text in quotes", file=file)
-    return tuple(items)
+    return tuple(map(float, value)) if isinstance(value, list) else value
 
 
 def parse_networks(text: str) -> tuple[str, ...]:
@@ -125,65 +127,39 @@ def networks_text(networks: Sequence[str]) -> str:
     return "all" if set(networks) == set(NETWORKS) else ",".join(networks)
 
 
-_TYPES: dict[str, tuple[type, ...]] = {
-    "path": (str,),
-    "sha256": (str,),
-    "schedule": (str,),
-    "models": (list,),
-    "mapping": (str, int, float),
-    "noise": (str,),
-    "w_avg": (str, int, float),
-    "kinds": (list,),
-    "networks": (str,),
-    "seeds": (str, int),
-    "psi": (int, float),
-    "class_idx": (int, str, list),
-    "same_w": (bool,),
-    "w": (list,),
-    "w_space": (str,),
+_LABEL = schema.Either((schema.Number(0, 1 << 20, whole=True), schema.Text(100), schema.ListOf(schema.Number(), 4096)))
+_SHARE = schema.Either((schema.Text(100), schema.Number()))
+_INGREDIENT: dict[str, schema.Kind] = {"path": schema.Text(), "sha256": schema.Text(64), "schedule": schema.Text()}
+_RECIPE: dict[str, schema.Kind] = {
+    "models": schema.ListOf(schema.Anything(), most=_MOST_MODELS),
+    **dict.fromkeys(("mapping", "w_avg"), _SHARE),
+    "noise": schema.Text(100),
+    "kinds": schema.ListOf(schema.Text(), most=1000),
+    "networks": schema.Text(100),
+    "seeds": schema.Either((schema.Text(), schema.Number(0, 1 << 32, whole=True))),
+    "psi": schema.Number(),
+    "class_idx": _LABEL,
+    "same_w": schema.Flag(),
+    "w": schema.ListOf(schema.Text(), most=10_000),
+    "w_space": schema.Text(100),
 }
 
 
 def _checked(data: Any, kind: type, file: object, what: str) -> dict[str, Any]:
-    """`data` as the keyword arguments of `kind`; InputError unless names and types are right."""
-    known = [field.name for field in dataclasses.fields(kind)]
+    """`data` as the keyword arguments of `kind`; InputError unless names, types and sizes are right."""
+    fields = _RECIPE if kind is Recipe else _INGREDIENT
     required = [field.name for field in dataclasses.fields(kind) if field.default is dataclasses.MISSING]
-    if not isinstance(data, Mapping):
-        raise InputError(f"is not {what}", f"write {', '.join(known)}", file=file)
-    names = {key: key if isinstance(key, str) and key.isidentifier() else _in_words(key) for key in data}
-    wrong = [f"{name} is unknown" for key, name in names.items() if key not in known]
-    wrong += [f"{key} is missing" for key in required if key not in data]
-    wrong += [
-        f"{key} is {_in_words(value)}"
-        for key, value in data.items()
-        if key in known and value is not None and not (isinstance(value, _TYPES[key]) and _is_plain(value))
-    ]
-    if wrong:
-        raise InputError(f"is not {what}: {', '.join(wrong)}", f"write {', '.join(known)}", file=file)
+    if wrong := schema.faults(data, schema.Table(fields, required=tuple(required))):
+        raise InputError(f"is not {what}: {', '.join(wrong)}", f"write {', '.join(fields)}", file=file)
     plain = {key: str(value) if key == "seeds" else value for key, value in data.items()}
     return {key: value for key, value in plain.items() if value is not None}
-
-
-def _is_plain(value: Any) -> bool:
-    """Whether a number is one of a float, and a text could be a path."""
-    if isinstance(value, str):
-        return "\0" not in value
-    return not isinstance(value, int | float) or (abs(value) < 1e30)
-
-
-def _in_words(value: Any) -> str:
-    """A value in a few words, never walked through."""
-    if isinstance(value, str | int | float) and not isinstance(value, bool):
-        huge = isinstance(value, int) and value.bit_length() > 200
-        return "a huge number" if huge else ascii(value)[:60]
-    return f"a {type(value).__name__}"
 
 
 def read(path: str | Path) -> Recipe:
     """The recipe in a YAML file, or the one that a PNG or a checkpoint carries; InputError where there is none."""
     place = Path(path)
-    if not place.exists():
-        raise InputError("no such file or folder", "check the path", file=path)
+    if not place.is_dir():
+        inputs.require_regular_file(path)
     return from_json(_carried(place, path), path)
 
 
@@ -194,28 +170,14 @@ def _carried(place: Path, path: str | Path) -> Any:
     if place.is_dir() or checkpoint.is_checkpoint(place):
         made_by = checkpoint.contents(place)[2] if checkpoint.is_checkpoint(place) else {}
     else:
-        with open(place, "rb") as file:
+        with inputs.open_regular(place) as file:
             is_png = file.read(4) == b"\x89PNG"
         if not is_png:
-            return _from_yaml(place, path)
+            return recipetext.parse(inputs.contents(place, most=recipetext.LARGEST), path)
         made_by = images.made_by(place)
     if "recipe" not in made_by:
         raise InputError("carries no recipe", "pass a picture or a model that interp.blend wrote", file=path)
     return made_by["recipe"]
-
-
-def _from_yaml(place: Path, path: str | Path) -> Any:
-    import yaml
-
-    try:
-        if place.stat().st_size > _LARGEST:
-            raise ValueError("too large")
-        return yaml.safe_load(place.read_text(encoding="utf-8"))
-    except (ValueError, yaml.YAMLError, RecursionError) as error:
-        reason = " ".join(str(error).split())[:150]
-        raise InputError(
-            f"is no recipe ({reason})", "pass a YAML recipe, or an output of interp.blend", file=path
-        ) from None
 
 
 def to_yaml(recipe: Recipe) -> str:

@@ -34,7 +34,7 @@ class Loaded:
     @property
     def label(self) -> str:
         """How messages name it."""
-        return addresses.place_of(self.name).name
+        return addresses.as_path(self.name).name
 
     @property
     def facts(self) -> str:
@@ -106,7 +106,7 @@ def _read_whole(path: Path, *, networks: Sequence[str]) -> Model:
 def decide_unread(recipe: Recipe, beside: Path | None = None, shipped: Shipped = NONE) -> tuple[Decisions, list[str]]:
     """All decisions of a recipe and its models' names; only descriptions are read, no weights."""
     paths = [_located(ingredient, beside, shipped) for ingredient in recipe.models]
-    labels = [addresses.place_of(ingredient.path).name for ingredient in recipe.models]
+    labels = [addresses.as_path(ingredient.path).name for ingredient in recipe.models]
     configs = [convert.read_config(path, networks=recipe.settings.networks) for path in paths]
     return decide(configs, labels, recipe.schedules, recipe.settings), labels
 

@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+import reprlib
 from collections.abc import Iterator
 
 
@@ -20,8 +21,26 @@ class InputError(Exception):
         super().__init__(what)
 
     def __str__(self) -> str:
-        place = f"{self.file}: " if self.file is not None else ""
+        place = f"{shown(str(self.file), 1000)}: " if self.file is not None else ""
         return f"{place}{self.what} — {self.remedy}" if self.remedy else f"{place}{self.what}"
+
+
+def shown(value: object, most: int = 60) -> str:
+    """Something that a file says, fit for a line: cut, escaped where it would not print, and never walked through."""
+    if type(value) is tuple and len(value) <= 8:
+        return f"({', '.join(shown(part, most) for part in value if type(part) is not tuple)})"
+    if type(value) is int and value.bit_length() > 200:
+        return "a huge number"
+    if type(value) not in (str, int, float):
+        return f"a {type(value).__name__}"
+    text = str(value)
+    plain = text[: most + 1] if text[: most + 1].isprintable() else ascii(text[: most + 1])[1:-1]
+    return plain if len(plain) <= most else f"{plain[:most]}…"
+
+
+def brief(value: object, most: int = 200) -> str:
+    """As `shown`, and of a list or table its beginning."""
+    return shown(value, most) if type(value) in (str, int, float, tuple) else shown(reprlib.repr(value), most)
 
 
 _FLAG = re.compile(r"--([a-z]+(?:-[a-z]+)*)(?:[ =](\w[\w.+]*))?(?=[\s,.:;)]|$)")

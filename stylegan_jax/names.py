@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from stylegan_jax.config import DiscriminatorConfig, GeneratorConfig, ModelConfig, embed_width
+from stylegan_jax.errors import shown
 from stylegan_jax.filters import filter_shape
 
 NETWORKS = ("G", "D", "G_ema")
@@ -210,7 +211,7 @@ def differences(found: Mapping[str, Any], expected: Mapping[str, tuple[int, ...]
         have = tuple(found[name].shape) if name in found else "missing"
         want = expected.get(name, "no such tensor")
         if have != want:
-            lines.append(f"{name}: {have}, expected {want}")
+            lines.append(f"{shown(name, 200)}: {have}, expected {want}")
     return lines
 
 

@@ -1,6 +1,5 @@
 """What stands in for the classes and functions that a model file may name: an exact table, and nothing it can run."""
 
-import codecs
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -10,11 +9,13 @@ from typing import Any
 import numpy as np
 from ml_dtypes import bfloat16
 
-from stylegan_jax.errors import InputError
+from stylegan_jax.errors import InputError, shown
+from stylegan_jax.storage import inputs
 
 _DTYPE = re.compile(r"[<>=|]?(f[248]|[iu][1248]|b1)")
 _KEYS = (str, int, bytes, bool, type(None))
 _MAX_DIMENSIONS = 8
+_LONGEST_KEY = 1024
 AGAIN = "download or export it again"
 _LIBRARIES = {
     "timm": "holds a network of timm's: a StyleGAN-XL or Projected GAN discriminator",
@@ -46,20 +47,11 @@ def library_of(name: str) -> str | None:
     return next((what for library, what in _LIBRARIES.items() if f"{name}.".startswith(f"{library}.")), None)
 
 
-def shown(value: object) -> str:
-    """Something from a file, made fit for printing: cut, escaped, and never walked through."""
-    if type(value) is tuple and len(value) <= _MAX_DIMENSIONS:
-        return f"({', '.join(shown(part) for part in value if type(part) is not tuple)})"
-    if type(value) is not str and type(value) is not int:
-        return f"a {type(value).__name__}"
-    plain = codecs.unicode_escape_encode(str(value))[0].decode()  # str.encode would import its codec
-    return plain if len(plain) <= 60 else f"{plain[:60]}…"
+class Budget(inputs.Budget):
+    """What one file may cost, whatever it says: memory, interpreted instructions and decoded text."""
 
-
-class Budget:
-    """What one file may cost, whatever it says: interpreted instructions and decoded text."""
-
-    def __init__(self, steps: int = 1_000_000, text: int = 1 << 26):
+    def __init__(self, size: int = 0, *, spare: int = inputs.SPARE, steps: int = 1_000_000, text: int = 1 << 26):
+        super().__init__(size, spare)
         self.steps, self.text = steps, text
         self.left_aside: dict[str, None] = {}
         """Names of classes whose objects were not built."""
@@ -198,7 +190,9 @@ def set_item(items: Any, key: Any, value: Any) -> None:
 
 
 def _cheap(key: Any) -> bool:
-    """Hashing nested tuples takes exponential time, and large integers can be made to collide."""
+    """Hashing nested tuples takes exponential time, large integers can be made to collide, long texts be copied."""
+    if type(key) in (str, bytes):
+        return len(key) <= _LONGEST_KEY
     return type(key) in _KEYS and (type(key) is not int or key.bit_length() < 64)
 
 

@@ -194,6 +194,7 @@ def _build(m: Machine) -> None:
     m.stack[-1] = built = build(target, state)
     if type(target) is UnbuiltArray:
         m.memo.update(dict.fromkeys(target.memo_keys, built))
+        target.memo_keys.clear()  # a second BUILD of the same has nothing to replace
 
 
 def _persistent(m: Machine) -> None:

@@ -6,6 +6,7 @@ import io
 import itertools
 import mmap
 import os
+import stat
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from convert.pickles.allowed import AGAIN, GLOBALS, Budget, Storage, refuse, sho
 from convert.pickles.interpreter import Machine, Names
 from convert.pickles.writer import Pickler, raw, storage_id
 from stylegan_jax.errors import InputError
+from stylegan_jax.storage import inputs
 
 LEGACY_START = bytes.fromhex("80028a0a6cfc9c46f9206aa850192e")
 _PROTOCOL = 1001
@@ -94,7 +96,7 @@ def _fill(storages: dict[str, Storage], keys: Any, data: memoryview, position: i
 
 def load_zip(data: memoryview, file: BufferedIOBase, budget: Budget, *, names: Names = GLOBALS) -> Any:
     """The tree of a torch zip archive; `file` is the open file that `data` maps."""
-    return _tree_of(dict(_entries(data, file)), budget, names)
+    return _tree_of(dict(_entries(data, file, budget)), budget, names)
 
 
 def load_folder(path: Path, budget: Budget, *, names: Names = GLOBALS) -> Any:
@@ -104,14 +106,18 @@ def load_folder(path: Path, budget: Budget, *, names: Names = GLOBALS) -> Any:
         files += [Path(entry.path) for entry in itertools.islice(numbers, _MAX_ENTRIES + 1)]
     if len(files) > _MAX_ENTRIES:
         raise InputError(f"is a folder of more than {_MAX_ENTRIES} files", "pass the model file itself")
-    found = {file.relative_to(path).as_posix(): _mapped(file) for file in files if file.is_file()}
+    found = {file.relative_to(path).as_posix(): _mapped(file) for file in files if file.exists()}
     return _tree_of(found, budget, names)
 
 
 def _mapped(path: Path) -> memoryview:
-    with open(path, "rb") as file:
-        empty = os.fstat(file.fileno()).st_size == 0
-        return memoryview(b"" if empty else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    status = path.lstat()
+    if stat.S_ISREG(status.st_mode) and status.st_size == 0:  # of a tensor without numbers
+        return memoryview(b"")
+    if stat.S_ISLNK(status.st_mode):  # whose numbers lie elsewhere
+        raise InputError("is a link, not a part of an unpacked archive", "pass the .pt it came from", file=path)
+    with inputs.open_regular(path) as file:
+        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 def _tree_of(entries: dict[str, memoryview], budget: Budget, names: Names) -> Any:
@@ -145,12 +151,16 @@ def _numbers(storage: Storage, entries: dict[str, memoryview], name: str) -> mem
     return entries[name]
 
 
-def _entries(data: memoryview, file: BufferedIOBase) -> Iterator[tuple[str, memoryview]]:
-    """Name and bytes of every file in the archive, checked: nothing compressed, no name twice, CRCs right."""
-    _check_entry_count(data)
+def _entries(data: memoryview, file: BufferedIOBase, budget: Budget) -> Iterator[tuple[str, memoryview]]:
+    """Name and bytes of every file in the archive, checked: nothing compressed, no name twice, CRCs right.
+
+    The parts are no longer than the archive, all together, so that reading them takes no longer than reading it.
+    """
     try:
-        with zipfile.ZipFile(file) as archive:
+        with inputs.open_zip(file, budget, most=_MAX_ENTRIES) as archive:
             listed = archive.infolist()
+    except InputError:
+        raise
     except Exception as error:  # zipfile raises all kinds
         raise InputError("is a damaged zip archive", AGAIN) from error
     if len({info.filename for info in listed}) != len(listed):
@@ -175,14 +185,6 @@ def _content(info: zipfile.ZipInfo, data: memoryview) -> memoryview:
     if not good or info.compress_size != info.file_size or start + info.file_size > len(data):
         raise InputError(f"its part {shown(info.filename)} is not where the archive says", AGAIN)
     return data[start : start + info.file_size]
-
-
-def _check_entry_count(data: memoryview) -> None:
-    """Refuses archives of very many files before their directory is read."""
-    window = 1 << 20
-    counts = (bytes(data[start : start + window + 3]).count(b"PK\1\2") for start in range(0, len(data), window))
-    if sum(counts) > _MAX_ENTRIES:
-        raise InputError(f"is an archive of more than {_MAX_ENTRIES} files", "pass the model file itself")
 
 
 class _ZipPickler(Pickler):

@@ -14,10 +14,10 @@ def load(data: memoryview, file: BufferedIOBase | None = None, budget: Budget | 
     """The tree of a pickle, of an older torch file, or (given its open `file`) of a torch zip archive.
 
     Arrays are views of `data`, which must outlive them. Objects of classes become `Instance`s: name and state. Raises
-    InputError, whatever the bytes, unless they are intact and call nothing but what `inert.GLOBALS` and
+    InputError, whatever the bytes, unless they are intact and call nothing but what `allowed.GLOBALS` and
     `opaque.CONTAINERS` have; objects of other classes are opaque, and `budget.left_aside` names them.
     """
-    budget = budget or Budget()
+    budget = budget or Budget(len(data))
     names = _names(budget)
     if file is not None:
         return _checked(torch_file.load_zip(data, file, budget, names=names))

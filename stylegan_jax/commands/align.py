@@ -91,11 +91,11 @@ class _Targets:
         if self._out.suffix.lower() in atomic.PICTURES:
             if len(photos) > 1 or which.faces == "all":
                 raise InputError("is one picture, and there may be more crops", "name a folder", file=f"--out {out}")
-            self._file = atomic.check_place(out, overwrite=overwrite)
+            self._file = atomic.output_path(out, overwrite=overwrite)
             return
         atomic.check_suffix(out, atomic.PICTURES)
         if remote.is_remote(out):
-            atomic.check_place(out)  # says so
+            atomic.output_path(out)  # says so
         if self._out.exists() and not self._out.is_dir():
             raise InputError("is a file", "name a folder", file=out)
         for photo in photos:

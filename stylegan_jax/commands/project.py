@@ -50,7 +50,7 @@ def project(
     if place.suffix.lower() != ".npz":
         raise InputError("is no place for ws", "end it in .npz", file=f"--out {out}")
     for each in (place, sheet):
-        atomic.check_place(each, overwrite=overwrite)
+        atomic.output_path(each, overwrite=overwrite)
     settings, found = how.settings(), listed(photos)
     loaded = stylegan_jax.load(model, networks=["G_ema"])
     crops = cropped(found, which, loaded)

@@ -119,7 +119,7 @@ def _shown(out: str, part: "Part", *, sheet: bool) -> str:
     from stylegan_jax.pictures import archives
 
     if archives.is_archive(out):
-        return archives.place_of(out, part)
+        return archives.part_path(out, part)
     return f"{out}/{_SHEET}" if sheet and not _is_picture(out) else out
 
 
@@ -153,7 +153,7 @@ def _check_output(output: Output, what: What, part: "Part") -> None:
         if part.count > 1:
             raise InputError("one picture needs all images", "leave --part out, or name a folder")
         if not remote.is_remote(output.out):
-            atomic.check_place(output.out, overwrite=output.overwrite)
+            atomic.output_path(output.out, overwrite=output.overwrite)
     elif not is_archive(output.out):
         atomic.check_suffix(output.out, (*CONTAINERS, *atomic.PICTURES))
 
@@ -243,7 +243,7 @@ def _save_w(job: "Job", model: "Model", how: "Batching", output: Output, part: "
 
     share, config = part.share(job.pictures.count), model.config.generator
     if archives.is_archive(output.out) or _is_picture(output.out):
-        place = f"{archives.place_of(output.out, part)}.w.npz"
+        place = f"{archives.part_path(output.out, part)}.w.npz"
     else:
         place = f"{output.out}/{_ws_name(part)}"
     made_by = {**job.made_by(model, how), "images_sha256": job.pictures.sha256, "part": str(part)}

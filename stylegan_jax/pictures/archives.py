@@ -15,7 +15,7 @@ from stylegan_jax.errors import InputError
 from stylegan_jax.pictures import pool
 from stylegan_jax.pictures.containers import CONTAINERS, Container, Member
 from stylegan_jax.pictures.naming import ARRAY, Pictures, difference
-from stylegan_jax.storage import atomic, remote
+from stylegan_jax.storage import atomic, inputs, remote
 from stylegan_jax.storage.parts import Part, array_to_json
 
 MANIFEST = "manifest.json"
@@ -27,7 +27,7 @@ def is_archive(path: str | Path) -> bool:
     return PurePosixPath(str(path)).suffix.lower() in CONTAINERS
 
 
-def place_of(path: str | Path, part: Part) -> str:
+def part_path(path: str | Path, part: Part) -> str:
     """Where a part's archive lies: `faces.zip` → `faces-0-of-4.zip`."""
     stem, dot, suffix = str(path).rpartition(".")
     return f"{stem}{part.suffix}{dot}{suffix}"
@@ -73,7 +73,7 @@ class Archive:
         part: Part,
         overwrite: bool = False,
     ):
-        self.path, self._pictures, self._share = place_of(path, part), pictures, part.share(pictures.count)
+        self.path, self._pictures, self._share = part_path(path, part), pictures, part.share(pictures.count)
         own = {"format": pictures.form, "images": pictures.count, "images_sha256": pictures.sha256, "part": str(part)}
         self._manifest = json.loads(json.dumps({**manifest, **own}))
         array = array_to_json(part.array)
@@ -81,7 +81,7 @@ class Archive:
         self._kind: Container = CONTAINERS[PurePosixPath(self.path).suffix.lower()]
         _check_siblings(path, part)
         if not remote.is_remote(path):
-            atomic.check_place(self.path, overwrite=True)
+            atomic.output_path(self.path, overwrite=True)
         self.finished = self._is_finished(overwrite)
         self._overwrite = overwrite
         self._done = 0
@@ -192,9 +192,12 @@ def _check_siblings(path: str | Path, part: Part) -> None:
 
 def _manifest_in(text: bytes, file: str) -> dict[str, Any]:
     try:
-        found = json.loads(text)
-        return found.get("made_by", found)
-    except (ValueError, AttributeError) as error:
+        found = inputs.parsed(text, inputs.Budget(len(text)))
+        found = found.get("made_by", found)
+        if type(found) is not dict:
+            raise ValueError("no table")
+        return found
+    except (ValueError, AttributeError, InputError) as error:
         raise InputError("is damaged", "remove it, and the archive beside it", file=file) from error
 
 

@@ -13,7 +13,7 @@ from stylegan_jax.errors import InputError
 from stylegan_jax.pictures import encoding, pool
 from stylegan_jax.pictures.listing import Listing, from_json
 from stylegan_jax.pictures.naming import ARRAY, Pictures, difference
-from stylegan_jax.storage import atomic, remote
+from stylegan_jax.storage import atomic, inputs, remote
 from stylegan_jax.storage.parts import Part, array_to_json
 
 MANIFEST = "manifest.json"
@@ -78,17 +78,17 @@ class ImageFolder:
 
     def _claim(self) -> None:
         found, listed = self._stored()
-        told = difference(found, self._manifest) if listed else ""
-        if told and not self._overwrite:
-            raise InputError(f"holds images {told}", "choose another folder, or pass --overwrite", file=self.path)
+        changed = difference(found, self._manifest) if listed else ""
+        if changed and not self._overwrite:
+            raise InputError(f"holds images {changed}", "choose another folder, or pass --overwrite", file=self.path)
         names = list(self._files.names())
         self._refuse_strangers(names, listed)
-        for name in names if told else ():
+        for name in names if changed else ():
             if name in listed:
                 self._files.remove(name)
-        array = array_to_json(self._part.array) or (None if told else found.get(ARRAY))
+        array = array_to_json(self._part.array) or (None if changed else found.get(ARRAY))
         known = {ARRAY: array} if array is not None else {}
-        manifest = {**self._manifest, **known, _FILES: (self._wanted if told else self._wanted | listed).to_json()}
+        manifest = {**self._manifest, **known, _FILES: (self._wanted if changed else self._wanted | listed).to_json()}
         if manifest != {**found, _FILES: listed.to_json()}:
             self._files.write(MANIFEST, json.dumps(manifest, indent=1).encode())
 
@@ -133,7 +133,7 @@ class ImageFolder:
 def parsed(text: bytes) -> dict[str, Any]:
     """A manifest; empty for what is none."""
     try:
-        found = json.loads(text)
-    except ValueError:
+        found = inputs.parsed(text, inputs.Budget(len(text)))
+    except (ValueError, InputError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -1,26 +1,33 @@
 """Images: float ↔ uint8 as the official programs do it, labelled sheets, PNG files that say what made them, reading."""
 
+import contextlib
 import functools
 import io
 import json
 import math
 import unicodedata
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
-from PIL import Image, ImageDraw, ImageFont, ImageOps, PngImagePlugin
+from PIL import Image, ImageDraw, ImageFont, ImageOps, PngImagePlugin, UnidentifiedImageError
 
-from stylegan_jax.errors import InputError, remedy_of, system_fault
-from stylegan_jax.storage import atomic
+from stylegan_jax.errors import InputError, remedy_of, shown, system_fault
+from stylegan_jax.pictures import pool
+from stylegan_jax.storage import atomic, inputs
 
 Source = str | Path | io.BytesIO
 
 LARGEST_SIDE = 65_535
-LARGEST_IMAGE = 178_956_970  # pixels; Pillow's own bound for what must be a bomb
+LARGEST_IMAGE = 120_000_000  # pixels: they take 7 bytes each while they are read, those of a WebP twice as many
+_LARGEST_WEBP, _LARGEST_SPELT = 60_000_000, 1_000_000
+_DECODERS = pool.Share(896 << 20)  # bytes for all images that are being decoded
+_PIXEL = 7  # bytes
+_STRIP = 1 << 24  # bytes that are converted at once
+Image.core.set_block_size(1 << 26)  # glibc gives back at once what is larger than 2²⁵ bytes, and keeps the rest
 READABLE = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")  # none that starts a program, as EPS does
 _GAP = 4  # pixels between the cells of a sheet
 _KEY = "stylegan_jax"
@@ -173,10 +180,20 @@ def write_png(
 def made_by(path: str | Path) -> dict[str, Any]:
     """What `write_png` noted in a PNG; empty for other files' PNGs. Raises InputError for what is no PNG."""
     try:
-        with Image.open(path, formats=("PNG",)) as picture:
-            return json.loads(picture.info.get(_KEY, "{}"))
+        with inputs.open_regular(path) as file, Image.open(file, formats=("PNG",)) as picture:
+            note = str(picture.info.get(_KEY, "{}")).encode()
+    except InputError as error:
+        error.file = path
+        raise
     except Exception as error:
         raise _unreadable(path, error) from error
+    try:
+        found = inputs.parsed(note, inputs.Budget(len(note)))
+        if type(found) is not dict:
+            raise ValueError("no table")
+    except (ValueError, InputError) as error:
+        raise InputError(f"carries a damaged note ({shown(str(error), 100)})", "make it again", file=path) from error
+    return found
 
 
 def read(path: Source, channels: int = 3) -> UInt8[np.ndarray, "h w c"]:
@@ -184,39 +201,67 @@ def read(path: Source, channels: int = 3) -> UInt8[np.ndarray, "h w c"]:
 
     Transparent pixels turn white unless `channels` is 4; 16-bit values are scaled; of an animation, the first frame.
 
-    Raises InputError, naming the file, for whatever cannot be read and for images of over 178 megapixels.
+    Raises InputError, naming the file, for whatever cannot be read and for images of over 120 megapixels.
     """
+    with reading(path, channels) as pixels:
+        return pixels
+
+
+@contextlib.contextmanager
+def reading(path: Source, channels: int = 3) -> Iterator[UInt8[np.ndarray, "h w c"]]:
+    """As `read`; while the block runs the memory counts as used, so that threads do not take more than there is."""
+    with contextlib.ExitStack() as stack:
+        yield _read(path, channels, stack)
+
+
+def _read(path: Source, channels: int, memory: contextlib.ExitStack) -> UInt8[np.ndarray, "h w c"]:
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), contextlib.ExitStack() as stack:
             warnings.simplefilter("ignore")  # Pillow's about half a bomb, odd EXIF, odd palettes
-            picture = _decode(path)
-            picture = picture if channels == 4 else _without_alpha(picture)
-            pixels = np.asarray(picture.convert(_MODES[channels]))
+            file = path if isinstance(path, io.BytesIO) else stack.enter_context(inputs.open_regular(path))
+            picture = stack.enter_context(Image.open(file, formats=READABLE))
+            memory.enter_context(_DECODERS.held(_bytes_of(picture, path)))
+            return _pixels(picture, channels, path)
     except InputError:
         raise
     except Exception as error:  # decoders raise at least five kinds
         raise _unreadable(path, error) from error
-    return pixels.reshape(*pixels.shape[:2], channels)
 
 
-def _decode(path: Source) -> Image.Image:
-    with Image.open(path, formats=READABLE) as file:
-        if file.width * file.height > LARGEST_IMAGE:
-            raise InputError(f"{file.width}×{file.height} pixels are too many", "scale it down", file=path)
-        return ImageOps.exif_transpose(_eight_bits(file, path))
+def _bytes_of(picture: Image.Image, path: Source) -> int:
+    """The memory that decoding takes, by the header; InputError where it is too much."""
+    area = picture.width * picture.height
+    spelt = any(tile[0] == "ppm_plain" for tile in getattr(picture, "tile", ()))  # in digits, read by Python
+    most = _LARGEST_WEBP if picture.format == "WEBP" else _LARGEST_SPELT if spelt else LARGEST_IMAGE
+    if area > most:
+        raise InputError(f"{picture.width}×{picture.height} pixels are too many", "scale it down", file=path)
+    return area * _PIXEL * LARGEST_IMAGE // most if most != _LARGEST_SPELT else area * _PIXEL
+
+
+def _pixels(picture: Image.Image, channels: int, path: Source) -> UInt8[np.ndarray, "h w c"]:
+    """The upright pixels, converted strip by strip: Pillow would make a copy of all at each step."""
+    picture.load()
+    ImageOps.exif_transpose(picture, in_place=True)
+    width, height = picture.size
+    pixels = np.empty((height, width, channels), np.uint8)
+    rows = max(1, _STRIP // (4 * width))
+    for top in range(0, height, rows):
+        strip = picture.crop((0, top, width, min(top + rows, height)))
+        strip = _eight_bits(strip, path)
+        strip = strip if channels == 4 else _without_alpha(strip)
+        converted = np.asarray(strip.convert(_MODES[channels]))
+        pixels[top : top + rows] = converted.reshape(*converted.shape[:2], channels)
+    return pixels
 
 
 def _eight_bits(picture: Image.Image, path: Source) -> Image.Image:
     """Pillow clips 16-bit values instead of scaling them."""
     if not picture.mode.startswith(("I", "F")):
-        picture.load()
         return picture
     values = np.asarray(picture)
     if values.dtype.kind == "f" or values.min() < 0 or values.max() > 65535:
         raise InputError("its pixels are neither 8 nor 16 bits", "save it as an 8-bit PNG", file=path)
-    scaled = Image.fromarray(((values.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8))
-    scaled.info.update({key: value for key, value in picture.info.items() if key == "exif"})
-    return scaled
+    return Image.fromarray(((values.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8))
 
 
 def _without_alpha(picture: Image.Image) -> Image.Image:
@@ -233,5 +278,7 @@ def _unreadable(path: Source, error: Exception) -> InputError:
         return InputError("has too many pixels", "scale it down", file=path)
     if (fault := system_fault(error)) is not None:
         return InputError(f"cannot be read ({fault.strerror})", remedy_of(fault), file=path)
-    reason = " ".join(str(error).split())[:150] or type(error).__name__
+    if isinstance(error, UnidentifiedImageError):
+        return InputError("cannot be read as an image (of no known kind)", "save it as PNG or JPEG", file=path)
+    reason = shown(" ".join(str(error)[:1000].split()), 150) or type(error).__name__
     return InputError(f"cannot be read as an image ({reason})", "save it as PNG or JPEG", file=path)

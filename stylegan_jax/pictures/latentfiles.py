@@ -1,7 +1,10 @@
 """Files of ws that we write: `.npz` with the key `w`, as the official projector does."""
 
+import io
 import json
+import os
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +14,9 @@ from jaxtyping import Float
 
 from stylegan_jax.errors import InputError
 from stylegan_jax.pictures.naming import difference
-from stylegan_jax.storage import remote
+from stylegan_jax.storage import inputs, remote
+
+_MEMBERS = 16
 
 
 def is_written(path: str | Path, made_by: Mapping[str, Any], *, overwrite: bool = False) -> bool:
@@ -23,14 +28,27 @@ def is_written(path: str | Path, made_by: Mapping[str, Any], *, overwrite: bool 
     if not remote.exists(path):
         return False
     try:
-        with remote.fetched(path) as file, np.load(file, allow_pickle=False) as stored:
-            found = json.loads(str(stored["made_by"]))
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        with remote.fetched(path) as file:
+            found = _note_in(file)
+    except (InputError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
         raise InputError("was not made by this command", "move it away, or choose another place", file=path) from error
-    told = difference(found, json.loads(json.dumps(made_by)))
-    if told and not overwrite:
-        raise InputError(f"holds ws {told}", "choose another place, or pass --overwrite", file=path)
-    return not told
+    changed = difference(found, json.loads(json.dumps(made_by)))
+    if changed and not overwrite:
+        raise InputError(f"holds ws {changed}", "choose another place, or pass --overwrite", file=path)
+    return not changed
+
+
+def _note_in(file: str | Path) -> Any:
+    """What `write_ws` noted in a file, without a look at its ws."""
+    with inputs.open_regular(file) as stream:
+        budget = inputs.Budget(os.fstat(stream.fileno()).st_size)
+        with inputs.open_zip(stream, budget, most=_MEMBERS) as archive:
+            member = inputs.member(archive, archive.getinfo("made_by.npy"), budget)
+    text = str(np.load(io.BytesIO(member), allow_pickle=False)).encode()
+    found = inputs.parsed(text, budget)
+    if type(found) is not dict:
+        raise ValueError("no table")
+    return found
 
 
 def write_ws(

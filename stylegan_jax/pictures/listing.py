@@ -69,13 +69,10 @@ class Listing:
 
 def from_json(data: Any) -> Listing | None:
     """The list that `to_json` wrote; None for anything else."""
-    if not isinstance(data, list) or any(not _is_pair(pair) for pair in data):
+    pairs = data if isinstance(data, list) else [None]
+    if any(type(pair) is not list or list(map(type, pair)) != [str, str] for pair in pairs):
         return None
     return Listing((first, last) for first, last in data)
-
-
-def _is_pair(value: Any) -> bool:
-    return isinstance(value, list) and len(value) == 2 and all(isinstance(name, str) for name in value)
 
 
 def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
+from stylegan_jax.errors import brief, shown
 from stylegan_jax.pictures import encoding, pool
 from stylegan_jax.pictures.listing import Listing
 
@@ -63,5 +64,5 @@ def difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
     """The first difference between what made images and what is to make them, in words; empty if there is none."""
     for key in sorted({*found, *wanted} - {ARRAY}):
         if found.get(key) != wanted.get(key):
-            return f"made with {key} {found.get(key)}, not {wanted.get(key)}"
+            return f"made with {shown(key)} {brief(found.get(key))}, not {brief(wanted.get(key))}"
     return ""

@@ -1,13 +1,36 @@
 """Work in background threads: the results come in order, little waits, and errors surface."""
 
+import contextlib
 import os
+import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+class Share:
+    """Memory that threads share: whoever needs a piece of it waits until so much is free, or nobody else has any."""
+
+    def __init__(self, size: int):
+        self._size, self._held = size, 0
+        self._changed = threading.Condition()
+
+    @contextlib.contextmanager
+    def held(self, size: int) -> Iterator[None]:
+        """Keeps `size` bytes of it while the block runs."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._held == 0 or self._held + size <= self._size)
+            self._held += size
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._held -= size
+                self._changed.notify_all()
 
 
 def threads() -> int:

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,8 +11,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
-from stylegan_jax.errors import InputError, remedy_of, system_fault
+from stylegan_jax.errors import InputError, remedy_of, shown, system_fault
 from stylegan_jax.projection.framing import Points, face_unit
+from stylegan_jax.storage import inputs
 
 ORDER = "image-left eye, image-right eye, image-left and image-right corner of the mouth"
 _LARGEST_FILE = 1 << 26  # bytes; two hundred thousand faces
@@ -127,9 +127,14 @@ def _numbers(words: Sequence[str]) -> list[Any]:
 
 def _read(path: Path, named: str | Path) -> str:
     try:
+        if not path.is_dir():
+            inputs.require_regular_file(path, empty=True)
         if path.stat().st_size > _LARGEST_FILE:
             raise InputError(f"has more than {_LARGEST_FILE >> 20} MiB", "split it", file=named)
         return path.read_text("utf-8-sig")
+    except InputError as error:
+        error.file = named
+        raise
     except UnicodeDecodeError as error:
         raise InputError("is no text", _FORM, file=named) from error
     except OSError as error:
@@ -140,9 +145,12 @@ def _read(path: Path, named: str | Path) -> str:
 
 def _of_json(text: str, path: str | Path) -> dict[str, list[Face]]:
     try:
-        table = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"is no JSON ({str(error)[:80]})", _FORM, file=path) from error
+        table = inputs.parsed(text.encode(), inputs.Budget(len(text)))
+    except ValueError as error:
+        raise InputError(f"is no JSON ({shown(str(error), 80)})", _FORM, file=path) from error
+    except InputError as error:
+        error.file = path
+        raise
     if not isinstance(table, dict):
         raise InputError("is no table of pictures", _FORM, file=path)
     return {name: [_face(face, path, name) for face in _faces(value)] for name, value in table.items()}

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import socket
+import time
 import warnings
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import BinaryIO
 import filelock
 
 from stylegan_jax.errors import InputError
+from stylegan_jax.storage import exchange
 from stylegan_jax.storage.downloads import addresses
 
 _PARTIAL = r"\.(?P<host>[\w-]+)\.(?P<pid>\d+)\.\d+\.(?:partial|replaced)"
@@ -30,7 +32,7 @@ def new_file(path: str | Path, *, overwrite: bool = False) -> Iterator[BinaryIO]
 
     Raises InputError if `path` exists (unless `overwrite`) or cannot be a file there; OSError if the disk is at fault.
     """
-    path = check_place(path, overwrite=overwrite)
+    path = output_path(path, overwrite=overwrite)
     if path.is_dir():
         raise InputError("is a folder", "give the output another name", file=path)
     with _partial(path) as partial:
@@ -54,7 +56,7 @@ def new_folder(path: str | Path, *, marker: str, beside: Collection[str], overwr
 
     Raises InputError if `path` exists (unless `overwrite`) or cannot be replaced; OSError if the disk is at fault.
     """
-    path = check_place(path, overwrite=overwrite)
+    path = output_path(path, overwrite=overwrite)
     if path.exists() and not (path / marker).is_file():
         raise InputError("exists and is no checkpoint", "give the output another name", file=path)
     if path.exists() and (
@@ -105,7 +107,7 @@ def _acquired(lock: filelock.BaseFileLock, *, wait: bool) -> bool:
     return True
 
 
-def check_place(path: str | Path, *, overwrite: bool = False) -> Path:
+def output_path(path: str | Path, *, overwrite: bool = False) -> Path:
     """The absolute `path`, if an output may be made there.
 
     Raises InputError if it exists (unless `overwrite`) or lies in no folder. Doors call this before long work.
@@ -195,8 +197,11 @@ def _is_alive(pid: int) -> bool:
 
 
 def _replace_folder(partial: Path, path: Path) -> None:
+    """Puts `partial` in its place; what was there is then in its own, or set aside for a moment (see `standing`)."""
     if not path.exists():
         partial.rename(path)
+        return
+    if exchange.exchanged(partial, path):
         return
     replaced = partial.with_suffix(".replaced")
     path.rename(replaced)
@@ -206,6 +211,40 @@ def _replace_folder(partial: Path, path: Path) -> None:
         replaced.rename(path)
         raise
     shutil.rmtree(replaced, ignore_errors=True)
+
+
+def standing(path: str | Path, *, patience: float = 1.0) -> Path:
+    """`path`, or what is set aside for it while it is replaced, or since its writer was killed in between.
+
+    Args:
+      path: of an output that may be overwritten meanwhile.
+      patience: seconds that a living writer has to put the new one there.
+    """
+    path = Path(path)
+    end = time.monotonic() + patience
+    while not os.path.lexists(path) and (aside := _set_aside(path)):
+        if time.monotonic() > end:
+            return aside[0]
+        time.sleep(0.01)
+    return path
+
+
+def _set_aside(path: Path) -> list[Path]:
+    try:
+        names = os.listdir(path.parent)
+    except (OSError, ValueError):
+        return []
+    form = re.compile(rf"\.{re.escape(path.name)}{_PARTIAL}", re.ASCII)
+    return [path.with_name(name) for name in names if name.endswith(".replaced") and form.fullmatch(name)]
+
+
+def identity(path: Path) -> tuple[int, int, int] | None:
+    """What tells a file or folder from one that has taken its place; None where there is none."""
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return status.st_dev, status.st_ino, status.st_mtime_ns
 
 
 def sync(path: Path) -> None:

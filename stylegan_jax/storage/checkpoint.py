@@ -2,25 +2,28 @@
 
 import contextlib
 import hashlib
-import json
+import math
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
 from stylegan_jax import names
 from stylegan_jax.config import ModelConfig
-from stylegan_jax.errors import InputError, remedy_of, system_fault
-from stylegan_jax.storage import atomic, safetensors
+from stylegan_jax.errors import InputError, remedy_of, shown, system_fault
+from stylegan_jax.storage import atomic, inputs, safetensors
+from stylegan_jax.storage import manifest as manifests
+from stylegan_jax.storage.inputs import Budget
+from stylegan_jax.storage.manifest import DAMAGED, WEIGHTS
+from stylegan_jax.storage.quiet import quiet
 
-FORMAT_VERSION = 1
-MANIFEST = "model.json"
-_WEIGHTS = "weights"
+MANIFEST = manifests.NAME
 _KEY = "stylegan_jax"
-_DAMAGED = "convert or download it again"
+_MOST_LINES, _MOST_TRIES = 200, 5
+Result = TypeVar("Result")
 _Reader = Callable[[Collection[str]], dict[str, np.ndarray]]
 
 
@@ -47,10 +50,13 @@ class Model:
 
 def is_checkpoint(path: str | Path) -> bool:
     """Whether `path` is of our own making, by its contents; InputError if it claims so and is damaged."""
-    path = Path(path)
+    path = atomic.standing(path)
     if path.is_dir():
         return (path / MANIFEST).is_file()
-    return path.is_file() and safetensors.looks_like(path) and _KEY in safetensors.read_header(path).metadata
+    if not path.is_file() or not path.stat().st_size or not safetensors.looks_like(path):
+        return False
+    metadata = safetensors.read_header(path).metadata
+    return _KEY in metadata or any('"format_version"' in text[:100] for text in metadata.values())  # a damaged key
 
 
 def save(model: Model, path: str | Path, *, overwrite: bool = False) -> Path:
@@ -58,25 +64,43 @@ def save(model: Model, path: str | Path, *, overwrite: bool = False) -> Path:
 
     Raises InputError if `path` exists (unless `overwrite`); OSError if the disk is full or unwritable.
     """
-    place = atomic.check_place(path, overwrite=overwrite)
+    place = atomic.output_path(path, overwrite=overwrite)
     _check_layout(model.config, model.networks, path)
     leaves = {key: np.asarray(leaf) for key, leaf in names.join_networks(model.networks).items()}
+    sums = {key: crc32(leaf) for key, leaf in leaves.items()}
     if place.suffix == ".safetensors":
         with atomic.new_file(path, overwrite=overwrite) as file:
-            safetensors.write(file, leaves, {_KEY: _manifest(model, leaves)})
+            safetensors.write(file, leaves, {_KEY: manifests.text_of(model.config, model.lineage, sums, {})})
     else:
-        with atomic.new_folder(path, marker=MANIFEST, beside=[_WEIGHTS], overwrite=overwrite) as folder:
-            _write_orbax(folder / _WEIGHTS, leaves)
-            (folder / MANIFEST).write_text(_manifest(model, leaves, _file_sums(folder)))
+        with atomic.new_folder(path, marker=MANIFEST, beside=[WEIGHTS], overwrite=overwrite) as folder:
+            _write_orbax(folder / WEIGHTS, leaves)
+            (folder / MANIFEST).write_text(
+                manifests.text_of(model.config, model.lineage, sums, manifests.file_sums(folder))
+            )
     return place
 
 
 def load(path: str | Path, *, networks: Sequence[str] | None = None, as_stored: bool = False) -> Model:
     """Reads a model that `save` wrote, or only the named `networks`, as float32 (`as_stored`: in the file's dtypes).
 
-    Raises InputError, naming every culprit, unless checksums, names and shapes are exactly those of the configuration.
+    Raises InputError, with all that is wrong, unless checksums, names and shapes are those of the configuration.
     """
-    place = Path(path)
+    return _unchanged(atomic.standing(path), lambda place: _load(place, networks, as_stored=as_stored))
+
+
+def _unchanged(place: Path, read: Callable[[Path], Result]) -> Result:
+    """What `read` makes of a file or folder, once more if another has taken its place meanwhile."""
+    for _ in range(_MOST_TRIES):
+        before = atomic.identity(place)
+        try:
+            return read(place)
+        except InputError:
+            if atomic.identity(place) == before:
+                raise
+    return read(place)
+
+
+def _load(place: Path, networks: Sequence[str] | None, *, as_stored: bool) -> Model:
     manifest, read = _open(place)
     config, wanted = manifest["config"], _select(manifest["tensors"], networks, place)
     leaves = read(wanted)
@@ -84,7 +108,10 @@ def load(path: str | Path, *, networks: Sequence[str] | None = None, as_stored: 
     found = names.split_networks(leaves)
     _check_layout(config, found, place)
     if not as_stored:
-        found = {name: {key: _float32(leaf) for key, leaf in leaves.items()} for name, leaves in found.items()}
+        found = {
+            name: {key: leaf.astype(np.float32, copy=False) for key, leaf in leaves.items()}
+            for name, leaves in found.items()
+        }
     return Model(config, found, manifest["lineage"])
 
 
@@ -99,19 +126,8 @@ def fingerprint(model: Model, network: str = "G_ema") -> str:
 
 def contents(path: str | Path) -> tuple[ModelConfig, list[str], dict[str, Any]]:
     """Configuration, networks and lineage of a model that `save` wrote, without its weights; InputError as `load`."""
-    manifest, _ = _open(Path(path))
+    manifest, _ = _unchanged(atomic.standing(path), _open)
     return manifest["config"], list(names.split_networks(manifest["tensors"])), manifest["lineage"]
-
-
-def _manifest(model: Model, leaves: Mapping[str, np.ndarray], files: Mapping[str, int] | None = None) -> str:
-    manifest = {
-        "format_version": FORMAT_VERSION,
-        "config": model.config.to_json(),
-        "lineage": model.lineage,
-        "tensors": {key: crc32(leaf) for key, leaf in leaves.items()},
-        "files": files or {},
-    }
-    return json.dumps({**manifest, "crc32": _own_crc32(manifest)}, indent=1)
 
 
 def crc32(leaf: np.ndarray) -> int:
@@ -120,27 +136,7 @@ def crc32(leaf: np.ndarray) -> int:
     return zlib.crc32(np.ascontiguousarray(leaf).reshape(-1).view(np.uint8).data, start)
 
 
-def _own_crc32(manifest: Mapping[str, Any]) -> int:
-    return zlib.crc32(json.dumps(manifest, sort_keys=True).encode())
-
-
-def _file_sums(folder: Path) -> dict[str, int]:
-    """Checksums of the files that Orbax wrote: its own complaint about a damaged one takes pages."""
-    files = sorted(file for file in folder.rglob("*") if file.is_file() and file.name != MANIFEST)
-    return {file.relative_to(folder).as_posix(): _file_crc32(file) for file in files}
-
-
-def _file_crc32(path: Path) -> int:
-    crc32 = 0
-    with open(path, "rb") as file:
-        while chunk := file.read(1 << 20):
-            crc32 = zlib.crc32(chunk, crc32)
-    return crc32
-
-
 def _open(path: Path) -> tuple[dict[str, Any], _Reader]:
-    if not path.exists():
-        raise InputError("no such file or folder", "check the path", file=path)
     return _open_folder(path) if path.is_dir() else _open_file(path)
 
 
@@ -149,36 +145,61 @@ def _open_file(path: Path) -> tuple[dict[str, Any], _Reader]:
         raise InputError("is no .safetensors file", "pass it through python -m convert first", file=path)
     header = safetensors.read_header(path)
     if _KEY not in header.metadata:
-        raise InputError("holds no stylegan-jax configuration", "pass it through python -m convert first", file=path)
-    return _manifest_of(header.metadata[_KEY], path), lambda wanted: safetensors.read(path, header, wanted)
+        what = "holds no stylegan-jax configuration, or a damaged one"
+        raise InputError(what, "pass it through python -m convert first", file=path)
+    return manifests.parsed(header.metadata[_KEY], path), lambda wanted: safetensors.read(path, header, wanted)
 
 
 def _open_folder(path: Path) -> tuple[dict[str, Any], _Reader]:
+    if not (path / MANIFEST).is_file():
+        raise InputError(f"is no checkpoint: {MANIFEST} is missing", DAMAGED, file=path)
     try:
-        text = (path / MANIFEST).read_text()
-    except (FileNotFoundError, UnicodeDecodeError) as error:
-        raise InputError(f"is no checkpoint: {MANIFEST} is missing or damaged", _DAMAGED, file=path) from error
-    manifest = _manifest_of(text, path)
-    return manifest, lambda wanted: _read_orbax(path, manifest["files"], wanted)
+        text = inputs.contents(path / MANIFEST, most=manifests.LARGEST).decode()
+    except UnicodeDecodeError as error:
+        raise InputError(f"is no checkpoint: {MANIFEST} is damaged", DAMAGED, file=path) from error
+    manifest = manifests.parsed(text, path)
+    return manifest, lambda wanted: _read_orbax(path, manifest, wanted)
 
 
-def _read_orbax(path: Path, sums: Mapping[str, int], wanted: Collection[str]) -> dict[str, np.ndarray]:
-    found = _file_sums(path)
-    culprits = [name for name, crc32 in sums.items() if found.get(name) != crc32]
-    if culprits:
-        raise InputError(f"parts are missing or damaged: {', '.join(culprits)}", _DAMAGED, file=path)
-    ocp, weights = _orbax(), path.absolute() / _WEIGHTS
+def _read_orbax(path: Path, manifest: Mapping[str, Any], wanted: Collection[str]) -> dict[str, np.ndarray]:
+    budget = Budget(manifests.check_files(path, manifest["files"]))
+    ocp, weights = _orbax(), path.absolute() / WEIGHTS
     try:
         stored = ocp.metadata(weights).metadata
+        _check_shapes(manifest["config"], stored, wanted, budget, path)
         tree = {
             key: np.empty(leaf.shape, leaf.dtype) if key in wanted else ocp.PLACEHOLDER for key, leaf in stored.items()
         }
         loaded = ocp.load(weights, tree)
+    except InputError:
+        raise
     except Exception as error:  # Orbax and TensorStore raise all kinds
         if (fault := system_fault(error)) is not None:
             raise InputError(f"cannot be read ({fault.strerror})", remedy_of(fault), file=path) from error
-        raise InputError(f"a part is missing or damaged ({_first_line(error)})", _DAMAGED, file=path) from error
+        raise InputError(f"a part is missing or damaged ({manifests.first_line(error)})", DAMAGED, file=path) from error
     return {key: loaded[key] for key in wanted if key in loaded}
+
+
+def _check_shapes(
+    config: ModelConfig, stored: Mapping[str, Any], wanted: Collection[str], budget: Budget, path: Path
+) -> None:
+    """Raises InputError before anything is loaded that is not of the configuration's shapes, or is packed.
+
+    Arrays are stored as they are, so that all of them together are no larger than the files; TensorStore would make
+    any other, and end the process where it cannot.
+    """
+    lines = _misfits(config, names.split_networks({key: stored[key] for key in wanted if key in stored}))
+    if lines:
+        more = f" and {len(lines) - 1} more" if len(lines) > 1 else ""
+        raise InputError(f"holds arrays of other shapes: {lines[0]}{more}", DAMAGED, file=path)
+    for key in wanted:
+        leaf = stored.get(key)
+        if leaf is None:
+            continue
+        piece = tuple(getattr(leaf.storage_metadata, "chunk_shape", None) or leaf.shape)
+        if leaf.dtype not in safetensors.DTYPES.values() or math.prod(piece) > max(math.prod(leaf.shape), 1):
+            raise InputError(f"{shown(key)}: is stored in pieces {shown(piece)} of {leaf.dtype}", DAMAGED, file=path)
+        budget.allocate(math.prod(leaf.shape) * leaf.dtype.itemsize, shown(key))
 
 
 def _write_orbax(path: Path, leaves: dict[str, np.ndarray]) -> None:
@@ -186,7 +207,7 @@ def _write_orbax(path: Path, leaves: dict[str, np.ndarray]) -> None:
     context = ocp.Context()
     context.memory.deepcopy_host_arrays = False  # nothing changes them meanwhile
     context.array.saving.use_compression = False  # weights hardly shrink, and it doubles time and memory
-    with disk_errors(path), _silent_absl(), context:
+    with disk_errors(path), context:
         ocp.save(path, leaves)
 
 
@@ -205,47 +226,8 @@ def _orbax() -> Any:
     """Imported late: it takes seconds, and brings jax along."""
     import orbax.checkpoint.experimental.v1 as ocp
 
+    quiet()
     return ocp
-
-
-@contextlib.contextmanager
-def _silent_absl() -> Iterator[None]:
-    """Orbax logs the traceback of every thread of a failed save; the error itself is enough."""
-    from absl import logging
-
-    before = logging.get_verbosity()
-    logging.set_verbosity(logging.FATAL)
-    try:
-        yield
-    finally:
-        logging.set_verbosity(before)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
-
-
-def _manifest_of(text: str, path: Path) -> dict[str, Any]:
-    """The manifest, if it is whole and no newer than this program."""
-    try:
-        manifest = json.loads(text)
-        version = manifest["format_version"]
-        if version > FORMAT_VERSION:
-            newer = f"has format version {version}, newer than this program's {FORMAT_VERSION}"
-            raise InputError(newer, "update stylegan-jax", file=path)
-        if manifest.pop("crc32") != _own_crc32(manifest):
-            raise ValueError("its checksum differs")
-        sums = (manifest["tensors"], manifest["files"])
-        if any(type(table) is not dict or any(type(each) is not int for each in table.values()) for table in sums):
-            raise ValueError("its checksums are no numbers")
-        if type(manifest["lineage"]) is not dict:
-            raise ValueError("its lineage is no table")
-        return {**manifest, "config": ModelConfig.from_json(manifest["config"])}
-    except InputError as error:
-        error.file = path
-        raise
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise InputError(f"its description is damaged ({_first_line(error)})", _DAMAGED, file=path) from error
 
 
 def check_held(held: Collection[str], wanted: Sequence[str] | None, file: object = None) -> None:
@@ -262,21 +244,23 @@ def _select(sums: dict[str, int], networks: Sequence[str] | None, path: Path) ->
 
 
 def _check_sums(leaves: Mapping[str, np.ndarray], sums: Mapping[str, int], path: Path) -> None:
-    culprits = [key for key, leaf in leaves.items() if key in sums and crc32(leaf) != sums[key]]
+    wrong = [key for key, leaf in leaves.items() if key in sums and crc32(leaf) != sums[key]]
     absent = [f"{key} (missing)" for key in sums if key not in leaves]
-    if culprits or absent:
-        raise InputError(f"checksums differ: {', '.join(culprits + absent)}", _DAMAGED, file=path)
+    if wrong or absent:
+        raise InputError(f"checksums differ: {manifests.few(wrong + absent)}", DAMAGED, file=path)
 
 
 def _check_layout(config: ModelConfig, networks: Mapping[str, Mapping[str, Any]], path: object) -> None:
+    if lines := _misfits(config, networks):
+        listed = "\n  ".join(lines[:_MOST_LINES])
+        what = f"{len(lines)} tensors do not fit the configuration\n  {listed}\n"
+        raise InputError(what, DAMAGED, file=path)
+
+
+def _misfits(config: ModelConfig, networks: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """One line for every array that is not what the configuration says."""
     lines = []
     for network, leaves in networks.items():
         expected = {} if network == "D" and config.discriminator is None else names.layout_of(config, network)
         lines += [f"{network}.{line}" for line in names.differences(leaves, expected)]
-    if lines:
-        what = f"{len(lines)} tensors do not fit the configuration\n  " + "\n  ".join(lines) + "\n"
-        raise InputError(what, _DAMAGED, file=path)
-
-
-def _float32(leaf: np.ndarray) -> np.ndarray:
-    return leaf.astype(np.float32, copy=False)
+    return lines

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Protocol
 
 from stylegan_jax.errors import InputError
-from stylegan_jax.storage import atomic
+from stylegan_jax.storage import atomic, inputs
 
 _EXTRAS = {"gs": "gcsfs", "gcs": "gcsfs", "s3": "s3fs", "az": "adlfs", "abfs": "adlfs"}
 _PACKAGES = {"google": "gcsfs", "azure": "adlfs"}  # of modules that are called otherwise
@@ -29,12 +29,12 @@ def fetched(path: str | Path) -> Iterator[str | Path]:
     if not is_remote(path):
         yield path
         return
-    system, place = file_system(str(path))
-    with tempfile.TemporaryDirectory(prefix="stylegan-jax-") as folder, told(str(path)):
-        if not system.exists(place):
+    system, key = file_system(str(path))
+    with tempfile.TemporaryDirectory(prefix="stylegan-jax-") as folder, reaching(str(path)):
+        if not system.exists(key):
             raise InputError("no such file or folder", "check the URL", file=path)
-        local = Path(folder) / PurePosixPath(place).name
-        system.get(place, str(local), recursive=system.isdir(place))
+        local = Path(folder) / PurePosixPath(key).name
+        system.get(key, str(local), recursive=system.isdir(key))
         yield local
 
 
@@ -72,8 +72,8 @@ def _missing(error: ImportError, protocol: str) -> str:
 
 
 @contextlib.contextmanager
-def told(url: str) -> Iterator[None]:
-    """Packages for remote places raise their own kinds of errors: here they become InputErrors that name the place."""
+def reaching(url: str) -> Iterator[None]:
+    """Packages for remote stores raise their own kinds of errors: here they become InputErrors that name the URL."""
     try:
         yield
     except (InputError, OSError):
@@ -120,15 +120,16 @@ class LocalFolder:
     def names(self) -> Iterator[str]:
         """See `Folder`."""
         with os.scandir(self.path) as entries:
-            yield from (entry.name for entry in entries if entry.is_file())
+            yield from (entry.name for entry in entries if not entry.is_dir())
 
     def exists(self, name: str) -> bool:
-        """See `Folder`."""
-        return (self.path / name).is_file()
+        """See `Folder`; of a pipe or a dangling link too, which nothing may take the place of."""
+        return os.path.lexists(self.path / name) and not (self.path / name).is_dir()
 
     def read(self, name: str) -> bytes:
         """See `Folder`."""
-        return (self.path / name).read_bytes()
+        with inputs.open_regular(self.path / name) as file:
+            return file.read()
 
     def write(self, name: str, data: bytes) -> None:
         """See `Folder`. The contents are on the disk before the name appears."""
@@ -159,7 +160,7 @@ class RemoteFolder:
 
     def names(self) -> Iterator[str]:
         """See `Folder`."""
-        with told(self.url):
+        with reaching(self.url):
             found = self._system.ls(self._root, detail=False) if self._system.exists(self._root) else []
         yield from (PurePosixPath(path).name for path in found)
 
@@ -171,18 +172,18 @@ class RemoteFolder:
 
     def read(self, name: str) -> bytes:
         """See `Folder`."""
-        with told(self.url):
+        with reaching(self.url):
             return self._system.cat_file(f"{self._root}/{name}")
 
     def write(self, name: str, data: bytes) -> None:
         """See `Folder`."""
-        with told(self.url):
+        with reaching(self.url):
             self._system.pipe_file(f"{self._root}/{name}", data)
 
     def remove(self, name: str) -> None:
         """See `Folder`."""
         self._known = None
-        with told(self.url):
+        with reaching(self.url):
             self._system.rm_file(f"{self._root}/{name}")
 
 
@@ -190,18 +191,19 @@ def exists(path: str | Path) -> bool:
     """Whether there is a file or folder at a path or URL."""
     if not is_remote(path):
         return Path(path).exists()
-    system, place = file_system(str(path))
-    with told(str(path)):
-        return system.exists(place)
+    system, key = file_system(str(path))
+    with reaching(str(path)):
+        return system.exists(key)
 
 
 def read(path: str | Path) -> bytes:
     """The contents of a file at a path or URL."""
     if not is_remote(path):
-        return Path(path).read_bytes()
-    system, place = file_system(str(path))
-    with told(str(path)):
-        return system.cat_file(place)
+        with inputs.open_regular(path) as file:
+            return file.read()
+    system, key = file_system(str(path))
+    with reaching(str(path)):
+        return system.cat_file(key)
 
 
 def siblings(path: str | Path) -> list[str]:
@@ -218,9 +220,9 @@ def publish(file: Path, path: str | Path) -> None:
         os.replace(file, path)
         atomic.sync(Path(path).parent)
         return
-    system, place = file_system(str(path))
-    with told(str(path)):
-        system.put_file(str(file), place)
+    system, key = file_system(str(path))
+    with reaching(str(path)):
+        system.put_file(str(file), key)
     file.unlink()
 
 

@@ -9,12 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from stylegan_jax.errors import InputError
-from stylegan_jax.storage import atomic
+from stylegan_jax.errors import InputError, brief, shown
+from stylegan_jax.storage import atomic, inputs
 
 MANIFEST = "run.json"
 METRICS = "metrics.jsonl"
 CHECKPOINTS = "checkpoints"
+_LARGEST = 16 << 20  # bytes of a description
 _LOCK, _HOLDER = "lock", "holder"  # Windows lets nobody read a file that is locked
 _SNAPSHOT = re.compile(r"network-snapshot-(\d{6,})\.safetensors")
 
@@ -29,6 +30,7 @@ def latest_snapshot(path: str | Path) -> Path:
     found = newest(os.listdir(path))
     if found is None:
         raise InputError("this training run has made no snapshot yet", "wait for the first, or train on", file=path)
+    inputs.require_regular_file(Path(path) / found)  # no folder, which might be a run itself
     return Path(path) / found
 
 
@@ -43,7 +45,7 @@ def snapshot_path(path: Path, nimg: int) -> Path:
     return path / f"network-snapshot-{nimg // 1000:06d}.safetensors"
 
 
-def check_place(path: str | Path) -> bool:
+def is_begun(path: str | Path) -> bool:
     """Whether a run is there already; InputError if something else is."""
     folder = Path(path)
     if folder.exists() and not folder.is_dir():
@@ -65,7 +67,7 @@ def open_run(path: str | Path, description: Mapping[str, Any], *, may_change: tu
     Raises InputError naming the first difference, or if the folder is something else.
     """
     folder, wanted = Path(path), json.loads(json.dumps(description))
-    found = _read(folder / MANIFEST) if check_place(folder) else None
+    found = _read(folder / MANIFEST) if is_begun(folder) else None
     if found is not None:
         _compare(_flat(found), _flat(wanted), may_change, path)
     if found != wanted:
@@ -76,16 +78,20 @@ def open_run(path: str | Path, description: Mapping[str, Any], *, may_change: tu
 
 
 def _read(file: Path) -> dict[str, Any]:
+    data = inputs.contents(file, most=_LARGEST)
     try:
-        return json.loads(file.read_text())
+        found = inputs.parsed(data, inputs.Budget(len(data)))
+        if type(found) is not dict:
+            raise ValueError("no table")
     except ValueError as error:
         raise InputError("is damaged", "give the run another folder", file=file) from error
+    return found
 
 
 def _compare(found: Mapping[str, Any], wanted: Mapping[str, Any], may_change: tuple[str, ...], path: object) -> None:
     for key in sorted({*found, *wanted}):
         if key not in may_change and found.get(key) != wanted.get(key):
-            what = f"was begun with {key} = {found.get(key)}, not {wanted.get(key)}"
+            what = f"was begun with {shown(key)} = {brief(found.get(key))}, not {brief(wanted.get(key))}"
             raise InputError(what, "run the same command again, or give the run another folder", file=path)
 
 
@@ -114,8 +120,8 @@ def lock(path: str | Path) -> Iterator[None]:
 
 def _named(holder: Path) -> str:
     try:
-        return holder.read_text().strip() or "another process"
-    except OSError:  # it has just begun, or ended
+        return shown(inputs.contents(holder, most=1000).decode().strip(), 100) or "another process"
+    except (InputError, UnicodeDecodeError):  # it has just begun, or ended
         return "another process"
 
 
@@ -137,5 +143,5 @@ def forget_metrics_after(path: Path, nimg: int) -> None:
 def _nimg(line: str) -> float:
     try:
         return json.loads(line).get("nimg", 0)
-    except ValueError:  # cut short by a kill
+    except (ValueError, AttributeError):  # cut short by a kill
         return float("inf")

@@ -34,8 +34,8 @@ def train(asked: Request, load: Callable[[str], Model]) -> int:
       load: reads any model by path, name or address.
     """
     with contextlib.ExitStack() as stack:
-        sources.check_place(asked.data)  # the first thing that was typed
-        running = rundir.check_place(asked.out)
+        sources.require_data(asked.data)  # the first thing that was typed
+        running = rundir.is_begun(asked.out)
         if running:
             stack.enter_context(rundir.lock(asked.out))
         model = None if asked.source is None else load(asked.source)
@@ -134,7 +134,7 @@ def _lineage(asked: Request, data: Dataset, model: Model | None) -> dict[str, An
     lineage["data"] = data.description
     if model is not None:
         lineage["from"] = {
-            "source": addresses.place_of(str(asked.source)).name,
+            "source": addresses.as_path(str(asked.source)).name,
             "sha256": checkpoint.fingerprint(model, transfer.generator_of(model)),
         }
     return lineage

@@ -1,15 +1,14 @@
 """Small files of our own forms that would hang, fill the memory or speak to the terminal end in one line."""
 
 import json
-import time
 import zlib
 
 import pytest
 
 from convert.__main__ import main as convert
 from interp.blend import blend
-from stylegan_jax.commands import cli
 from stylegan_jax.commands.train import train
+from tests.commands.endings import ends_in_one_line
 
 CONFIG = {"img_resolution": 32, "channel_base": 256, "channel_max": 128, "z_dim": 128, "w_dim": 128}
 
@@ -26,14 +25,6 @@ def raw(tmp_path, header):
     text = json.dumps(header).encode()
     (tmp_path / "x.safetensors").write_bytes(len(text).to_bytes(8, "little") + text)
     return tmp_path / "x.safetensors"
-
-
-def ends_in_one_line(capsys, door, *arguments):
-    start = time.process_time()
-    assert cli.run(door, "door", [str(argument) for argument in arguments]) == 2
-    error = capsys.readouterr().err
-    assert error.count("\n") == 1 and error[:-1].isprintable() and time.process_time() - start < 5
-    return error
 
 
 @pytest.mark.parametrize(
@@ -88,7 +79,7 @@ LAUGHS = "psi: &a [x,x,x,x,x,x,x,x]\n" + "".join(
         (MODELS + LAUGHS, "psi is a list"),
         (MODELS + f"psi: {'1' + '0' * 400}", "psi is a huge number"),
         (MODELS + "psi: .nan", "psi is nan"),
-        (MODELS + "kinds: [[[1]]]", "kinds is no list of words"),
+        (MODELS + "kinds: [[[1]]]", "kinds[0] is a list"),
         ('"\\e[2J": 1\n' + MODELS, r"'\x1b[2J' is unknown"),
         (MODELS.replace("portraits", '"a\\0b"'), r"path is 'a\x00b'"),
     ],

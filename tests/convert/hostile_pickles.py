@@ -7,6 +7,7 @@ import sys
 import time
 import zipfile
 
+from tests.convert import multiplied_pickles
 from tests.convert.pickle_assembler import (
     EVIL,
     KEYS,
@@ -216,7 +217,7 @@ def zips() -> dict[str, bytes]:
     }
 
 
-CASES = {**escapes(), **stand_ins(), **arrays(), **bombs(), **zips()}
+CASES = {**escapes(), **stand_ins(), **arrays(), **bombs(), **zips(), **multiplied_pickles.CASES}
 FORBIDDEN = ("exec", "compile", "import", "open", "socket", "subprocess", "os.", "ctypes", "shutil", "urllib", "pty")
 
 
@@ -232,13 +233,16 @@ def watched(events: list[str]) -> None:
 
 def attempt(data: bytes) -> str:
     """What comes of reading a file: `model`, or the one line of the one exception there may be."""
-    from convert import reading
+    from convert import assembly, reading
     from convert.pickles import unpickle
+    from convert.pickles.allowed import Budget
     from stylegan_jax.errors import InputError
 
     try:
         file = io.BytesIO(data) if data[:2] == b"PK" else None
-        reading.recognise(unpickle.load(memoryview(data), file))
+        budget = Budget(len(data))
+        found = reading.recognise(unpickle.load(memoryview(data), file, budget), budget=budget)
+        assembly.assemble(found, None, file_size=len(data))
     except InputError as error:
         return str(error)
     return "model"

@@ -153,7 +153,8 @@ def watched():
 def test_hostile_pickle_is_refused_and_nothing_happens(watched, title):
     outcome, seconds, events = watched["results"][title]
     assert events == []
-    assert " — " in outcome and "\n" not in outcome
+    assert " — " in outcome
+    assert "\n" not in outcome or "tensors do not fit its configuration\n  " in outcome  # a list of them
     assert seconds < 5
 
 
@@ -190,9 +191,9 @@ def test_text_from_a_file_is_printed_without_its_escape_sequences():
 
 
 def test_damaged_models_are_read_or_refused_and_nothing_happens(tmp_path):
-    """The short form of scripts/fuzz_unpickle."""
+    """The short form of scripts/fuzz."""
     path = convert.write(tiny_model(img_resolution=8), tmp_path / "x.pkl")
-    command, environ = ["scripts/fuzz_unpickle", "--count", "300", str(path)], {**os.environ, "PYTHON": sys.executable}
+    command, environ = ["scripts/fuzz", "torch", "--count", "300", str(path)], {**os.environ, "PYTHON": sys.executable}
     ended = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=120)
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert "events 0" in ended.stdout
+    assert "torch: 300 mutants" in ended.stdout

@@ -146,7 +146,7 @@ def test_the_library_writes_the_same_recipe_as_the_command(folder):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "is not a recipe"),
+        ("", "is empty (0 bytes)"),
         ("models: 3", "is not a recipe: models is 3"),
         ("[1, 2]", "is not a recipe"),
         ("models: [", "is no recipe"),
@@ -175,7 +175,7 @@ def test_a_file_that_is_no_recipe_ends_with_2_and_says_why(folder, capsys, text,
 
 def test_a_recipe_too_large_to_be_one_is_refused(tmp_path):
     (tmp_path / "huge.yaml").write_text("#" * (2 << 20))
-    with pytest.raises(InputError, match="is no recipe"):
+    with pytest.raises(InputError, match="far longer than such a file"):
         recipes.read(tmp_path / "huge.yaml")
 
 

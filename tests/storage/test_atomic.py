@@ -1,13 +1,15 @@
 import os
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from stylegan_jax.errors import InputError
-from stylegan_jax.storage import atomic
+from stylegan_jax.storage import atomic, checkpoint, exchange
+from tests.tiny_models import tiny_model
 
 
 @pytest.fixture
@@ -50,9 +52,9 @@ def test_an_error_of_the_disk_names_the_output_and_not_its_unfinished_form(tmp_p
 def test_places_that_cannot_be_are_input_errors(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match=r"its folder does not exist — make .*none first"):
-        atomic.check_place(tmp_path / "none" / "a")
+        atomic.output_path(tmp_path / "none" / "a")
     with pytest.raises(InputError, match="its folder does not exist"):
-        atomic.check_place(tmp_path / "file" / "a")
+        atomic.output_path(tmp_path / "file" / "a")
     with pytest.raises(InputError, match="is a folder"), atomic.new_file(tmp_path, overwrite=True):
         pass
 
@@ -159,3 +161,72 @@ def test_turns_follow_each_other_though_each_takes_its_lock_away(tmp_path):
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(work, range(4)))
     assert max(most) == 1
+
+
+def replaced_again_and_again(path, times=200):
+    """Every state that a reader may see while a folder is overwritten: what its file says, or None for nothing."""
+    seen, over = set(), threading.Event()
+
+    def read():
+        while not over.is_set():
+            try:
+                seen.add((atomic.standing(path) / "marker").read_text()[:3])
+            except FileNotFoundError:
+                seen.add(None)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for i in range(times):
+        with atomic.new_folder(path, marker="marker", beside=[], overwrite=True) as folder:
+            (folder / "marker").write_text(f"new{i}")
+    over.set()
+    reader.join()
+    return seen
+
+
+def test_a_reader_sees_the_old_folder_or_the_new_one_and_never_none(tmp_path):
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "marker").write_text("old")
+    seen = replaced_again_and_again(tmp_path / "x")
+    assert seen <= {"old", "new"} and os.listdir(tmp_path) == ["x"]
+
+
+def test_where_names_cannot_be_exchanged_a_reader_finds_what_is_set_aside(tmp_path, monkeypatch):
+    monkeypatch.setattr(exchange, "exchanged", lambda one, other: False)
+    path = tmp_path / "x"
+    replaced_again_and_again(path, 3)
+    assert (path / "marker").read_text() == "new2"
+    aside = tmp_path / f".x.{atomic._host()}.1.0.replaced"
+    path.rename(aside)
+    assert atomic.standing(path, patience=0) == aside
+    assert atomic.standing(tmp_path / "y", patience=0) == tmp_path / "y"
+
+
+def test_names_are_exchanged_in_one_step_on_this_system(tmp_path):
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / name).touch()
+    if not exchange.exchanged(tmp_path / "a", tmp_path / "b"):
+        pytest.skip("this file system exchanges no names")
+    assert os.listdir(tmp_path / "a") == ["b"] and os.listdir(tmp_path / "b") == ["a"]
+
+
+def test_a_model_is_read_while_it_is_overwritten(tmp_path):
+    path = tmp_path / "m.safetensors"
+    one, two = (tiny_model(img_resolution=4, seed=seed) for seed in (1, 2))
+    checkpoint.save(one, path)
+    over = threading.Event()
+
+    def write():
+        while not over.is_set():
+            for model in (two, one):
+                checkpoint.save(model, path, overwrite=True)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        known = {checkpoint.fingerprint(model) for model in (one, two)}
+        assert {checkpoint.fingerprint(checkpoint.load(path)) for _ in range(30)} <= known
+    finally:
+        over.set()
+        writer.join()

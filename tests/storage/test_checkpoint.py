@@ -7,11 +7,13 @@ import sys
 import numpy as np
 import pytest
 
+import convert
 from stylegan_jax import names
 from stylegan_jax.config import DiscriminatorConfig, GeneratorConfig, ModelConfig
 from stylegan_jax.errors import InputError
 from stylegan_jax.storage import atomic, checkpoint
 from stylegan_jax.storage.checkpoint import Model, load, save
+from tests.tiny_models import tiny_model
 
 SMALL = ModelConfig(
     generator=GeneratorConfig(img_resolution=8, channel_base=32, z_dim=4, w_dim=4, mapping_layers=2, conv_clamp=256),
@@ -228,3 +230,15 @@ print([name for name in ("jax", "flax", "orbax", "torch") if name in sys.modules
 """
     done = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_no_flipped_bit_of_a_header_makes_our_file_another_programs(tmp_path):
+    path = checkpoint.save(tiny_model(img_resolution=4), tmp_path / "m.safetensors")
+    data = path.read_bytes()
+    for at in range(8, 60):
+        for bit in range(8):
+            damaged = bytearray(data)
+            damaged[at] ^= 1 << bit
+            path.write_bytes(damaged)
+            with pytest.raises(InputError):
+                convert.read(path)

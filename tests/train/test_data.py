@@ -201,14 +201,14 @@ def test_one_image_is_a_data_set(tmp_path):
 
 def test_an_image_that_vanishes_after_listing_is_left_out(tmp_path, monkeypatch):
     folder = folder_of(tmp_path, a=picture(), b=picture())
-    read = cache.images.read
+    reading = cache.images.reading
 
     def vanishing(source, channels):
         if Path(source).name == "a.png":
             Path(source).unlink()
-        return read(source, channels)
+        return reading(source, channels)
 
-    monkeypatch.setattr(cache.images, "read", vanishing)
+    monkeypatch.setattr(cache.images, "reading", vanishing)
     data = opened(folder, tmp_path)
     assert data.images.left_out == {"a.png": "no such file"}
 
@@ -265,19 +265,19 @@ def test_without_a_home_the_images_are_kept_for_the_process_only(monkeypatch, tm
 def test_names_that_cannot_be_printed_are_spelt_out(tmp_path):
     folder = folder_of(tmp_path, good=picture())
     (folder / "two\nlines.png").write_bytes(b"")
-    assert "'two\\nlines.png': " in opened(folder, tmp_path).summary
+    assert "two\\nlines.png: " in opened(folder, tmp_path).summary
 
 
 def test_an_image_that_the_system_could_not_read_is_not_left_out_for_good(tmp_path, monkeypatch):
     folder = folder_of(tmp_path, a=picture(seed=1), b=picture(seed=2))
-    read = cache.images.read
+    reading = cache.images.reading
 
     def crowded(path, *rest):
         if path.name == "b.png":
             raise InputError("cannot be read", "wait", file=path) from OSError(24, "Too many open files")
-        return read(path, *rest)
+        return reading(path, *rest)
 
-    monkeypatch.setattr(cache.images, "read", crowded)
+    monkeypatch.setattr(cache.images, "reading", crowded)
     with pytest.raises(OSError, match=r"Too many open files: 'b\.png'"):
         opened(folder, tmp_path)
     monkeypatch.undo()

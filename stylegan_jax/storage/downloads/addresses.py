@@ -74,7 +74,7 @@ def path_of(model: str | Path) -> str | Path:
     return Path(url2pathname(urlsplit(typed).path)) if typed.lower().startswith("file://") else model
 
 
-def place_of(model: str | Path) -> Path:
+def as_path(model: str | Path) -> Path:
     """A path for outputs to be named after: an address's file in this folder, or the path itself."""
     address = find(model)
     if address is None:

@@ -56,7 +56,7 @@ def _folder(address: Address, system: Any, place: str, found: dict[str, dict[str
             return target
         partial = kept / f"{address.file_name}.unfinished"
         shutil.rmtree(partial, ignore_errors=True)
-        with remote.told(address.url):
+        with remote.reaching(address.url):
             system.get(place, str(partial), recursive=True)
         record = Record(address=address.shown, name=target.name, version=version, fetched=time.time())
         modelcache.forget(kept)

@@ -2,6 +2,7 @@
 
 import atexit
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -19,13 +20,14 @@ from jaxtyping import UInt8
 from PIL import Image
 from tqdm import tqdm
 
-from stylegan_jax.errors import InputError, system_fault
+from stylegan_jax.errors import InputError, shown, system_fault
 from stylegan_jax.pictures import images
 from stylegan_jax.storage import atomic, usercache
 from stylegan_jax.train.data.sources import Images
 
 _FORMAT = 1
 _INDEX, _PIXELS = "index.json", "pixels.u8"
+_OF_THE_IMAGE = {errno.EACCES, errno.EPERM, errno.EINVAL}  # EINVAL: a zip that points before its own beginning
 _AT_ONCE = 64  # images that are decoded, but not yet written
 
 
@@ -112,8 +114,8 @@ def cache_folder() -> Path:
 def _key(source: Images, resolution: int, channels: int) -> str:
     """A name that changes with whatever changes the result."""
     files = [source.names, source.stamps, source.refused]
-    told = [_FORMAT, str(source.path.resolve()), resolution, channels, *files]
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:32]
+    facts = [_FORMAT, str(source.path.resolve()), resolution, channels, *files]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
 
 
 def _build(source: Images, resolution: int, channels: int, folder: Path) -> None:
@@ -130,7 +132,7 @@ def _build(source: Images, resolution: int, channels: int, folder: Path) -> None
             file.write(data)
     if not names:
         name, reason = next(iter(left_out.items()))
-        what = f"none of its {len(left_out)} images can be used; {name}: {reason}"
+        what = f"none of its {len(left_out)} images can be used; {shown(name)}: {reason}"
         raise InputError(what, "give other images, or a lower --resolution", file=source.path)
     index = {"names": names, "left_out": left_out, "enlarged": enlarged, "sha256": digest.hexdigest()}
     (folder / _INDEX).write_text(json.dumps(index))
@@ -152,16 +154,22 @@ def _progress(total: int) -> tqdm:
 
 
 def _square(source: Images, name: str, resolution: int, channels: int) -> Square:
-    """The largest centre square, resized by Lanczos as the official tool does."""
+    """An image made to fit, or why it cannot be."""
     try:
-        pixels = images.read(source.open(name), channels)
+        with source.opened(name) as file, images.reading(file, channels) as pixels:
+            return _fitted(pixels, resolution)
     except Exception as error:  # zips raise as many kinds as decoders
-        if (fault := system_fault(error)) is not None and not isinstance(fault, PermissionError):
+        fault = system_fault(error)
+        if fault is not None and fault.errno not in _OF_THE_IMAGE:
             raise OSError(fault.errno, fault.strerror, name) from error  # or the cache would keep that
         if isinstance(error, InputError):
             return Square(None, error.what)
-        return Square(None, " ".join(str(error).split())[:150] or type(error).__name__)
-    height, width, _ = pixels.shape
+        return Square(None, shown(" ".join(str(error)[:1000].split()), 150) or type(error).__name__)
+
+
+def _fitted(pixels: UInt8[np.ndarray, "h w c"], resolution: int) -> Square:
+    """The largest centre square, resized by Lanczos as the official tool does."""
+    height, width, channels = pixels.shape
     side = min(height, width)
     if 2 * side < resolution:
         return Square(None, f"{width}×{height} pixels are too few")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from stylegan_jax.errors import shown
 from stylegan_jax.train.data import sources
 from stylegan_jax.train.data.cache import Cropped, cropped
 from stylegan_jax.train.data.labels import Kind, Labels, read, table
@@ -47,7 +48,7 @@ class Dataset:
         seed: int = 0,
         cache: Path | None = None,
     ) -> "Dataset":
-        """Reads a folder or zip of images; what cannot be used is left out and told in `summary`.
+        """Reads a folder or zip of images; what cannot be used is left out and named in `summary`.
 
         Raises InputError if nothing is usable, or labels are asked for and incomplete; OSError if the disk is full.
 
@@ -105,21 +106,17 @@ class Dataset:
     @property
     def description(self) -> dict[str, Any]:
         """What a run notes of its data, to know them again."""
-        told = {"name": self.path.name, "images": len(self.images.names), "resolution": self.resolution}
-        return {**told, "mirror": self.mirror, "c_dim": self.c_dim, "sha256": self.images.sha256}
+        facts = {"name": self.path.name, "images": len(self.images.names), "resolution": self.resolution}
+        return {**facts, "mirror": self.mirror, "c_dim": self.c_dim, "sha256": self.images.sha256}
 
     @property
     def summary(self) -> str:
         """How many images, how many were left out and why, how many enlarged; a line for each note."""
         parts = [f"{len(self.images.names)} images{' and their mirror images' if self.mirror else ''}"]
-        left_out = [f"{_printable(name)}: {reason}" for name, reason in self.images.left_out.items()]
+        left_out = [f"{shown(name, 200)}: {reason}" for name, reason in self.images.left_out.items()]
         if left_out:
             more = "; …" if len(left_out) > _SHOWN else ""
             parts.append(f"{len(left_out)} left out ({'; '.join(left_out[:_SHOWN])}{more})")
         if self.images.enlarged:
             parts.append(f"{len(self.images.enlarged)} smaller than {self.resolution} pixels, enlarged")
         return "\n".join([", ".join(parts), *self.notes])
-
-
-def _printable(name: str) -> str:
-    return name if name.isprintable() else ascii(name)

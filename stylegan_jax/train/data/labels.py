@@ -1,6 +1,5 @@
 """Labels of training images: from `dataset.json`, wherever in the data set it lies, or from the names of subfolders."""
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,12 +9,13 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Float
 
-from stylegan_jax.errors import InputError
+from stylegan_jax.errors import InputError, brief, shown
 from stylegan_jax.train.data.sources import LABELS, Images
 
 Kind = Literal["json", "folders"]
 _SHOWN = 3
 _MOST_CLASSES = 1 << 16
+_MOST_NUMBERS, _MOST_GAPS = 1 << 26, 4  # in a table of labels of which most classes have no image
 _MOST_KINDS = 4096  # distinct labels that a model file remembers with their counts
 
 
@@ -41,10 +41,10 @@ def _of_folders(source: Images) -> Labels:
         raise InputError(what, "put each class into a folder of its own, or train without --labels", file=source.path)
     classes = sorted({str(folder) for folder in folders.values()})
     numbers = {folder: i for i, folder in enumerate(classes)}
-    told = ", ".join(f"{i} {_printable(folder)}" for folder, i in list(numbers.items())[:12])
+    listed = ", ".join(f"{i} {shown(folder)}" for folder, i in list(numbers.items())[:12])
     more = ", …" if len(classes) > 12 else ""
     labels = {name: numbers[str(folder)] for name, folder in folders.items()}
-    return Labels(labels, (f"{len(classes)} classes from subfolders: {told}{more}",))
+    return Labels(labels, (f"{len(classes)} classes from subfolders: {listed}{more}",))
 
 
 def _folders(names: Sequence[str]) -> dict[str, str | None]:
@@ -58,8 +58,9 @@ def _folders(names: Sequence[str]) -> dict[str, str | None]:
 
 def _of_json(source: Images) -> Labels:
     files = source.label_files()
-    entries = [entry for file in files for entry in _entries(source, file)]
-    if not files or (not entries and any(_is_none(source, file) for file in files)):
+    found = [_entries(source, file) for file in files]
+    entries = [entry for each in found for entry in each or ()]
+    if not files or (not entries and None in found):
         raise _lacking(source)
     known, labels, dangling = set(source.names) | set(source.refused), {}, []
     for folder, name, label in entries:
@@ -67,27 +68,33 @@ def _of_json(source: Images) -> Labels:
         if full is None:
             dangling.append(name)
         elif labels.setdefault(full, label) != label:
-            what = f"{LABELS} gives {_printable(full)} two labels, {labels[full]!r:.40} and {label!r:.40}"
+            what = f"{LABELS} gives {shown(full)} two labels, {brief(labels[full], 40)} and {brief(label, 40)}"
             raise InputError(what, "keep one of them", file=source.path)
-    notes = [f"labels from {_printable(file)}" for file in files if file != LABELS]
+    notes = [f"labels from {shown(file)}" for file in files if file != LABELS]
     if dangling:
         notes.append(f"{len(dangling)} labels of images that are not there ({_few(dangling)})")
     return Labels(labels, tuple(notes))
 
 
-def _entries(source: Images, file: str) -> list[tuple[str, str, Any]]:
-    """(folder of the file, name, label) of every entry; InputError if it is no such file."""
+def _entries(source: Images, file: str) -> list[tuple[str, str, Any]] | None:
+    """(folder of the file, name, label) of every entry, None for `null`; InputError if it is no such file."""
     folder = file.removesuffix(LABELS)
     try:
-        found = json.loads(source.bytes_of(file))["labels"]
-        return [(folder, name.replace("\\", "/"), label) for name, label in found or ()]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        found = source.json(file)["labels"]
+        if found is None:
+            return None
+        pairs = ((name.replace("\\", "/"), label if _is_label(label) else None) for name, label in found)
+        return [(folder, name, label) for name, label in pairs]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         what = '{"labels": [["name.png", label], …]}'
         raise InputError(f"{LABELS} does not read {what}", "repair or remove it", file=source.path) from error
 
 
-def _is_none(source: Images, file: str) -> bool:
-    return json.loads(source.bytes_of(file))["labels"] is None
+def _is_label(value: Any) -> bool:
+    """One value or a list of values; lists in lists take for ever to compare."""
+    if type(value) is list:
+        return len(value) <= _MOST_CLASSES and all(type(each) not in (list, dict) for each in value)
+    return type(value) is not dict
 
 
 def _lacking(source: Images) -> InputError:
@@ -109,12 +116,15 @@ def table(labels: Labels, names: Sequence[str], path: Path) -> tuple[Float[np.nd
         raise InputError(what, "add them, or train without --labels", file=path)
     values = [labels.by_name[name] for name in names]
     if all(type(value) is int and 0 <= value < _MOST_CLASSES for value in values):
+        if len(names) * max(values) > _MOST_NUMBERS and max(values) > _MOST_GAPS * len(set(values)):
+            what = f"{LABELS} numbers {len(set(values))} classes up to {max(values)}"
+            raise InputError(what, "number them without gaps, from 0 on", file=path)
         found = np.zeros((len(names), max(values) + 1), np.float32)
         found[np.arange(len(names)), values] = 1
         return found, (*labels.notes, *_gaps(values))
     try:
         vectors = np.array(values, np.float64)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         vectors = np.zeros((0, 0))
     if vectors.ndim != 2 or vectors.size == 0 or not (np.abs(vectors) < np.finfo(np.float32).max).all():
         what = f"{LABELS} does not give every image a class number from 0 on, or every image a vector of one width"
@@ -135,15 +145,11 @@ def _gaps(values: Sequence[int]) -> list[str]:
 def counted(rows: Float[np.ndarray, "n c_dim"]) -> list[list[Any]]:
     """[label, images] for each label there is, the label a class number or a vector; empty for very many."""
     counts = Counter(map(tuple, rows.tolist()))
-    if not rows.shape[1] or len(counts) > _MOST_KINDS:
-        return []
     one_hot = all(sorted(row) == [0.0] * (len(row) - 1) + [1.0] for row in counts)
+    if not rows.shape[1] or len(counts) > _MOST_KINDS or (not one_hot and len(counts) * rows.shape[1] > 1 << 16):
+        return []
     return [[row.index(1.0) if one_hot else list(row), count] for row, count in sorted(counts.items(), reverse=True)]
 
 
 def _few(names: Sequence[str]) -> str:
-    return ", ".join(map(_printable, names[:_SHOWN])) + (", …" if len(names) > _SHOWN else "")
-
-
-def _printable(name: str) -> str:
-    return name if name.isprintable() else ascii(name)
+    return ", ".join(map(shown, names[:_SHOWN])) + (", …" if len(names) > _SHOWN else "")

@@ -1,15 +1,19 @@
 """Where training images lie: a folder or a zip, listed without trusting any name in it."""
 
+import contextlib
 import io
 import itertools
 import os
 import zipfile
+import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import Any
 
-from stylegan_jax.errors import InputError
-from stylegan_jax.pictures import images
-from stylegan_jax.storage import shipped
+from stylegan_jax.errors import InputError, shown
+from stylegan_jax.pictures import images, pool
+from stylegan_jax.storage import inputs, shipped
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm")
 LABELS = "dataset.json"
@@ -22,6 +26,9 @@ _OLD_FORMS = {
     ".hdf5": "an HDF5 file",
 }
 _LARGEST_FILE = 1 << 28  # bytes; no image of a size that would be read is larger
+_PACKED, _SMALL_FILE = 100, 1 << 25  # how far images are ever packed; bytes that any may have
+_UNPACKED = pool.Share(1 << 27)  # bytes of files from a zip, for all threads
+_LEAST_ENTRIES, _SMALLEST_IMAGE = 10_000, 256  # files that any zip may hold, and bytes that each further one takes
 
 
 @dataclass
@@ -46,7 +53,15 @@ class Images:
         """What `images.read` takes."""
         if self.archive is None:
             return self.path / name
-        return io.BytesIO(self.archive.read(name))
+        entry = self.archive.getinfo(name)
+        inputs.require_plain(entry)
+        return io.BytesIO(self.archive.read(entry))
+
+    @contextlib.contextmanager
+    def opened(self, name: str) -> Iterator[images.Source]:
+        """As `open`; what threads unpack at once has its bound."""
+        with _UNPACKED.held(self.archive.getinfo(name).file_size if self.archive else 0):
+            yield self.open(name)
 
     def close(self) -> None:
         """Closes the zip."""
@@ -63,12 +78,19 @@ class Images:
         files = sorted(name for name in every if PurePosixPath(name).name == LABELS and not _is_hidden(name))
         return [LABELS] if LABELS in files else files
 
-    def bytes_of(self, name: str) -> bytes:
-        """The contents of a small file; InputError for one that is too large."""
-        size = self.archive.getinfo(name).file_size if self.archive else (self.path / name).stat().st_size
-        if size > _LARGEST_FILE:
-            raise InputError(f"{name} unpacks to {size >> 20} MiB", "repair or remove it", file=self.path)
-        return self.archive.read(name) if self.archive else (self.path / name).read_bytes()
+    def json(self, name: str) -> Any:
+        """The contents of a JSON file; ValueError if it is none, InputError for one that unfolds to too much."""
+        place = f"{self.path}/{shown(name)}"
+        try:
+            if self.archive is None:
+                data = inputs.contents(self.path / name, most=_LARGEST_FILE)
+                return inputs.parsed(data, inputs.Budget(len(data)))
+            budget = inputs.Budget(self.path.stat().st_size)
+            return inputs.parsed(inputs.member(self.archive, self.archive.getinfo(name), budget), budget)
+        except InputError as error:
+            raise InputError(error.what, "repair or remove it", file=place) from error
+        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError) as error:
+            raise InputError("is damaged", "repair or remove it", file=place) from error
 
 
 def find(path: str | Path) -> Images:
@@ -78,21 +100,31 @@ def find(path: str | Path) -> Images:
         if not place.exists():
             raise InputError("no such folder or zip", "check the path", file=path)
         found = _in_folder(place) if place.is_dir() else _in_zip(place)
-    except (OSError, zipfile.BadZipFile) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+    except InputError as error:
+        error.file = path
+        raise
+    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError) as error:
+        reason = getattr(error, "strerror", None) or shown(str(error))
         raise InputError(f"cannot be read ({reason})", "give a folder or a zip of images", file=path) from error
     if not found.names and not found.refused:
+        found.close()
         _refuse_old_forms(place, path)
         raise InputError("holds no images", f"give a folder or a zip of {', '.join(SUFFIXES[:4])} … files", file=path)
     return found
 
 
-def check_place(path: str | Path) -> None:
+def require_data(path: str | Path) -> None:
     """Raises InputError, without a look at every image, where there is no folder and no zip."""
     place = Path(path).expanduser()
     if not place.exists():
         raise InputError("no such folder or zip", shipped.remedy(path), file=path)
-    if not place.is_dir() and not zipfile.is_zipfile(place):
+    if not place.is_dir():
+        _require_zip(place, path)
+
+
+def _require_zip(place: Path, path: str | Path) -> None:
+    size = inputs.require_regular_file(place, empty=True).st_size
+    if size == 0 or not zipfile.is_zipfile(place):
         _refuse_old_forms(place, path)
         raise InputError("is no folder and no zip", "give a folder or a zip of images", file=path)
 
@@ -121,17 +153,22 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 
 def _in_zip(path: Path) -> Images:
-    if not zipfile.is_zipfile(path):
-        _refuse_old_forms(path, path)
-        raise InputError("is no folder and no zip", "give a folder or a zip of images", file=path)
-    found = Images(path, archive=zipfile.ZipFile(path))
-    assert found.archive is not None
-    entries = {entry.filename: entry for entry in found.archive.infolist() if _is_image(entry.filename)}
+    _require_zip(path, path)
+    file, size = inputs.open_regular(path), path.stat().st_size
+    try:
+        archive = inputs.open_zip(file, inputs.Budget(size), most=_LEAST_ENTRIES + size // _SMALLEST_IMAGE, own=True)
+    except BaseException:
+        file.close()
+        raise
+    found = Images(path, archive=archive)
+    entries = {entry.filename: entry for entry in archive.infolist() if _is_image(entry.filename)}
     for name, entry in sorted(entries.items()):
         if ".." in PurePosixPath(name).parts or name.startswith("/") or ":" in name:
             found.refused[name] = "its name points outside the zip"
-        elif entry.file_size > _LARGEST_FILE:
+        elif entry.file_size > min(_LARGEST_FILE, _PACKED * entry.compress_size + _SMALL_FILE):
             found.refused[name] = f"it unpacks to {entry.file_size >> 20} MiB"
+        elif entry.flag_bits & 1:
+            found.refused[name] = "it is encrypted"
         else:
             found.names.append(name)
             found.stamps.append((entry.file_size, entry.CRC))

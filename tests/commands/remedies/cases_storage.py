@@ -176,7 +176,7 @@ def _locked(path, *, twice):
 
 
 def _told():
-    with remote.told("gs://b/x"):
+    with remote.reaching("gs://b/x"):
         raise RuntimeError("no credentials")
 
 
