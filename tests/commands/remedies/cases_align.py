@@ -136,8 +136,8 @@ def marked(value, follow=None):
 FLAT, NAN = [[100, 100], [150, 100], [110, 100], [140, 100]], float("nan")
 _MARKS = [
     Case(
-        MARKS,
-        "check the path",
+        "stylegan_jax/storage/inputs.py",
+        "{}",
         "align",
         "me.png --landmarks no.json --size 16 --out crops",
         photo(),

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from interp import video
 from stylegan_jax.commands import cli
 from stylegan_jax.config import ModelConfig
+from stylegan_jax.pictures import images
 from stylegan_jax.storage import checkpoint, remote, rundir, safetensors
 from stylegan_jax.storage.downloads import modelcache
 from stylegan_jax.train.config import official
@@ -81,6 +82,7 @@ def _film(suffix):
         video.check_suffix(suffix)
 
 
+MANIFEST = "stylegan_jax/storage/manifest.py"
 DAMAGED = "convert or download it again"
 CONVERT = "pass it through python -m convert first"
 
@@ -131,7 +133,29 @@ def _newer():
 
 
 _FILES = [
-    Case(CHECKPOINT, "check the path", lambda: checkpoint.load("no"), follow=lambda: checkpoint.load("ours")),
+    Case(
+        MANIFEST,
+        "move it away",
+        "convert",
+        "ours x.safetensors",
+        file("ours/weights/notes"),
+        removed("ours/weights/notes"),
+    ),
+    Case(
+        MANIFEST,
+        "remove it",
+        "convert",
+        "ours x.safetensors",
+        lambda: os.symlink("/etc/hosts", "ours/weights/link"),
+        removed("ours/weights/link"),
+    ),
+    Case(
+        "stylegan_jax/storage/inputs.py",
+        "name a file in it",
+        lambda: images.read("photos"),
+        follow=lambda: images.read("photos/0.png"),
+    ),
+    Case("stylegan_jax/storage/inputs.py", "{}", lambda: checkpoint.load("no"), follow=lambda: checkpoint.load("ours")),
     Case(CHECKPOINT, CONVERT, lambda: checkpoint.load("official.pkl"), follow=lambda: converted("official.pkl")),
     Case(
         CHECKPOINT,
@@ -141,9 +165,9 @@ _FILES = [
         flipped("ffhq.safetensors", -5),
         lambda: shutil.copy("toon.safetensors", "ffhq.safetensors"),
     ),
-    Case(CHECKPOINT, DAMAGED, "convert", "ours x.safetensors", file("ours/model.json", b"{}"), HANDS),
+    Case(MANIFEST, DAMAGED, "convert", "ours x.safetensors", file("ours/model.json", b"{}"), HANDS),
     Case(CHECKPOINT, "{}", lambda: _forbidden(), follow=lambda: checkpoint.load("ours")),
-    Case(CHECKPOINT, "update stylegan-jax", "convert", "ours x.safetensors", _newer, HANDS),
+    Case(MANIFEST, "update stylegan-jax", "convert", "ours x.safetensors", _newer, HANDS),
     Case(
         "stylegan_jax/config.py",
         "update stylegan-jax: a newer version may read it",
@@ -209,7 +233,14 @@ def _no_backend():
         raise error
 
 
+def _unreadable():
+    """A picture on a disk that fails."""
+    with mock.patch("PIL.Image.open", side_effect=OSError(5, "Input/output error")):
+        images.read("photos/0.png")
+
+
 _SYSTEM = [
+    Case("stylegan_jax/pictures/images.py", "{}", _unreadable, follow=lambda: images.read("photos/0.png")),
     Case(
         "stylegan_jax/storage/remote.py",
         "wait for it, or give each its own --part",
