@@ -97,8 +97,8 @@ def project(
         raise InputError(f"pictures of shape {pictures.shape[1:]}", f"this model takes {shape}, and one at least")
     if loss not in LOSSES:
         raise InputError(f"no loss {loss}", f"use {' or '.join(LOSSES)}")
-    if config.img_resolution < 16 and loss == "scattering":
-        raise InputError("scattering needs images of 16 pixels or more", "use the loss pixels")
+    if config.img_resolution < 16:  # both losses have windows, of 11 pixels and of 16
+        raise InputError("a projection needs images of 16 pixels or more", "use a larger model")
     settings = settings or settings_of()
     measured = space or latent_space(model, class_idx)
     step = None

@@ -10,6 +10,7 @@ from tests.commands.remedies import (
     cases_shown,
     cases_storage,
     cases_train,
+    cases_ws,
 )
 
 CASES = [
@@ -22,4 +23,5 @@ CASES = [
     *cases_shown.CASES,
     *cases_storage.CASES,
     *cases_train.CASES,
+    *cases_ws.CASES,
 ]

@@ -136,8 +136,8 @@ def marked(value, follow=None):
 FLAT, NAN = [[100, 100], [150, 100], [110, 100], [140, 100]], float("nan")
 _MARKS = [
     Case(
-        MARKS,
-        "check the path",
+        "stylegan_jax/storage/inputs.py",
+        "{}",
         "align",
         "me.png --landmarks no.json --size 16 --out crops",
         photo(),
@@ -206,7 +206,7 @@ _PROJECT = [
         slow=True,
     ),
     Case(PROJECT, "use {}", lambda: projected(loss="colours"), follow=lambda: projected(loss="pixels"), slow=True),
-    Case(PROJECT, "use the loss pixels", lambda: projected(8), follow=lambda: projected(8, loss="pixels"), slow=True),
+    Case(PROJECT, "use a larger model", lambda: projected(8), follow=lambda: projected(16), slow=True),
 ]
 
 CASES = [*_COMMAND, *_MARKS, *_PROJECT]

@@ -1,6 +1,5 @@
 """Cases of reading model files and files of ws."""
 
-import pickle
 import shutil
 import zipfile
 from pathlib import Path
@@ -10,7 +9,7 @@ import numpy as np
 from convert import kinds, reading
 from convert.pickles import unpickle
 from tests.commands.remedies.case import HANDS, Case
-from tests.commands.remedies.steps import array, both, file, unpacked, zipped
+from tests.commands.remedies.steps import both, unpacked, zipped
 from tests.convert import pickle_assembler
 from tests.convert.test_finding import official_table, rosinality_table
 from tests.convert.test_tensorflow import as_tensorflow, model_of
@@ -237,67 +236,4 @@ def _packed():
         archive.write("ffhq.safetensors")
 
 
-WS, ARRAYS = "convert/ws.py", "convert/warrays.py"
-SHOWN = "ffhq.safetensors --out faces --w"
-FORM = "pass floats of shape [n, w_dim] or [n, num_ws, w_dim], in .npy, .npz or .pt"
-FINITE = "pass finite floats of shape [n, w_dim] or [n, num_ws, w_dim], in .npy, .npz, .pt or a folder of those"
-FIT = "use the model they were projected with, or a blend of it"
-ROWS = np.zeros((6, 16), np.float32)
-
-
-_WS = [
-    Case(WS, "use w or w+", "sample", f"{SHOWN} both.npy --w-space z", array("both.npy", ROWS)),
-    Case(
-        WS,
-        "put {} files there",
-        "sample",
-        f"{SHOWN} empty",
-        file("empty/read.me"),
-        lambda: shutil.copy("w.npy", "empty/w.npy"),
-    ),
-    Case(WS, "check the path", "sample", f"{SHOWN} no.npy", follow=lambda: shutil.copy("w.npy", "no.npy")),
-    Case(WS, FIT, "sample", f"{SHOWN} wide.npy", follow=f"{SHOWN} w.npy"),
-    Case(WS, FINITE, "sample", f"{SHOWN} x.npy", array("x.npy", np.zeros((6, 16), np.int32)), array("x.npy", ROWS)),
-    Case(WS, FINITE, "sample", f"{SHOWN} x.npy", array("x.npy", np.zeros((0, 16), np.float32)), array("x.npy", ROWS)),
-    Case(
-        WS,
-        FINITE,
-        "sample",
-        f"{SHOWN} x.npy",
-        array("x.npy", np.full((2, 16), np.nan, np.float32)),
-        array("x.npy", ROWS),
-    ),
-    Case(ARRAYS, "choose one: --w {}:{}", "sample", f"{SHOWN} several.npz"),
-    Case(ARRAYS, "choose one: --w {}:{}", "sample", f"{SHOWN} several.npz:c"),
-    Case(ARRAYS, "choose one: --w FILE:{}", "sample", f"{SHOWN} t.pt", zipped({"a": ROWS, "b": ROWS}, "t.pt")),
-    Case(
-        ARRAYS,
-        "choose one of these",
-        "sample",
-        f"{SHOWN} t.pt:c",
-        zipped({"a": ROWS, "b": ROWS}, "t.pt"),
-        [f"{SHOWN} t.pt:{name}" for name in "ab"],
-    ),
-    Case(ARRAYS, "export it again", "sample", f"{SHOWN} x.npy", file("x.npy", b""), array("x.npy", ROWS)),
-    Case(
-        ARRAYS,
-        "export it again",
-        "sample",
-        f"{SHOWN} x.npz",
-        file("x.npz", b"PK\3\4broken"),
-        lambda: np.savez("x.npz", w=ROWS),
-    ),
-    Case(ARRAYS, FORM, "sample", f"{SHOWN} x.npy", file("x.npy", b"<html>"), array("x.npy", ROWS)),
-    Case(ARRAYS, FORM, "sample", f"{SHOWN} x.npy", file("x.npy", b"\x93NUMPY\1\0"), array("x.npy", ROWS)),
-    Case(ARRAYS, FORM, "sample", f"{SHOWN} x.pkl", file("x.pkl", pickle.dumps([1, 2])), f"{SHOWN} w.npy"),
-    Case(
-        ARRAYS,
-        FIT,
-        "sample",
-        f"{SHOWN} x.npz",
-        lambda: np.savez_compressed("x.npz", w=np.zeros((1 << 18, 30), np.float32)),
-        f"{SHOWN} w.npy",
-    ),
-]
-
-CASES = [*_READING, *_WS]
+CASES = _READING

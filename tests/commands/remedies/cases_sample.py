@@ -167,7 +167,12 @@ _OUTPUTS = [
         lambda: images.check_size(1 << 17, 8),
         follow=lambda: images.check_size(1 << 10, 8),
     ),
-    Case(PICTURES, "check the path", lambda: images.read("no.png"), follow=lambda: images.read("photos/0.png")),
+    Case(
+        "stylegan_jax/storage/inputs.py",
+        "{}",
+        lambda: images.read("no.png"),
+        follow=lambda: images.read("photos/0.png"),
+    ),
     Case(PICTURES, "save it as PNG or JPEG", lambda: images.read("w.npy"), follow=lambda: images.read("photos/0.png")),
     Case(
         PICTURES,

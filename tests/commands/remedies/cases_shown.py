@@ -152,6 +152,15 @@ def moved():
 
 _RECIPES = [
     Case(
+        "stylegan_jax/storage/inputs.py",
+        "save it as a file first",
+        "blend",
+        REPLAY.replace("r.yaml", "/dev/null"),
+        recipe(),
+        REPLAY,
+    ),
+    Case(RECIPES, "write a few, such as 0-7", "blend", REPLAY, recipe(seeds="0-99999999"), recipe(seeds="0-7")),
+    Case(
         RECIPES,
         "list the base, then transfer models with schedules",
         "blend",
@@ -183,7 +192,7 @@ _RECIPES = [
         recipe(class_idx="cat"),
         recipe(class_idx="random"),
     ),
-    Case(RECIPES, "write text in quotes", "blend", REPLAY, recipe(kinds=[3]), recipe(kinds=["torgb=0.3"])),
+    Case(RECIPES, "write {}", "blend", REPLAY, recipe(kinds=[3]), recipe(kinds=["torgb=0.3"])),
     Case(
         RECIPES,
         "use G_ema or all",
@@ -200,7 +209,7 @@ _RECIPES = [
     ),
     Case(RECIPES, "write {}", "blend", REPLAY, text("- a\n"), recipe()),
     Case(RECIPES, "write {}", "blend", REPLAY, recipe(seed="1"), recipe(seeds="1")),
-    Case(RECIPES, "check the path", "blend", "--recipe no.yaml --dry-run", follow=recipe("no.yaml")),
+    Case("stylegan_jax/storage/inputs.py", "{}", "blend", "--recipe no.yaml --dry-run", follow=recipe("no.yaml")),
     Case(
         RECIPES,
         "pass a picture or a model that interp.blend wrote",
@@ -208,7 +217,14 @@ _RECIPES = [
         "--recipe ffhq.safetensors --no-sheet --out y.safetensors",
         follow=["blend " + SHEET + " --seeds 0"],
     ),
-    Case(RECIPES, "pass a YAML recipe, or an output of interp.blend", "blend", REPLAY, text("a: [\n"), recipe()),
+    Case(
+        "interp/recipetext.py",
+        "pass a YAML recipe, or an output of interp.blend",
+        "blend",
+        REPLAY,
+        text("a: [\n"),
+        recipe(),
+    ),
     Case(
         "interp/replay.py",
         "put it beside the recipe, or name the file anew, as base or transfer",

@@ -12,7 +12,6 @@ ELSEWHERE: dict[tuple[str, str], str] = {
     ("stylegan_jax/pictures/images.py", "scale it down"): (
         f"{_IMAGES}what_cannot_be_read_is_an_input_error_that_names_the_file[a bomb]"
     ),
-    ("stylegan_jax/pictures/images.py", "{}"): f"{_IMAGES}a_missing_file_and_a_folder_are_input_errors",
     (_PLACES, "write https://HOST/PATH/FILE"): f"{_ADDRESSES}an_address_without_a_host_is_refused[https://]",
     (_PLACES, "write hf://owner/repo/file"): (
         f"{_ADDRESSES}files_on_hugging_face_have_owner_repository_and_perhaps_a_revision"
@@ -86,6 +85,20 @@ ELSEWHERE: dict[tuple[str, str], str] = {
 """(file, remedy) → the test that provokes it, which a fixture watches: it must make the error at that place."""
 
 NOT_YET: set[tuple[str, str]] = {
+    ("stylegan_jax/train/data/labels.py", "number them without gaps, from 0 on"),
+    ("convert/finding.py", "pass a file with fewer"),
+    ("convert/kinds.py", "check the path"),
+    ("convert/pickles/torch_file.py", "pass the .pt it came from"),
+    ("stylegan_jax/pictures/images.py", "check the path"),
+    ("stylegan_jax/pictures/images.py", "make it again"),
+    ("stylegan_jax/projection/landmarks.py", "check the path"),
+    ("stylegan_jax/storage/inputs.py", "check the path"),
+    ("stylegan_jax/storage/inputs.py", "pack it again, as an ordinary zip"),
+    ("stylegan_jax/storage/inputs.py", "pass the file that is meant itself"),
+    ("stylegan_jax/storage/inputs.py", "unpack it with its password first"),
+    ("interp/toonify.py", "name a folder"),
+    ("interp/toonify.py", "pass --overwrite, or give another --out"),
+    ("stylegan_jax/commands/project.py", "end it in .npz"),
     ("stylegan_jax/commands/photographs.py", "repair the zip"),
     ("stylegan_jax/projection/landmarks.py", "{}"),
     ("stylegan_jax/train/advance.py", "leave --resident out"),
