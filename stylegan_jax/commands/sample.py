@@ -12,6 +12,7 @@ import tyro
 from stylegan_jax.commands import cli
 from stylegan_jax.commands.options import Flat, Look, Machine, Output, What
 from stylegan_jax.errors import InputError
+from stylegan_jax.storage.parts import Part
 
 if TYPE_CHECKING:
     from convert.ws import Ws
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from stylegan_jax.sampler.batching import Batching
     from stylegan_jax.sampler.jobs import Job
     from stylegan_jax.storage.checkpoint import Model
-    from stylegan_jax.storage.parts import Array, Part
+    from stylegan_jax.storage.parts import Array
 
     Made = tuple[Job, Model, Batching]
 
@@ -69,7 +70,8 @@ def sample(
             _fill(*one, output, f"{output.out.rstrip('/')}/train{letter}", part, sheet=sheet)
     if output.save_w:
         _save_w(*made[0], output, part)
-    print(_shown(output.out, part, sheet=sheet and len(made) == 1))
+    share = part.share(made[0][0].pictures.count)
+    print(_shown(output.out, part if share else Part(), sheet=sheet and len(made) == 1))
 
 
 def _maker(what: What, look: Look) -> "Callable[[list[Model], dict[str, Any]], list[Made]]":
@@ -114,7 +116,7 @@ def _load(path: str) -> "Model":
     return stylegan_jax.load(path, networks=["G_ema"])
 
 
-def _shown(out: str, part: "Part", *, sheet: bool) -> str:
+def _shown(out: str, part: Part, *, sheet: bool) -> str:
     """Where to look: the sheet of a folder, the archive of this part."""
     from stylegan_jax.pictures import archives
 
@@ -137,7 +139,7 @@ def _submitted(out: str) -> "Array | None":
     return next((array for each in found if (array := parts.array_from_json(each.get(ARRAY)))), None)
 
 
-def _check_output(output: Output, what: What, part: "Part") -> None:
+def _check_output(output: Output, what: What, part: Part) -> None:
     """What does not go together."""
     from stylegan_jax.pictures.archives import CONTAINERS, is_archive
     from stylegan_jax.storage import atomic, remote
@@ -182,9 +184,7 @@ def _recipe(model: "Model") -> dict[str, Any]:
     return {"recipe": model.lineage["recipe"]} if "recipe" in model.lineage else {}
 
 
-def _fill(
-    job: "Job", model: "Model", how: "Batching", output: Output, place: str, part: "Part", *, sheet: bool
-) -> None:
+def _fill(job: "Job", model: "Model", how: "Batching", output: Output, place: str, part: Part, *, sheet: bool) -> None:
     """Makes what is missing of this part, then the sheet."""
     from stylegan_jax.pictures import encoding, images
     from stylegan_jax.pictures.archives import Archive, is_archive
@@ -233,11 +233,11 @@ def _save_images(target: "Archive | ImageFolder", share: range, job: "Job", how:
         advance(len(share) + 1)
 
 
-def _ws_name(part: "Part") -> str:
+def _ws_name(part: Part) -> str:
     return f"w{part.suffix}.npz"
 
 
-def _save_w(job: "Job", model: "Model", how: "Batching", output: Output, part: "Part") -> None:
+def _save_w(job: "Job", model: "Model", how: "Batching", output: Output, part: Part) -> None:
     """The mapping network alone runs again: a thousandth of the work, and no ws wait for the images' end."""
     from stylegan_jax.pictures import archives, latentfiles
 

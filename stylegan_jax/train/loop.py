@@ -211,6 +211,10 @@ class Run:
         return np.concatenate(parts)
 
 
+LAZY = ("D/reg", "G/reg", "pl_penalty", "r1_penalty")
+"""Statistics of lazy regularisation, which short ticks may be without."""
+
+
 class Watch:
     """Means of what the phases report, and the speed, since the last look."""
 
@@ -227,6 +231,8 @@ class Watch:
         for key in dict.fromkeys(key for stats in self._found for key in stats):
             values = np.concatenate([np.ravel(stats[key]) for stats in self._found if key in stats]).astype(np.float64)
             values = values[~np.isnan(values)]
+            if not values.size and key in LAZY:
+                continue  # no iteration since the last look had it
             means[key] = round(float(values.mean()), 6) if np.isfinite(values).all() and values.size else None
         speed = (iteration - self._at) * batch / max(time.monotonic() - self._begun, 1e-9)
         self.__init__(iteration)

@@ -255,7 +255,7 @@ def test_parts_of_a_data_set_are_a_zip_each(file, tmp_path, capsys):
     names = [name for i in (1, 2, 3) for name in zipfile.ZipFile(tmp_path / f"x-{i}-of-4.zip").namelist()]
     assert names[::2] == [f"00000/img{i:08d}.png" for i in range(3)]
     assert not (tmp_path / "x-0-of-4.zip").exists(), "it has no images"
-    assert capsys.readouterr().out.splitlines()[-1] == str(tmp_path / "x.zip")
+    assert capsys.readouterr().out.splitlines()[-1] == str(tmp_path / "x-3-of-4.zip")
 
 
 def test_random_classes_are_noted_beside_the_images(tmp_path):

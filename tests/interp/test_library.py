@@ -22,7 +22,7 @@ from tests.interp.leaves import assert_same_bits, weights
 from tests.saved_models import BASE, TRANSFER
 from tests.tiny_models import tiny_model
 
-DOORS = ("blend", "diagnose", "figures", "film", "options")
+DOORS = ("blend", "diagnose", "figures", "film", "options", "toonify")
 MODULES = sorted((ROOT / "interp").rglob("*.py"))
 
 
