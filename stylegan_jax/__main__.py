@@ -5,53 +5,65 @@ import difflib
 import importlib
 import importlib.metadata
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 
 @dataclasses.dataclass(frozen=True)
 class Command:
-    """A command: the module whose function of that name (else `main`) it is, what it does, its other module form."""
+    """A command: `module:function`, and what it does."""
 
-    module: str
+    entry: str
     does: str
-    form: str | None = None
+
+    @property
+    def module(self) -> str:
+        """Where the function is."""
+        return self.entry.partition(":")[0]
+
+    @property
+    def form(self) -> str | None:
+        """What `python -m` takes for it alone; None for those of this package."""
+        return None if self.module.startswith("stylegan_jax.") else self.module.removesuffix(".__main__")
+
+    def function(self) -> Callable[..., int | None]:
+        """The command itself, imported when it is called."""
+        return getattr(importlib.import_module(self.module), self.entry.partition(":")[2])
 
 
 COMMANDS = {
     "convert": Command(
-        "convert.__main__", "reads any StyleGAN2 file (.pkl, .safetensors, …) and writes it in another form", "convert"
+        "convert.__main__:main", "reads any StyleGAN2 file (.pkl, .safetensors, …) and writes it in another form"
     ),
     "blend": Command(
-        "interp.blend",
+        "interp.blend:blend",
         "blends two models layer by layer: --swap 16 takes the structure of one, the texture of the other",
-        "interp.blend",
     ),
     "diagnose": Command(
-        "interp.diagnose", "says whether two models can be blended, and whether they are relatives", "interp.diagnose"
+        "interp.diagnose:diagnose", "says whether two models can be blended, and whether they are relatives"
     ),
     "figures": Command(
-        "interp.figures",
+        "interp.figures:figures",
         "draws labelled sheets: every hand-over resolution, soft ones, single resolutions, shares",
-        "interp.figures",
     ),
+    "film": Command("interp.film:film", "films a blend whose hand-over, share or seed moves, as MP4, WebP or GIF"),
     "toonify": Command(
-        "interp.toonify", "turns photographs into what a blend makes of them: a cartoon of each face", "interp.toonify"
+        "interp.toonify:toonify", "turns photographs into what a blend makes of them: a cartoon of each face"
     ),
-    "film": Command(
-        "interp.film", "films a blend whose hand-over, share or seed moves, as MP4, WebP or GIF", "interp.film"
-    ),
-    "sample": Command("stylegan_jax.commands.sample", "makes the images of seeds, or of projected faces"),
+    "sample": Command("stylegan_jax.commands.sample:sample", "makes the images of seeds, or of projected faces"),
     "align": Command(
-        "stylegan_jax.commands.align", "cuts the faces out of photographs, upright and framed as a model knows them"
+        "stylegan_jax.commands.align:align",
+        "cuts the faces out of photographs, upright and framed as a model knows them",
     ),
     "project": Command(
-        "stylegan_jax.commands.project", "finds the ws of a model whose images are nearest to photographs"
+        "stylegan_jax.commands.project:project", "finds the ws of a model whose images are nearest to photographs"
     ),
     "train": Command(
-        "stylegan_jax.commands.train", "fine-tunes a model, or trains one from nothing, on a folder of images"
+        "stylegan_jax.commands.train:train", "fine-tunes a model, or trains one from nothing, on a folder of images"
     ),
     "models": Command(
-        "stylegan_jax.commands.models", "lists the models that have names or were downloaded, and clears downloads"
+        "stylegan_jax.commands.models:models",
+        "lists the models that have names or were downloaded, and clears downloads",
     ),
 }
 
@@ -80,10 +92,11 @@ def _run(name: str, arguments: list[str]) -> int:
         return 2
     from stylegan_jax.commands import cli
 
-    module = importlib.import_module(COMMANDS[name].module)
+    command = COMMANDS[name]
     typed = "python -m stylegan_jax" if Path(sys.argv[0]).name == "__main__.py" else "stylegan-jax"
-    function = getattr(module, name, None) or module.main
-    return cli.run(function, f"{typed} {name}", arguments, aliases=getattr(module, "ALIASES", cli.NO_ALIASES))
+    function = command.function()
+    aliases = getattr(sys.modules[command.module], "ALIASES", cli.NO_ALIASES)
+    return cli.run(function, f"{typed} {name}", arguments, aliases=aliases)
 
 
 if __name__ == "__main__":

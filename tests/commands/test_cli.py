@@ -10,6 +10,7 @@ from typing import Literal
 import pytest
 
 from stylegan_jax import compiling, interrupts
+from stylegan_jax.__main__ import COMMANDS
 from stylegan_jax.commands import cli
 from stylegan_jax.errors import InputError
 
@@ -328,6 +329,12 @@ def test_the_package_runs_the_command_that_is_named():
     assert "ffhq-1024-f" in called("models").stdout
     done = called("sample", "--seeds", "0", "--seeds", "1")
     assert (done.returncode, done.stdout) == (2, "") and "--seeds: given twice" in done.stderr
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_runs_by_its_name(name):
+    done = called(name, "--no-such-option")
+    assert done.returncode == 2 and "no such option" in done.stderr and f"stylegan_jax {name} --help" in done.stderr
 
 
 def test_an_unknown_command_is_told_the_nearest_one():

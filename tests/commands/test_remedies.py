@@ -8,15 +8,8 @@ from pathlib import Path
 
 import pytest
 
-import convert.__main__
-import interp.blend
-import interp.diagnose
-import interp.figures
-import interp.film
-import stylegan_jax.commands.align
-import stylegan_jax.commands.models
-import stylegan_jax.commands.sample
 import stylegan_jax.commands.train
+from stylegan_jax.__main__ import COMMANDS as LISTED
 from stylegan_jax.commands import arguments, cli
 from stylegan_jax.errors import InputError
 from stylegan_jax.storage import checkpoint
@@ -24,17 +17,7 @@ from stylegan_jax.train.config import official
 from tests.golden_data import ROOT
 from tests.tiny_models import tiny_model
 
-COMMANDS = {
-    "convert": convert.__main__.main,
-    "blend": interp.blend.blend,
-    "diagnose": interp.diagnose.diagnose,
-    "figures": interp.figures.figures,
-    "film": interp.film.film,
-    "align": stylegan_jax.commands.align.align,
-    "models": stylegan_jax.commands.models.models,
-    "sample": stylegan_jax.commands.sample.sample,
-    "train": stylegan_jax.commands.train.train,
-}
+COMMANDS = {name: command.function() for name, command in LISTED.items()}
 OTHERS = {"--force-fp16", "--array", "--version"}  # of other programs, and of all commands together
 ALIASES = {"--network", *arguments.ALIASES, *stylegan_jax.commands.train.ALIASES}  # understood, and never advised
 FLAG = re.compile(r"(?<![\w-])--[a-z](?:[a-z0-9-]*[a-z0-9])?(?![\w-])")
@@ -59,10 +42,10 @@ def sayers(path):
         return ["train"]
     if path.stem in ("sample", "jobs", "parts", "archives", "imagefolder") and parts[0] == "stylegan_jax":
         return ["sample"]
-    if path.stem == "shelf":
+    if path.stem == "models":
         return ["models"]
     if parts[0] == "interp":
-        return [path.stem] if path.stem in COMMANDS else ["blend", "diagnose", "figures", "film"]
+        return [path.stem] if path.stem in COMMANDS else ["blend", "diagnose", "figures", "film", "toonify"]
     return list(COMMANDS)
 
 
@@ -86,7 +69,7 @@ def test_every_flag_that_a_message_names_is_one_of_the_command(path: Path):
 
 
 def test_every_command_that_writes_has_the_flag_that_a_place_in_use_advises():
-    assert [command for command in COMMANDS if "--overwrite" not in flags(command)] == ["models", "train"]
+    assert [command for command in COMMANDS if "--overwrite" not in flags(command)] == ["train", "models"]
 
 
 def advised(error, flag):

@@ -22,6 +22,7 @@ from tests.commands.remedies.cases_train import EVERY, TRAIN, begun, labelled
 from tests.commands.remedies.steps import both, file, removed
 
 ATOMIC, CHECKPOINT = "stylegan_jax/storage/atomic.py", "stylegan_jax/storage/checkpoint.py"
+MANIFEST = "stylegan_jax/storage/manifest.py"
 OVERWRITE = "pass --overwrite, or give the output another name"
 SUFFIX = "use {}, or no suffix"
 BLEND = "ffhq.safetensors toon.safetensors --swap 8 --seeds 0 --out"
@@ -131,7 +132,6 @@ def _newer():
 
 
 _FILES = [
-    Case(CHECKPOINT, "check the path", lambda: checkpoint.load("no"), follow=lambda: checkpoint.load("ours")),
     Case(CHECKPOINT, CONVERT, lambda: checkpoint.load("official.pkl"), follow=lambda: converted("official.pkl")),
     Case(
         CHECKPOINT,
@@ -141,9 +141,9 @@ _FILES = [
         flipped("ffhq.safetensors", -5),
         lambda: shutil.copy("toon.safetensors", "ffhq.safetensors"),
     ),
-    Case(CHECKPOINT, DAMAGED, "convert", "ours x.safetensors", file("ours/model.json", b"{}"), HANDS),
+    Case(MANIFEST, DAMAGED, "convert", "ours x.safetensors", file("ours/model.json", b"{}"), HANDS),
     Case(CHECKPOINT, "{}", lambda: _forbidden(), follow=lambda: checkpoint.load("ours")),
-    Case(CHECKPOINT, "update stylegan-jax", "convert", "ours x.safetensors", _newer, HANDS),
+    Case(MANIFEST, "update stylegan-jax", "convert", "ours x.safetensors", _newer, HANDS),
     Case(
         "stylegan_jax/config.py",
         "update stylegan-jax: a newer version may read it",

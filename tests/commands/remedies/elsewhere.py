@@ -85,6 +85,10 @@ ELSEWHERE: dict[tuple[str, str], str] = {
 """(file, remedy) → the test that provokes it, which a fixture watches: it must make the error at that place."""
 
 NOT_YET: set[tuple[str, str]] = {
+    ("stylegan_jax/storage/manifest.py", "move it away"),
+    ("stylegan_jax/storage/manifest.py", "remove it"),
+    ("stylegan_jax/storage/inputs.py", "name a file in it"),
+    ("stylegan_jax/pictures/images.py", "{}"),
     ("stylegan_jax/train/data/labels.py", "number them without gaps, from 0 on"),
     ("convert/finding.py", "pass a file with fewer"),
     ("convert/kinds.py", "check the path"),

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import CodeType
 
 from stylegan_jax.errors import InputError
-from tests.commands.remedies.places import REWORDED, Place
+from tests.commands.remedies.places import PACKAGES, REWORDED, Place
 from tests.golden_data import ROOT
 
 Made = list[tuple[str, int]]
@@ -36,7 +36,8 @@ def recorded() -> Iterator[Made]:
 
 def _is_ours(code: CodeType) -> bool:
     path = Path(code.co_filename)
-    return path.is_relative_to(ROOT) and path.relative_to(ROOT).as_posix() not in REWORDED
+    ours = any(path.is_relative_to(ROOT / package) for package in PACKAGES)
+    return ours and path.relative_to(ROOT).as_posix() not in REWORDED
 
 
 def is_hit(where: list[Place], made: Made) -> bool:
