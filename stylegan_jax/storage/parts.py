@@ -2,6 +2,8 @@
 
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -10,6 +12,14 @@ from stylegan_jax.errors import InputError
 
 _MOST = 1_000_000
 _SPECIAL_STEPS = 0xFFFFFF00  # SLURM's numbers for batch scripts and their like begin above
+_PATIENCE = 60  # seconds for all processes of a job to begin
+_QUIET = 4  # seconds until it is said what is waited for
+_MEETING = """
+import jax
+jax.distributed.initialize(num_processes={count}, process_id={index}, initialization_timeout={patience})
+print(jax.process_index(), jax.process_count(), flush=True)
+jax.distributed.shutdown()
+"""
 _SLICES = ("MEGASCALE_NUM_SLICES", "MEGASCALE_SLICE_ID")
 
 
@@ -150,20 +160,32 @@ def _array(environ: Mapping[str, str], task: int) -> Array:
 
 def _of_jax(environ: Mapping[str, str]) -> Part:
     """Index and count as the environment has them, otherwise from a meeting of the processes, which then part."""
-    import jax
-
     count, index = _number(environ, "JAX_NUM_PROCESSES"), _number(environ, "JAX_PROCESS_ID")
     if count is not None and index is not None:
         return _part(index, count)
-    try:
-        jax.distributed.initialize(num_processes=count, process_id=index)
-    except (ValueError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:150]
-        what = f"--distributed: finds no TPU pod, no SLURM job, and jax.distributed finds none either ({reason})"
-        raise InputError(what, "pass --part I/N instead") from error
-    found = _part(jax.process_index(), jax.process_count())
-    jax.distributed.shutdown()
-    return found
+    return _met(count, index)
+
+
+def _met(count: int | None, index: int | None) -> Part:
+    """Index and count of a meeting of all processes.
+
+    A process of its own attends: JAX aborts the one that waits in vain, and nothing can catch that.
+    """
+    program = _MEETING.format(count=count, index=index, patience=_PATIENCE)
+    pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", program], **pipes) as meeting:
+        try:
+            out, err = meeting.communicate(timeout=_QUIET)
+        except subprocess.TimeoutExpired:
+            print(f"meeting the other processes (at most {_PATIENCE} s) …", file=sys.stderr, flush=True)
+            out, err = meeting.communicate()
+    said, failed = out.split(), err.strip().splitlines()
+    if len(said) == 2:
+        return _part(int(said[0]), int(said[1]))
+    words = next((line for line in failed if "DEADLINE_EXCEEDED" in line), failed[-1] if failed else "no answer")
+    reason = "nobody else came" if "DEADLINE_EXCEEDED" in words else " ".join(words.split())[:150]
+    what = f"--distributed: finds no TPU pod, no SLURM job, and jax.distributed finds none either ({reason})"
+    raise InputError(what, "pass --part I/N instead")
 
 
 def _part(index: int, count: int) -> Part:

@@ -1,8 +1,10 @@
 import itertools
+import os
 
 import pytest
 
 from stylegan_jax.errors import InputError
+from stylegan_jax.storage import parts
 from stylegan_jax.storage.parts import Array, Part, array_from_json, array_to_json, discover, parse
 
 
@@ -123,3 +125,18 @@ def test_index_and_count_that_stand_in_the_environment_need_no_meeting():
 def test_a_process_without_a_cluster_is_told_so():
     with pytest.raises(InputError, match="pass --part I/N"):
         discover({})
+
+
+def test_a_meeting_to_which_nobody_else_comes_ends_in_one_line(monkeypatch, capfd):
+    monkeypatch.setattr(parts, "_PATIENCE", 2)
+    monkeypatch.setattr(parts, "_QUIET", 0.1)
+    for name, value in {
+        "OMPI_MCA_orte_hnp_uri": "1531576320.0;tcp://127.0.0.1:34911",
+        "OMPI_COMM_WORLD_SIZE": "2",
+        "OMPI_COMM_WORLD_RANK": "0",
+        "OMPI_COMM_WORLD_LOCAL_RANK": "0",
+    }.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(InputError, match="nobody else came"):
+        parts.discover(os.environ)
+    assert capfd.readouterr().err == "meeting the other processes (at most 2 s) …\n"
