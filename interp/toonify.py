@@ -65,20 +65,21 @@ def toonify(
     text = schedule.text() if schedule.given else "swap=16"
     recipe = Recipe(models=(Ingredient(path=paths[0]), Ingredient(path=paths[1], schedule=text)), psi=1.0)
     settings, found = how.settings(), listed(photos)
-    places = _places(out, [photo.stem for photo in found], overwrite=overwrite)
+    folder = _folder(out, [photo.stem for photo in found], overwrite=overwrite)
     models = read_models(recipe, None, shipped)
     toons = Toons(recipe, models)  # which refuses models and schedules before any work
     crops = cropped(found, which, models[0].model)
     if not crops:
         return cli.BAD_INPUT
+    folder.mkdir(parents=True, exist_ok=True)  # before long work: where it cannot be, it is said now
     made = how.run(models[0].model, [crop.pixels for _, crop in crops], settings)
     notes = how.notes(settings)
-    written = toons.write(places, crops, names_of(crops), made, notes, paste=paste, overwrite=overwrite)
+    written = toons.write(folder, crops, names_of(crops), made, notes, paste=paste, overwrite=overwrite)
     print(f"{len(crops)} of {len(found)} photographs: wrote {written}" if len(found) > 1 else f"wrote {written}")
     return cli.DONE
 
 
-def _places(out: str, stems: Sequence[str], *, overwrite: bool) -> Path:
+def _folder(out: str, stems: Sequence[str], *, overwrite: bool) -> Path:
     """The folder, if nothing in it would be replaced unasked."""
     folder = Path(out).expanduser()
     if folder.exists() and not folder.is_dir():
