@@ -30,15 +30,19 @@ from stylegan_jax.train.state import State, initial_state
 
 
 def mesh_of(config: TrainConfig, devices: int | None = None) -> Mesh:
-    """The local devices as one axis; InputError unless they divide the chunks of the batch."""
+    """Local devices as one axis: `devices` of them, by default as many as divide the batch's chunks.
+
+    Raises InputError for a number that is not present, or does not divide them and the batch of path lengths.
+    """
     local = jax.local_devices()
-    count = len(local) if devices is None else devices
-    if not 1 <= count <= len(local):
-        raise InputError(f"--devices {count}: {len(local)} present", f"use 1 to {len(local)}")
+    if devices is not None and not 1 <= devices <= len(local):
+        raise InputError(f"--devices {devices}: {len(local)} present", f"use 1 to {len(local)}")
     shrunk = config.batch // config.pl_batch_shrink if config.pl_weight else 0  # of Greg; 0 divides by any
     fits = [n for n in range(1, len(local) + 1) if config.mbstd_chunks % n == 0 and shrunk % n == 0]
+    count = fits[-1] if devices is None else devices
     if count not in fits:
-        what = f"{count} devices do not divide the {config.mbstd_chunks} chunks of the minibatch statistic"
+        also = f" and the {shrunk} images of a path-length step" if shrunk % count else ""
+        what = f"{count} devices do not divide the {config.mbstd_chunks} chunks of the minibatch statistic{also}"
         raise InputError(what, f"use --devices {' or '.join(map(str, fits))}, or another --mbstd-chunks")
     return Mesh(np.array(local[:count]), (AXIS,))
 

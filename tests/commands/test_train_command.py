@@ -93,16 +93,16 @@ def test_a_run_goes_on_after_its_folder_its_data_and_its_model_were_renamed(pict
 
 
 def test_sigterm_is_answered_at_once_and_saves_even_while_the_programs_are_compiled(pictures, tmp_path):
-    asked = subprocess.Popen(command(pictures, tmp_path / "run"), stdout=subprocess.PIPE, text=True)
-    assert asked.stdout is not None
-    for line in asked.stdout:
-        if line.rstrip().endswith("network-snapshot-000000.safetensors"):  # what comes next is the first iteration
-            break
-    time.sleep(2)
-    asked.send_signal(signal.SIGTERM)
-    begun = time.monotonic()
-    lines = [line for line in asked.stdout if not line.startswith("compiling")]
+    with subprocess.Popen(command(pictures, tmp_path / "run"), stdout=subprocess.PIPE, text=True) as asked:
+        assert asked.stdout is not None
+        for line in asked.stdout:
+            if line.rstrip().endswith("network-snapshot-000000.safetensors"):  # what comes next is the first iteration
+                break
+        time.sleep(2)
+        asked.send_signal(signal.SIGTERM)
+        begun = time.monotonic()
+        lines = [line for line in asked.stdout if not line.startswith("compiling")]
     assert time.monotonic() - begun < 300
     assert lines[0].startswith("SIGTERM: saving after "), lines
-    assert asked.wait() == 75
+    assert asked.returncode == 75
     assert int(leaves(tmp_path / "run")["iteration"]) == 1

@@ -81,6 +81,13 @@ def phases(devices):
     return Phases(CONFIG, mesh_of(CONFIG, devices))
 
 
+def mesh_fits(config, devices):
+    try:
+        return mesh_of(config, devices).devices.size == devices
+    except InputError:
+        return False
+
+
 def run(folder, config=CONFIG, records=RECORDS, stop=None):
     """A run of cached phases; `stop` ends it as SIGTERM does after so many iterations."""
     folder.mkdir(exist_ok=True)
@@ -124,6 +131,8 @@ def test_losses_do_not_depend_on_the_number_of_devices():
 def test_devices_that_do_not_divide_the_chunks_are_refused_naming_those_that_do():
     with pytest.raises(InputError, match="--devices 1 or 2 or 4 or 8"):
         mesh_of(CONFIG, 3)
+    most = mesh_of(CONFIG).devices.size
+    assert most == max(n for n in range(1, 9) if mesh_fits(CONFIG, n)), "unasked, as many as can take part"
 
 
 def test_a_run_that_is_stopped_and_resumed_ends_bit_identically(tmp_path, monkeypatch):
