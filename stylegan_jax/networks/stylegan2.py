@@ -209,9 +209,14 @@ class Synthesis(nnx.Module):
         return draw_noise(self.resolutions, keys)
 
 
+def noise_layers(resolutions: Sequence[int]) -> dict[str, int]:
+    """The layers that take noise, `b8.conv0`, …, and the resolution of their images."""
+    return {f"b{r}.{name}": r for r in resolutions for name in ("conv0", "conv1") if r > 4 or name == "conv1"}
+
+
 def draw_noise(resolutions: Sequence[int], keys: Key[Array, " n"]) -> dict[str, Float[Array, "n h w"]]:
     """`Synthesis.draw_noise` of a network with these resolutions."""
-    layers = {f"b{r}.{name}": r for r in resolutions for name in ("conv0", "conv1") if r > 4 or name == "conv1"}
+    layers = noise_layers(resolutions)
     sizes = [r * r for r in layers.values()]
     draws = jax.vmap(lambda key: jax.random.normal(key, (sum(sizes),)))(keys)
     images = jnp.split(draws, np.cumsum(sizes)[:-1], 1)

@@ -19,6 +19,7 @@ from jaxtyping import Array, Float, UInt8
 from stylegan_jax.config import GeneratorConfig
 from stylegan_jax.networks.generators import synthesis
 from stylegan_jax.networks.layers import Weights
+from stylegan_jax.networks.stylegan2 import noise_layers
 from stylegan_jax.pictures.images import to_float
 from stylegan_jax.projection.latentspace import LatentSpace, in_p_n
 from stylegan_jax.projection.losses import Loss
@@ -110,8 +111,7 @@ def descend(
     config, n = model.config.generator, len(targets)
     layers = config.num_ws if settings.space == "w+" else 1
     begun = np.broadcast_to(space.mean, (n, layers, config.w_dim)) if start is None else start
-    devices = jax.local_devices()[: _dividing(n)]
-    mesh = Mesh(np.array(devices), ("batch",), axis_types=(AxisType.Auto,))
+    mesh = Mesh(np.array(jax.local_devices()[: _dividing(n)]), ("batch",), axis_types=(AxisType.Auto,))
 
     def split(tree: Tree) -> Tree:
         return jax.device_put(tree, NamedSharding(mesh, P("batch")))
@@ -119,7 +119,7 @@ def descend(
     parameters: dict[str, Any] = {"w": np.array(begun, np.float32)}
     if settings.noise_weight is not None:
         parameters["noise"] = dict(noise) if noise is not None else _drawn_noise(config, n, seed)
-    program = _program(config, loss, settings, tuple(devices))
+    program = _program(config, loss, settings, mesh)
     weights = jax.device_put(_synthesis_weights(model), NamedSharding(mesh, P()))
     prior = jax.device_put((space.center, space.whiten), NamedSharding(mesh, P()))
     wanted = split(jax.jit(lambda pixels: loss.describe(to_float(pixels)))(targets))
@@ -147,7 +147,7 @@ def _synthesis_weights(model: Model) -> Weights:
 
 
 def _drawn_noise(config: GeneratorConfig, n: int, seed: int) -> dict[str, np.ndarray]:
-    sizes = {f"b{r}.{name}": r for r in config.resolutions for name in ("conv0", "conv1")[r == 4 :]}
+    sizes = noise_layers(config.resolutions)
     randoms = [np.random.RandomState([seed, i, 1]) for i in range(n)]
     return {name: np.stack([each.randn(r, r) for each in randoms]).astype(np.float32) for name, r in sizes.items()}
 
@@ -158,7 +158,7 @@ def _drawn(seed: int, shape: tuple[int, ...]) -> Callable[[int], np.ndarray]:
 
 
 @functools.lru_cache(maxsize=8)
-def _program(config: GeneratorConfig, loss: Loss, settings: Settings, devices: tuple) -> Callable[..., Any]:
+def _program(config: GeneratorConfig, loss: Loss, settings: Settings, mesh: Mesh) -> Callable[..., Any]:
     """One step of every image of the batch, compiled once for every target, weight and step."""
 
     def objective(parameters: Tree, weights: Weights, prior: Tree, wanted: Tree, moved: Array) -> Any:
@@ -187,7 +187,6 @@ def _program(config: GeneratorConfig, loss: Loss, settings: Settings, devices: t
             parameters["noise"] = jax.tree.map(_normalised, parameters["noise"])
         return State(parameters, first, second), Step(parameters["w"], distance, total)
 
-    mesh = Mesh(np.array(devices), ("batch",), axis_types=(AxisType.Auto,))
     each, all_ = P("batch"), P()
     sharded = jax.shard_map(
         step, mesh=mesh, in_specs=(all_, all_, each, each, each, all_), out_specs=each, check_vma=False
