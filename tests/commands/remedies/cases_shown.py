@@ -1,44 +1,21 @@
 """Cases of films, sheets and recipes."""
 
-import yaml
-
 import stylegan_jax as sj
 from interp.rendering import Renderer
 from tests.commands.remedies.case import Case
-from tests.commands.remedies.cases_interp import BLEND, PAIR, WRITTEN
+from tests.commands.remedies.cases_interp import (
+    BLEND,
+    FILM,
+    PAIR,
+    REPLAY,
+    REPLAYED,
+    SHEET,
+    WRITTEN,
+    models,
+    recipe,
+    text,
+)
 from tests.tiny_models import tiny_model
-
-SHEET = f"{PAIR} --swap 8 --out x.png"
-FILM = f"{PAIR} --seconds 0.1 --fps 10 --size 16 --out x.gif"
-
-
-def models(**second):
-    """The models of a recipe."""
-    return [{"path": "ffhq.safetensors"}, {"path": "toon.safetensors", "schedule": "swap=8", **second}]
-
-
-def recipe(name="r.yaml", **fields):
-    """A step that writes a recipe."""
-
-    def build():
-        with open(name, "w") as file:
-            yaml.safe_dump({"models": models(), "seeds": "0", **fields}, file)
-
-    return build
-
-
-def text(content, name="r.yaml"):
-    """A step that writes a file."""
-
-    def build():
-        with open(name, "w") as file:
-            file.write(content)
-
-    return build
-
-
-REPLAY = "--recipe r.yaml --dry-run"
-REPLAYED = "--recipe r.yaml --no-sheet --out x.safetensors"
 
 SPAN = "write START..END, or one number"
 
