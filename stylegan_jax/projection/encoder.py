@@ -1,4 +1,4 @@
-"""The encoder: a small convolutional network that sees a picture, and beside it what the model makes of its last answer.
+"""The encoder: a small network that sees a picture, and beside it what the model makes of its last answer.
 
 It answers in P_N, so that an answer of length near one is something the model makes, and as e4e does: one place for
 the first layer, and for every further layer how far it is from there ("Designing an Encoder for StyleGAN Image
@@ -21,6 +21,7 @@ from stylegan_jax.networks import ops
 from stylegan_jax.networks.layers import Buffer, Linear, Rngs, Weights, assemble, normal, zeros
 from stylegan_jax.projection.latentspace import from_p_n
 from stylegan_jax.scores.features import pooled
+from stylegan_jax.storage import checkpoint
 
 LARGEST_SEEN = 256
 """Pixels of a side: larger pictures are shrunk to it."""
@@ -169,3 +170,8 @@ class EncoderFile:
     weights: Mapping[str, np.ndarray]
     model_sha256: str
     lineage: Mapping[str, Any]
+
+    @property
+    def sha256(self) -> str:
+        """Of names and values: equal for equal weights."""
+        return checkpoint.digest(self.weights)

@@ -96,7 +96,9 @@ def _layout(config: EncoderConfig, path: str | Path) -> Mapping[str, tuple[int, 
     try:
         return layout(config)
     except ValueError as error:
-        raise InputError(f"its configuration is damaged ({manifests.first_line(error)})", _DAMAGED, file=path) from error
+        raise InputError(
+            f"its configuration is damaged ({manifests.first_line(error)})", _DAMAGED, file=path
+        ) from error
 
 
 def _parsed(text: str, path: str | Path) -> dict[str, Any]:

@@ -69,7 +69,9 @@ def in_p_n(ws: Float[Array, "n l d"], center: Float[Array, " d"], whiten: Float[
     return (jnp.where(ws < 0, ws / LRELU_SLOPE, ws) - center) @ whiten
 
 
-def from_p_n(p: Float[Array, "n l k"], center: Float[Array, " d"], unwhiten: Float[Array, "k d"]) -> Float[Array, "n l d"]:
+def from_p_n(
+    p: Float[Array, "n l k"], center: Float[Array, " d"], unwhiten: Float[Array, "k d"]
+) -> Float[Array, "n l d"]:
     """The ws of places in P_N: the way back from `in_p_n`."""
     undone = p @ unwhiten + center
     return jnp.where(undone < 0, undone * LRELU_SLOPE, undone)

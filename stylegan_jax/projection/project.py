@@ -113,7 +113,10 @@ def project(
 
 
 def seen(
-    model: Model, pictures: UInt8[np.ndarray, "n r r c"], ws: Float[np.ndarray, "n l d"], losses: Float[np.ndarray, " n"]
+    model: Model,
+    pictures: UInt8[np.ndarray, "n r r c"],
+    ws: Float[np.ndarray, "n l d"],
+    losses: Float[np.ndarray, " n"],
 ) -> Projection:
     """What a model makes of ws that were found for pictures, and how like them it is."""
     images = np.concatenate(list(sample_ws(model, ws)))

@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -30,6 +30,16 @@ from stylegan_jax.storage.checkpoint import Model
 _RISING = 50  # steps
 _FALLING = 0.3  # of the whole: from here on the learning rate goes to 0, by half a cosine
 _BUFFERS = ("center", "unwhiten")
+
+
+class Photographs(Protocol):
+    """Pictures of the model's size, aligned as its images: a `Dataset` of the training, for one."""
+
+    def __len__(self) -> int: ...
+
+    def image(self, index: int) -> UInt8[np.ndarray, "r r c"]:
+        """The pixels of one."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,9 +68,7 @@ class Schooling:
         """Raises InputError for a batch that the rounds do not divide."""
         if self.batch % self.rounds:
             down = max(self.batch - self.batch % self.rounds, self.rounds)
-            raise InputError(
-                f"a batch of {self.batch} does not split into {self.rounds} rounds", f"use --batch {down}"
-            )
+            raise InputError(f"a batch of {self.batch} does not split into {self.rounds} rounds", f"use --batch {down}")
 
     def rate_at(self, step: int, share: float) -> float:
         """The learning rate of a step, of the whole training's `share`."""
@@ -89,7 +97,7 @@ def school(
     model: Model,
     settings: Schooling,
     *,
-    photographs: UInt8[np.ndarray, "m r r c"] | None = None,
+    photographs: Photographs | None = None,
     start: EncoderFile | None = None,
     lineage: Mapping[str, Any] | None = None,
 ) -> Iterator[Lesson]:
@@ -98,7 +106,7 @@ def school(
     Args:
       model: its G_ema; conditional ones show random classes.
       settings: how.
-      photographs: aligned as the model's images; they are half of the pictures then.
+      photographs: half of the pictures are those then.
       start: an encoder to train on, with fresh moments of the optimiser; random weights by default.
       lineage: what the file shall say beside what is known here.
 
@@ -112,8 +120,9 @@ def school(
     before = 0 if start is None else int(start.lineage.get("looks", 0))
     fixed, weights = _beginning(model, chosen, settings.seed, start)
     group = settings.batch // settings.rounds
-    mesh = Mesh(np.array(jax.local_devices()[: _dividing(group, photographs is not None)]), (AXIS,),
-                axis_types=(AxisType.Auto,))
+    mesh = Mesh(
+        np.array(jax.local_devices()[: _dividing(group, photographs is not None)]), (AXIS,), axis_types=(AxisType.Auto,)
+    )
     split, same = (NamedSharding(mesh, spec) for spec in (P(AXIS), P()))
     run = lessons.program(config, chosen, scattering_loss(), settings.weighing, mesh)
     fixed = jax.device_put(fixed, same)
@@ -187,18 +196,19 @@ def _dividing(group: int, halved: bool) -> int:
 class _Draws:
     """Step → what it begins with, of the seed and the step alone."""
 
-    def __init__(self, model: Model, group: int, photographs: UInt8[np.ndarray, "m r r c"] | None, seed: list[int]):
-        shape = (model.config.generator.img_resolution,) * 2 + (model.config.generator.img_channels,)
-        self._photographs = np.zeros((0, *shape), np.uint8) if photographs is None else photographs
-        self._count = group // 2 if photographs is not None else 0
-        self._group, self._seed, self._c_dim = group, seed, model.config.generator.c_dim
-        self._label = latents.drawn_from(model.lineage, "random" if self._c_dim else None)
+    def __init__(self, model: Model, group: int, photographs: Photographs | None, seed: list[int]):
+        config = model.config.generator
+        self._photographs, self._group, self._seed, self._c_dim = photographs, group, seed, config.c_dim
+        self._shape = (config.img_resolution, config.img_resolution, config.img_channels)
+        self._label = latents.drawn_from(model.lineage, "random" if config.c_dim else None)
 
     def __call__(self, step: int) -> Fresh:
         random = np.random.RandomState([*self._seed, step])
-        samples = self._group - self._count
+        samples = self._group if self._photographs is None else self._group - self._group // 2
         keys = jax.random.split(jax.random.key(random.randint(1 << 31)), samples + self._group)
         labels = latents.labels_of(self._label, random.randint(0, 1 << 31, samples).tolist(), self._c_dim)
-        chosen = random.randint(0, max(len(self._photographs), 1), self._count)
-        pictures = self._photographs[chosen] if self._count else self._photographs[:0]
+        pictures = np.zeros((self._group - samples, *self._shape), np.uint8)
+        for picture in pictures:
+            assert self._photographs is not None
+            picture[:] = self._photographs.image(random.randint(len(self._photographs)))
         return Fresh(keys[:samples], labels, pictures, keys[samples:])  # type: ignore[arg-type]

@@ -117,11 +117,16 @@ def _load(place: Path, networks: Sequence[str] | None, *, as_stored: bool) -> Mo
 
 def fingerprint(model: Model, network: str = "G_ema") -> str:
     """SHA-256 over the names and values of one network: equal for equal weights, whatever file they come from."""
-    digest = hashlib.sha256()
-    for name, leaf in sorted(model.networks[network].items()):
-        digest.update(f"{name} {leaf.shape} ".encode())
-        digest.update(np.ascontiguousarray(leaf, np.float32).data)
-    return digest.hexdigest()
+    return digest(model.networks[network])
+
+
+def digest(weights: Mapping[str, np.ndarray]) -> str:
+    """SHA-256 over names and values, as float32."""
+    found = hashlib.sha256()
+    for name, leaf in sorted(weights.items()):
+        found.update(f"{name} {leaf.shape} ".encode())
+        found.update(np.ascontiguousarray(leaf, np.float32).data)
+    return found.hexdigest()
 
 
 def contents(path: str | Path) -> tuple[ModelConfig, list[str], dict[str, Any]]:
