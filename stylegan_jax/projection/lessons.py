@@ -85,7 +85,7 @@ class Slots(NamedTuple):
 class Learner(NamedTuple):
     """What steps move: the encoder's weights, the optimiser's moments, the pictures that are asked about again."""
 
-    weights: dict[str, Array]
+    weights: Weights
     moments: Tree
     slots: Slots
 

@@ -27,6 +27,7 @@ from stylegan_jax.sampler import latents
 from stylegan_jax.storage import checkpoint
 from stylegan_jax.storage.checkpoint import Model
 
+USUAL = Weighing()
 _RISING = 50  # steps
 _FALLING = 0.3  # of the whole: from here on the learning rate goes to 0, by half a cosine
 _BUFFERS = ("center", "unwhiten")
@@ -62,7 +63,7 @@ class Schooling:
     rounds: int = 2
     rate: float = 3e-3
     seed: int = 0
-    weighing: Weighing = Weighing()
+    weighing: Weighing = USUAL
 
     def check(self) -> None:
         """Raises InputError for a batch that the rounds do not divide."""
@@ -200,7 +201,7 @@ class _Draws:
         config = model.config.generator
         self._photographs, self._group, self._seed, self._c_dim = photographs, group, seed, config.c_dim
         self._shape = (config.img_resolution, config.img_resolution, config.img_channels)
-        self._label = latents.drawn_from(model.lineage, "random" if config.c_dim else None)
+        self._label: latents.Label = latents.drawn_from(model.lineage, "random" if config.c_dim else None)
 
     def __call__(self, step: int) -> Fresh:
         random = np.random.RandomState([*self._seed, step])
