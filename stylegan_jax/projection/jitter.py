@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Key, PRNGKeyArray
 
 Picture = Float[Array, "s s c"]
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
@@ -12,7 +12,7 @@ _BRIGHTER, _CONTRAST, _TINT, _COLOUR = 0.12, 0.15, 0.04, 0.3
 _BLUR, _GREY, _NOISE = 0.5, 0.05, 0.03  # the first two are probabilities
 
 
-def jittered(pictures: Float[Array, "n s s c"], keys: PRNGKeyArray) -> Float[Array, "n s s c"]:
+def jittered(pictures: Float[Array, "n s s c"], keys: Key[Array, " n"]) -> Float[Array, "n s s c"]:
     """Pictures in [-1, 1], each somewhat shifted, scaled, blurred, in other light and colours, by its own key.
 
     How much is drawn too, so that many are nearly as they were. Nothing is mirrored: a w knows left from right.

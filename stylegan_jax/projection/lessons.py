@@ -16,7 +16,7 @@ import numpy as np
 import optax
 from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
-from jaxtyping import Array, Float, PRNGKeyArray, UInt8
+from jaxtyping import Array, Float, Key, PRNGKeyArray, UInt8
 
 from stylegan_jax.config import GeneratorConfig
 from stylegan_jax.networks.generators import mapping, synthesis
@@ -93,14 +93,18 @@ class Learner(NamedTuple):
 class Fresh(NamedTuple):
     """What a step begins with: a key and a label for every sample of the model, photographs, a key for each picture."""
 
-    samples: PRNGKeyArray
+    samples: Key[Array, " k"]
     labels: Float[Array, "k c"]
     photographs: UInt8[Array, "q r r c"]
-    jitter: PRNGKeyArray
+    jitter: Key[Array, " m"]
 
 
 def drawn_ws(
-    config: GeneratorConfig, weights: Weights, mean: Float[Array, " d"], keys: PRNGKeyArray, labels: Float[Array, "n c"]
+    config: GeneratorConfig,
+    weights: Weights,
+    mean: Float[Array, " d"],
+    keys: Key[Array, " n"],
+    labels: Float[Array, "n c"],
 ) -> Float[Array, "n l d"]:
     """Ws of the model's own, one of each key: truncated by some psi, and half of them style-mixed."""
     keys = jax.vmap(lambda key: jax.random.split(key, 5))(keys)

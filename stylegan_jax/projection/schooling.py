@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -33,6 +33,7 @@ _FALLING = 0.3  # of the whole: from here on the learning rate goes to 0, by hal
 _BUFFERS = ("center", "unwhiten")
 
 
+@runtime_checkable
 class Photographs(Protocol):
     """Pictures of the model's size, aligned as its images: a `Dataset` of the training, for one."""
 
