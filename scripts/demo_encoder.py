@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 ENCODER = ROOT / "stylegan_jax" / "models" / "encoders" / "portraits.safetensors"
-USUAL = ["--batch", "8", "--lr", "0.005", "--seed", "41", "--minutes", "12"]
+USUAL = ["--mirror", "--batch", "8", "--lr", "0.005", "--seed", "41", "--kimg", "100"]
 HELD_BACK = 10  # every tenth photograph
 LARGEST = 3_000_000  # bytes
 

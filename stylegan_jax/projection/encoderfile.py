@@ -18,7 +18,6 @@ from stylegan_jax.storage.inputs import Budget
 
 FORMAT_VERSION = 1
 SUFFIX = ".safetensors"
-_KEY = "stylegan_jax_encoder"
 _DAMAGED = "train it again, or take another copy"
 _LARGEST = 8192
 
@@ -62,7 +61,7 @@ def save(encoder: EncoderFile, path: str | Path, *, overwrite: bool = False) -> 
     }
     text = json.dumps({**manifest, "crc32": manifests.own_crc32(manifest)})
     with atomic.new_file(place, overwrite=overwrite) as file:
-        safetensors.write(file, leaves, {_KEY: text})
+        safetensors.write(file, leaves, {manifests.ENCODER: text})
     return place
 
 
@@ -75,9 +74,9 @@ def load(path: str | Path) -> EncoderFile:
     if not safetensors.looks_like(place):
         raise InputError("is no encoder", "name a file that train-encoder wrote", file=path)
     header = safetensors.read_header(place)
-    if _KEY not in header.metadata:
+    if manifests.ENCODER not in header.metadata:
         raise InputError("holds no encoder", "name a file that train-encoder wrote", file=path)
-    manifest = _parsed(header.metadata[_KEY], path)
+    manifest = _parsed(header.metadata[manifests.ENCODER], path)
     config = EncoderConfig(**manifest["config"])
     if lines := names.differences(header.entries, _layout(config, path)):
         more = f" and {len(lines) - 1} more" if len(lines) > 1 else ""

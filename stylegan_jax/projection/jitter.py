@@ -21,12 +21,13 @@ def jittered(pictures: Float[Array, "n s s c"], keys: Key[Array, " n"]) -> Float
 
 
 def _one(x: Picture, key: PRNGKeyArray) -> Picture:
-    keys = jax.random.split(key, 6)
-    much = jax.random.uniform(keys[0])
-    x = _moved(x, much * jax.random.uniform(keys[1], (3,), minval=-1, maxval=1))
-    x = jnp.where(jax.random.uniform(keys[2]) < _BLUR * much, _blurred(x), x)
-    x = _recoloured(x, much, keys[3])
-    return x + _NOISE * much * jax.random.uniform(keys[4]) * jax.random.normal(keys[5], x.shape)
+    drawn, spread = jax.random.split(key)
+    much, blur, grey, noise, colour, *place = jax.random.uniform(drawn, (8,))  # one draw: each takes long to compile
+    normal = jax.random.normal(spread, (x.size + 5,))
+    x = _moved(x, much * (2 * jnp.stack(place) - 1))
+    x = jnp.where(blur < _BLUR * much, _blurred(x), x)
+    x = _recoloured(x, jnp.where(grey < _GREY, 0.0, 1 + _COLOUR * much * (2 * colour - 1)), much * normal[:5])
+    return x + _NOISE * much * noise * normal[5:].reshape(x.shape)
 
 
 def _moved(x: Picture, drawn: Float[Array, " 3"]) -> Picture:
@@ -47,13 +48,10 @@ def _blurred(x: Picture) -> Picture:
     return x
 
 
-def _recoloured(x: Picture, much: Float[Array, ""], key: PRNGKeyArray) -> Picture:
-    light, contrast, tint, colour, grey = jax.random.split(key, 5)
+def _recoloured(x: Picture, kept: Float[Array, ""], drawn: Float[Array, " 5"]) -> Picture:
+    """`kept` of the colours is left; light, contrast and the tint of red, green and blue are `drawn`."""
     if x.shape[-1] >= 3:
         luma = (x[..., :3] @ _LUMA)[..., None]
-        kept = 1 + _COLOUR * much * jax.random.uniform(colour, minval=-1, maxval=1)
-        kept = jnp.where(jax.random.uniform(grey) < _GREY, 0.0, kept)
-        shown = luma + kept * (x[..., :3] - luma) + _TINT * much * jax.random.normal(tint, (3,))
+        shown = luma + kept * (x[..., :3] - luma) + _TINT * drawn[2:]
         x = jnp.concatenate([shown, x[..., 3:]], -1)
-    x = x * jnp.exp(_CONTRAST * much * jax.random.normal(contrast))
-    return x + _BRIGHTER * much * jax.random.normal(light)
+    return x * jnp.exp(_CONTRAST * drawn[1]) + _BRIGHTER * drawn[0]

@@ -16,7 +16,7 @@ import numpy as np
 import optax
 from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
-from jaxtyping import Array, Float, Key, PRNGKeyArray, UInt8
+from jaxtyping import Array, Float, Key, UInt8
 
 from stylegan_jax.config import GeneratorConfig
 from stylegan_jax.networks.generators import mapping, synthesis
@@ -107,17 +107,14 @@ def drawn_ws(
     labels: Float[Array, "n c"],
 ) -> Float[Array, "n l d"]:
     """Ws of the model's own, one of each key: truncated by some psi, and half of them style-mixed."""
-    keys = jax.vmap(lambda key: jax.random.split(key, 5))(keys)
-
-    def each(i: int, draw: Callable[[PRNGKeyArray], Array]) -> Array:
-        return jax.vmap(draw)(keys[:, i])
-
-    z = [each(i, lambda key: jax.random.normal(key, (config.z_dim,))) for i in (0, 1)]
-    one, other = (mapping(config, weights)(each_z, labels)[:, None] for each_z in z)
-    crossing = each(2, lambda key: jax.random.randint(key, (), 1, config.num_ws))
-    crossing = jnp.where(each(3, jax.random.uniform) < _MIXED, crossing, config.num_ws)
+    normal, uniform = jax.vmap(
+        lambda key: (jax.random.normal(key, (2, config.z_dim)), jax.random.uniform(jax.random.fold_in(key, 1), (3,)))
+    )(keys)
+    one, other = (mapping(config, weights)(normal[:, i], labels)[:, None] for i in (0, 1))
+    crossing = 1 + jnp.floor(uniform[:, 0] * (config.num_ws - 1))
+    crossing = jnp.where(uniform[:, 1] < _MIXED, crossing, config.num_ws)
     ws = jnp.where(jnp.arange(config.num_ws)[None, :, None] < crossing[:, None, None], one, other)
-    psi = _LEAST_PSI + (1 - _LEAST_PSI) * each(4, jax.random.uniform)
+    psi = _LEAST_PSI + (1 - _LEAST_PSI) * uniform[:, 2]
     return mean + psi[:, None, None] * (ws - mean)
 
 

@@ -15,6 +15,8 @@ from stylegan_jax.storage.inputs import Budget
 
 FORMAT_VERSION = 1
 NAME, WEIGHTS = "model.json", "weights"
+ENCODER = "stylegan_jax_encoder"
+"""Where the file of an encoder has its manifest; see `projection.encoderfile`."""
 DAMAGED = "convert or download it again"
 LARGEST = 16 << 20  # bytes
 _LARGEST_FACTS = 8 << 20  # bytes of the files in which Orbax describes the arrays

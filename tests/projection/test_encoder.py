@@ -21,10 +21,10 @@ from stylegan_jax.projection.lessons import drawn_ws
 from stylegan_jax.projection.schooling import Schooling, school
 from stylegan_jax.sampler import sample
 from stylegan_jax.storage import manifest, safetensors
-from tests.projection.encoders import untrained
+from tests.projection.encoders import silent, untrained
 from tests.tiny_models import tiny_model
 
-KEY = encoderfile._KEY
+KEY = manifest.ENCODER
 
 
 @pytest.fixture(scope="module")
@@ -55,15 +55,12 @@ def test_the_directions_of_an_encoder_are_those_in_which_w_varies_most(space):
     assert (np.diff(np.linalg.norm(every, axis=1)) <= 1e-5).all()
 
 
-def test_before_any_lesson_an_encoder_answers_with_the_mean(model, space):
+def test_before_any_lesson_an_encoder_answers_with_the_mean(model):
     config = EncoderConfig.for_generator(model.config.generator)
     weights = initial_weights(Encoder, config, jax.random.key(0))
-    weights |= {"center": space.center, "unwhiten": widest(space, config.rank)[1]}
-    network = encoder(config, {name: jnp.asarray(leaf) for name, leaf in weights.items()})
     picture = jax.random.normal(jax.random.key(1), (2, 16, 16, 3))
-    ws = network.ws(network(picture, picture))
-    assert ws.shape == (2, 6, 16)
-    np.testing.assert_allclose(ws, np.broadcast_to(np.asarray(ws)[:1, :1], ws.shape), atol=1e-6)
+    places = jax.jit(lambda weights: encoder(config, weights)(picture, picture))(weights)
+    assert places.shape == (2, 6, config.rank) and not np.asarray(places).any()
 
 
 @pytest.mark.parametrize(("resolution", "channels"), [(16, 1), (64, 4), (256, 3), (1024, 3)])
@@ -87,19 +84,18 @@ def test_the_shipped_pair_s_takes_no_more_than_three_megabytes():
 
 def test_jitter_is_small_and_of_its_key(pictures):
     images, keys = jnp.asarray(pictures[:2] / 127.5 - 1, jnp.float32), jax.random.split(jax.random.key(0), 2)
-    once, again = jittered(images, keys), jittered(images, keys)
-    np.testing.assert_array_equal(once, again)
+    change = jax.jit(jittered)
+    once = change(images, keys)
     far = np.abs(np.asarray(once - images)).mean((1, 2, 3))
     assert (far > 0).all() and (far < 0.5).all()
-    other = jittered(images[::-1], keys[::-1])
+    other = change(images[::-1], keys[::-1])
     np.testing.assert_allclose(other[::-1], once, atol=1e-5)
 
 
 def test_samples_to_learn_from_are_truncated_and_some_are_mixed(model, space):
     keys = jax.random.split(jax.random.key(0), 64)
-    ws = np.asarray(
-        drawn_ws(model.config.generator, model.networks["G_ema"], jnp.asarray(space.mean), keys, jnp.zeros((64, 0)))
-    )
+    draw = jax.jit(lambda *given: drawn_ws(model.config.generator, *given))
+    ws = np.asarray(draw(model.networks["G_ema"], space.mean, keys, np.zeros((64, 0), np.float32)))
     assert ws.shape == (64, 6, 16)
     mixed = (ws != ws[:, :1]).any((1, 2))
     assert 0.2 < mixed.mean() < 0.7
@@ -120,18 +116,19 @@ class Pictures:
 
 
 @pytest.mark.parametrize("with_photographs", [False, True])
-def test_lessons_lower_the_loss(model, pictures, with_photographs):
-    settings = Schooling(kimg=0.24, batch=4, rounds=2, rate=0.01, seed=1)
-    photographs = Pictures(pictures) if with_photographs else None
-    lessons = list(school(model, settings, photographs=photographs))
+def test_lessons_bring_what_the_model_makes_nearer_to_pictures(model, pictures, with_photographs):
+    settings = Schooling(kimg=0.24, batch=4, rounds=2, rate=0.02, seed=1)
+    photographs, start = Pictures(pictures) if with_photographs else None, silent(model)
+    lessons = list(school(model, settings, photographs=photographs, start=start))
     assert lessons[-1].looks == 240 and lessons[-1].share == 1 and len(lessons) == 60
-    seen = np.array([lesson.stats["rounds"] for lesson in lessons])
-    assert seen.shape == (60, 2) and seen[-15:].mean() < 0.9 * seen[2:17].mean()
+    assert lessons[-1].stats["rounds"].shape == (2,)
+    before, after = (encode(model, pictures, each, rounds=1).losses for each in (start, lessons[-1].encoder()))
+    assert after.mean() < 0.95 * before.mean()
 
 
 def test_an_end_by_the_clock_comes_after_a_step_at_least_and_a_training_goes_on_from_a_file(model):
     settings = Schooling(kimg=1000, minutes=1e-9, batch=4, rounds=2)
-    (lesson,) = school(model, settings, lineage={"made_by": "a test"})
+    (lesson,) = school(model, settings, start=silent(model), lineage={"made_by": "a test"})
     first = lesson.encoder()
     assert first.lineage["looks"] == 4 and first.lineage["made_by"] == "a test"
     (further,) = school(model, settings, start=first)
@@ -147,7 +144,7 @@ def test_what_cannot_be_learned_is_refused(model):
     with pytest.raises(InputError, match="use --batch 9"):
         Schooling(batch=10, rounds=3).check()
     with pytest.raises(InputError, match="use a lower --lr"):
-        for _ in school(model, Schooling(kimg=0.8, batch=4, rate=1e30)):
+        for _ in school(model, Schooling(kimg=0.8, batch=4, rate=1e30), start=silent(model)):
             pass
 
 

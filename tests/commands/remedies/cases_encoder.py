@@ -40,12 +40,12 @@ def changed(**fields):
     """Reads one whose description has other fields."""
     saved()
     header = safetensors.read_header(Path(ENCODER))
-    told = {**json.loads(header.metadata[encoderfile._KEY]), **fields}
+    told = {**json.loads(header.metadata[manifest.ENCODER]), **fields}
     told.pop("crc32")
     told["crc32"] = manifest.own_crc32(told)
     leaves = safetensors.read(Path(ENCODER), header, header.entries)
     with open(ENCODER, "wb") as file:
-        safetensors.write(file, leaves, {encoderfile._KEY: json.dumps(told)})
+        safetensors.write(file, leaves, {manifest.ENCODER: json.dumps(told)})
     encoderfile.load(ENCODER)
 
 
@@ -91,6 +91,14 @@ CASES = [
         "train one for this model: python -m stylegan_jax train-encoder",
         lambda: checked(tiny_model(1)),
         follow=lambda: checked(tiny_model(0)),
+    ),
+    Case(
+        "stylegan_jax/storage/checkpoint.py",
+        "name a model here, and this as --encoder FILE",
+        "sample",
+        f"{ENCODER} --seeds 0 --out faces",
+        saved,
+        "ffhq.safetensors --seeds 0 --out faces",
     ),
     Case(COMMAND, "train one: {}, and name it: --encoder encoder.safetensors", found, follow=lambda: found(ENCODER)),
     Case(
