@@ -10,7 +10,7 @@ import tyro
 import stylegan_jax
 from interp.argument_errors import flags_named
 from interp.options import ScheduleOptions, base_and_transfer
-from stylegan_jax.commands import cli
+from stylegan_jax.commands import cli, encoders
 from stylegan_jax.commands.descents import Descents
 from stylegan_jax.commands.flags import Flat, typed
 from stylegan_jax.commands.photographs import Faces, cropped, listed, names_of
@@ -32,6 +32,8 @@ def toonify(
     schedule: Annotated[ScheduleOptions, Flat],
     which: Annotated[Faces, Flat],
     how: Annotated[Descents, Flat],
+    fast: bool = False,
+    encoder: Annotated[str | None, typed("FILE")] = None,
     paste: bool = False,
     out: Annotated[str, typed("FOLDER")] = "toons",
     overwrite: bool = False,
@@ -52,6 +54,8 @@ def toonify(
       schedule: what α is in each layer (default: --swap 16).
       which: of the faces.
       how: the descent goes.
+      fast: ask the base's encoder instead, which takes a moment: a face less like the person's.
+      encoder: as --fast, by one that train-encoder wrote for the base (default: the one that ships with it).
       paste: put each picture back into its photograph: me-pasted.png.
       out: a folder for the pictures.
       overwrite: replace what is there.
@@ -68,12 +72,16 @@ def toonify(
     folder = _folder(out, [photo.stem for photo in found], overwrite=overwrite)
     models = read_models(recipe, None, shipped)
     toons = Toons(recipe, models)  # which refuses models and schedules before any work
+    quick = encoders.of_model(models[0].model, encoder) if fast or encoder else None
     crops = cropped(found, which, models[0].model)
     if not crops:
         return cli.BAD_INPUT
     folder.mkdir(parents=True, exist_ok=True)  # before long work: where it cannot be, it is said now
-    made = how.run(models[0].model, [crop.pixels for _, crop in crops], settings)
-    notes = how.notes(settings)
+    pixels = [crop.pixels for _, crop in crops]
+    if quick is None:
+        made, notes = how.run(models[0].model, pixels, settings), how.notes(settings)
+    else:
+        made, notes = encoders.encoded(models[0].model, pixels, quick)
     written = toons.write(folder, crops, names_of(crops), made, notes, paste=paste, overwrite=overwrite)
     print(f"{len(crops)} of {len(found)} photographs: wrote {written}" if len(found) > 1 else f"wrote {written}")
     return cli.DONE

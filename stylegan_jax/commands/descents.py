@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from stylegan_jax.commands import cli
 from stylegan_jax.commands.flags import typed
+from stylegan_jax.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,6 +33,8 @@ class Descents:
     """what is compared: textures in their places, or pixels"""
     seed: Annotated[str, typed("N")] = "0"
     """of the noise on w"""
+    start: Annotated[str, typed("mean|encoder[=FILE]")] = "mean"
+    """begin at the mean of w, or where an encoder says (default: the one that ships with the model)"""
 
     def settings(self) -> "Settings":
         """Of the descent; InputError for what is no number or out of range."""
@@ -53,16 +56,17 @@ class Descents:
             "lr": settings.rate,
             "prior": settings.prior,
             "seed": cli.natural(self.seed, "--seed"),
+            "start": self.start,
         }
 
     def run(self, model: "Model", pictures: "Sequence[np.ndarray]", settings: "Settings") -> "Projection":
         """The projections of pictures of the model's size, all in one batch, under a progress bar."""
-        import numpy as np
         from tqdm import tqdm
 
         from stylegan_jax.projection.project import project
 
-        batch = np.stack([_with_channels(each, model.config.generator.img_channels) for each in pictures])
+        batch = stacked(pictures, model)
+        start = self._start(model, batch, settings)
         pause = 0.1 if sys.stderr.isatty() else 60  # seconds; a log wants a line a minute
         with tqdm(total=settings.steps, unit="step", delay=pause, mininterval=pause) as progress:
 
@@ -71,7 +75,27 @@ class Descents:
                 progress.update(step - progress.n)
 
             seed = cli.natural(self.seed, "--seed", high=2**32 - 1)
-            return project(model, batch, settings, loss=self.loss, seed=seed, report=report)
+            return project(model, batch, settings, loss=self.loss, start=start, seed=seed, report=report)
+
+    def _start(self, model: "Model", batch: "np.ndarray", settings: "Settings") -> "np.ndarray | None":
+        """The ws to begin from; None is the mean."""
+        named, equals, path = self.start.partition("=")
+        if self.start == "mean":
+            return None
+        if named != "encoder" or (equals and not path):
+            raise InputError("is no place to start from", "use mean or encoder", file=f"--start {self.start}")
+        from stylegan_jax.commands import encoders
+        from stylegan_jax.projection.encode import encode
+
+        ws = encode(model, batch, encoders.of_model(model, path or None)).ws
+        return ws.mean(1, keepdims=True) if settings.space == "w" else ws
+
+
+def stacked(pictures: "Sequence[np.ndarray]", model: "Model") -> "np.ndarray":
+    """RGB pictures as one batch, of the model's channels."""
+    import numpy as np
+
+    return np.stack([_with_channels(each, model.config.generator.img_channels) for each in pictures])
 
 
 def _with_channels(pixels: "np.ndarray", channels: int) -> "np.ndarray":

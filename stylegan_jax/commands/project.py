@@ -1,15 +1,13 @@
 """The command `project`: photographs → the ws whose images are nearest to them."""
 
-from pathlib import Path
 from typing import Annotated
 
 import tyro
 
-from stylegan_jax.commands import cli
+from stylegan_jax.commands import cli, projected
 from stylegan_jax.commands.descents import Descents
 from stylegan_jax.commands.flags import Flat, typed
-from stylegan_jax.commands.photographs import Faces, cropped, listed, names_of
-from stylegan_jax.errors import InputError
+from stylegan_jax.commands.photographs import Faces, cropped, listed
 
 Photos = Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="PHOTO …", help_behavior_hint="")]
 
@@ -42,33 +40,13 @@ def project(
       overwrite: replace what is there.
     """
     import stylegan_jax
-    from stylegan_jax.pictures import encoding, latentfiles
-    from stylegan_jax.projection.project import side_by_side
-    from stylegan_jax.storage import atomic, checkpoint
 
-    place, sheet = Path(out), Path(out).with_suffix(".png")
-    if place.suffix.lower() != ".npz":
-        raise InputError("is no place for ws", "end it in .npz", file=f"--out {out}")
-    for each in (place, sheet):
-        atomic.output_path(each, overwrite=overwrite)
+    place = projected.Place(out, overwrite=overwrite)
     settings, found = how.settings(), listed(photos)
     loaded = stylegan_jax.load(model, networks=["G_ema"])
     crops = cropped(found, which, loaded)
     if not crops:
         return cli.BAD_INPUT
     made = how.run(loaded, [crop.pixels for _, crop in crops], settings)
-    names = names_of(crops)
-    note = {
-        "model": str(loaded.lineage.get("source")),
-        "model_sha256": checkpoint.fingerprint(loaded),
-        "photographs": names,
-        **how.notes(settings),
-        "losses": [round(float(value), 5) for value in made.losses],
-    }
-    latentfiles.write_ws(place, [made.ws], made.ws.shape, note, names=names)
-    picture = side_by_side([crop.pixels for _, crop in crops], list(made.images))
-    encoding.write_picture(sheet, picture, note, overwrite=overwrite)
-    for name, psnr, similar in zip(names, made.psnr, made.ms_ssim, strict=True):
-        print(f"{name}: {psnr:.1f} dB, MS-SSIM {similar:.2f}")
-    print(f"wrote {place} and {sheet}")
+    place.write(loaded, crops, made, how.notes(settings))
     return cli.DONE

@@ -102,7 +102,6 @@ NOT_YET: set[tuple[str, str]] = {
     ("stylegan_jax/storage/inputs.py", "unpack it with its password first"),
     ("interp/toonify.py", "name a folder"),
     ("interp/toonify.py", "pass --overwrite, or give another --out"),
-    ("stylegan_jax/commands/project.py", "end it in .npz"),
     ("stylegan_jax/commands/photographs.py", "repair the zip"),
     ("stylegan_jax/projection/landmarks.py", "{}"),
     ("stylegan_jax/train/advance.py", "leave --resident out"),
