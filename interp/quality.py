@@ -71,10 +71,10 @@ def quality(models: Sequence[Model], labels: tuple[str, str]) -> Quality:
     view = _view(models, PSI)
     view.check(models, labels)
     ws = view.ws_of(models[0])
-    base, transfer = (_shown(renderer, constant(share), ws) for share in (0, 1))
+    base, transfer = (images_of(renderer, constant(share), ws) for share in (0, 1))
     resolutions = renderer.config.resolutions[:-1]
     swaps = [r for r in _SWAPS if r in resolutions] or [usual_swap(resolutions)]
-    found = {r: appearance.blend_quality(_shown(renderer, swap(r), ws), base, transfer) for r in swaps}
+    found = {r: appearance.blend_quality(images_of(renderer, swap(r), ws), base, transfer) for r in swaps}
     dead = [{psi: _dead(renderer, share, psi) for psi in (PSI, 1.0)} for share in (0, 1)]
     return Quality(labels, found, (dead[0], dead[1]))
 
@@ -92,10 +92,11 @@ def own_images(renderer: Renderer, schedule: Schedule, seeds: Sequence[int], psi
     """What a blend makes of seeds by itself: w from the mapping that is its own by default."""
     source = renderer.model(resolve_sources([schedule], None, None, None).mapping)
     label = "random" if source.config.generator.c_dim else None
-    return _shown(renderer, schedule, map_seeds(source, seeds, truncation_psi=psi, class_idx=label))
+    return images_of(renderer, schedule, map_seeds(source, seeds, truncation_psi=psi, class_idx=label))
 
 
-def _shown(renderer: Renderer, schedule: Schedule, ws: np.ndarray) -> Pictures:
+def images_of(renderer: Renderer, schedule: Schedule, ws: np.ndarray) -> Pictures:
+    """What a blend makes of ws, wherever they are from."""
     return renderer.images([schedule], resolve_sources([schedule], None, None, None), ws)
 
 

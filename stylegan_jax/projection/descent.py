@@ -157,8 +157,8 @@ def descend(
         for i, moved in enumerate(places.split(scaled)):
             states[i], part = program.step(weights, prior, wanted[i], states[i], moved, rate)
             seen.append(part)
-        shown = (_joined(parts, n) for parts in zip(*seen, strict=True))
-        yield Step(*shown, functools.partial(_standing, step + 1, states, n))
+        w, distance, total = (_joined(parts, n) for parts in zip(*seen, strict=True))
+        yield Step(w, distance, total, functools.partial(_standing, step + 1, states, n))
 
 
 @dataclass(frozen=True)
