@@ -46,7 +46,7 @@ def main(argv: list[str] | None = None) -> None:
     likeness = LIKENESS if options.likeness is None else options.likeness
     made, found[f"toonify, likeness {likeness:g}"] = projected(models[0], pictures, space, likeness, options.steps)
     found["toons"] = toons(Renderer(models, labels), pictures, made)
-    shown(found)
+    printed(found)
     if options.json:
         options.json.write_text(json.dumps(found, indent=1))
 
@@ -99,11 +99,13 @@ def toons(renderer: Any, pictures: np.ndarray, made: Any) -> dict[str, Any]:
         row: dict[str, float] = {"retrieval@1": known_again(seen, proxy_features(images))}
         if r in SWAPS:
             strange = Strangeness(renderer, swap(r))
-            distances, usual = strange(images), float(np.median(strange.of_samples(1.0)))
-            row["toon distance"] = float(np.median(distances))
-            row["of samples, psi 0.7"] = float(np.median(strange.of_samples(0.7)))
-            row["of samples, psi 1"] = usual
-            row["share no further than samples at psi 1"] = float((distances <= usual).mean())
+            distances, usual, wide = strange(images), strange.of_samples(0.7), strange.of_samples(1.0)
+            row["toon distance, median"] = float(np.median(distances))
+            row["of samples at psi 0.7, median"] = float(np.median(usual))
+            row["of samples at psi 1, median"] = float(np.median(wide))
+            row["of samples at psi 1, mean"] = float(wide.mean())
+            row["share within the median at psi 1"] = float((distances <= np.median(wide)).mean())
+            row["share within the mean at psi 1"] = float((distances <= wide.mean()).mean())
         found[f"swap {r}"] = row
     return found
 
@@ -116,12 +118,12 @@ def known_again(photographs: np.ndarray, images: np.ndarray) -> float:
     return float(((two @ one.T).argmax(1) == np.arange(len(one))).mean())
 
 
-def shown(found: dict[str, Any], indent: str = "") -> None:
+def printed(found: dict[str, Any], indent: str = "") -> None:
     """Nested figures, one a line."""
     for name, value in found.items():
         if isinstance(value, dict):
             print(f"{indent}{name}")
-            shown(value, indent + "  ")
+            printed(value, indent + "  ")
         else:
             print(f"{indent}{name:<{50 - len(indent)}} {value:10.3f}")
 

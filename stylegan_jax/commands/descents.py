@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from stylegan_jax.commands import cli
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from stylegan_jax.projection.descent import Settings
     from stylegan_jax.projection.project import Projection
+    from stylegan_jax.projection.unfinished import Unfinished
     from stylegan_jax.storage.checkpoint import Model
 
 
@@ -32,6 +34,25 @@ class Descents:
     """what is compared: textures in their places, or pixels"""
     seed: Annotated[str, typed("N")] = "0"
     """of the noise on w"""
+    save_video: Annotated[str | None, typed("FILE")] = None
+    """film how the images come nearer: .mp4 (needs PyAV), .webp or .gif"""
+    resume: bool = False
+    """go on with what an interrupted projection left here"""
+
+    def check_video(self, *, overwrite: bool) -> None:
+        """Raises InputError for a film that cannot be made; called before long work."""
+        if self.save_video is not None:
+            from stylegan_jax.pictures import video
+            from stylegan_jax.storage import atomic
+
+            video.check_suffix(Path(self.save_video).suffix.lower())
+            atomic.output_path(self.save_video, overwrite=overwrite)
+
+    def unfinished(self, path: Path, *, overwrite: bool) -> "Unfinished":
+        """Where an interrupted projection is kept; InputError for one that is there and is not asked for."""
+        from stylegan_jax.projection.unfinished import Unfinished
+
+        return Unfinished(path, resume=self.resume, overwrite=overwrite)
 
     def settings(self) -> "Settings":
         """Of the descent; InputError for what is no number or out of range."""
@@ -55,14 +76,29 @@ class Descents:
             "seed": cli.natural(self.seed, "--seed"),
         }
 
-    def run(self, model: "Model", pictures: "Sequence[np.ndarray]", settings: "Settings") -> "Projection":
-        """The projections of pictures of the model's size, all in one batch, under a progress bar."""
+    def run(
+        self,
+        model: "Model",
+        pictures: "Sequence[np.ndarray]",
+        settings: "Settings",
+        unfinished: "Unfinished",
+        *,
+        overwrite: bool,
+    ) -> "Projection":
+        """The projections of pictures of the model's size, under a progress bar; films them where that is asked for.
+
+        Args:
+          model, pictures, settings, unfinished: see `project.project`.
+          overwrite: the film may be replaced.
+        """
         import numpy as np
         from tqdm import tqdm
 
+        from stylegan_jax.projection.filmed import Film
         from stylegan_jax.projection.project import project
 
         batch = np.stack([_with_channels(each, model.config.generator.img_channels) for each in pictures])
+        film = Film(model, batch, settings.steps) if self.save_video is not None else None
         pause = 0.1 if sys.stderr.isatty() else 60  # seconds; a log wants a line a minute
         with tqdm(total=settings.steps, unit="step", delay=pause, mininterval=pause) as progress:
 
@@ -71,7 +107,11 @@ class Descents:
                 progress.update(step - progress.n)
 
             seed = cli.natural(self.seed, "--seed", high=2**32 - 1)
-            return project(model, batch, settings, loss=self.loss, seed=seed, report=report)
+            options = {"seed": seed, "report": report, "watch": film.watch if film else None}
+            made = project(model, batch, settings, loss=self.loss, unfinished=unfinished, **options)
+        if film is not None:
+            film.write(Path(str(self.save_video)), self.notes(settings), overwrite=overwrite)
+        return made
 
 
 def _with_channels(pixels: "np.ndarray", channels: int) -> "np.ndarray":

@@ -30,6 +30,8 @@ def project(
 
     python -m stylegan_jax project photos/ --model ffhq.pkl --no-align --out photos.npz
 
+    python -m stylegan_jax project photos/ --out photos.npz --resume
+
     Beside the file lies a sheet of the photographs and what the model makes of them. Photographs that cannot be used
     are named, and the others go on; 2 is the exit code if none was left.
 
@@ -51,12 +53,15 @@ def project(
         raise InputError("is no place for ws", "end it in .npz", file=f"--out {out}")
     for each in (place, sheet):
         atomic.output_path(each, overwrite=overwrite)
+    how.check_video(overwrite=overwrite)
+    unfinished = how.unfinished(place.with_suffix(".unfinished.npz"), overwrite=overwrite)
     settings, found = how.settings(), listed(photos)
     loaded = stylegan_jax.load(model, networks=["G_ema"])
     crops = cropped(found, which, loaded)
     if not crops:
         return cli.BAD_INPUT
-    made = how.run(loaded, [crop.pixels for _, crop in crops], settings)
+    pixels = [crop.pixels for _, crop in crops]
+    made = how.run(loaded, pixels, settings, unfinished, overwrite=overwrite)
     names = names_of(crops)
     note = {
         "model": str(loaded.lineage.get("source")),
@@ -66,8 +71,9 @@ def project(
         "losses": [round(float(value), 5) for value in made.losses],
     }
     latentfiles.write_ws(place, [made.ws], made.ws.shape, note, names=names)
-    picture = side_by_side([crop.pixels for _, crop in crops], list(made.images))
+    picture = side_by_side(pixels, list(made.images))
     encoding.write_picture(sheet, picture, note, overwrite=overwrite)
+    unfinished.done()
     for name, psnr, similar in zip(names, made.psnr, made.ms_ssim, strict=True):
         print(f"{name}: {psnr:.1f} dB, MS-SSIM {similar:.2f}")
     print(f"wrote {place} and {sheet}")

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
-from jaxtyping import Array, Float, UInt8
+from jaxtyping import Array, Bool, Float, UInt8
 
 from stylegan_jax.config import GeneratorConfig
 from stylegan_jax.networks.generators import synthesis
@@ -22,7 +22,7 @@ from stylegan_jax.networks.layers import Weights
 from stylegan_jax.networks.stylegan2 import noise_layers
 from stylegan_jax.pictures.images import to_float
 from stylegan_jax.projection.latentspace import LatentSpace, in_p_n
-from stylegan_jax.projection.losses import Loss
+from stylegan_jax.projection.losses import Loss, in_grey
 from stylegan_jax.sampler import batching
 from stylegan_jax.storage.checkpoint import Model
 
@@ -109,6 +109,7 @@ def descend(
     space: LatentSpace,
     settings: Settings,
     *,
+    grey: Bool[np.ndarray, " n"] | None = None,
     start: Float[np.ndarray, "n l d"] | None = None,
     begun: Standing | None = None,
     noise: Mapping[str, Float[np.ndarray, "n _ _"]] | None = None,
@@ -123,6 +124,7 @@ def descend(
       loss: what falls.
       space: of the model.
       settings: how.
+      grey: targets whose luma alone is compared; none by default.
       start: where from; the mean of w by default.
       begun: go on from there: the next steps are those that would have followed.
       noise: the first noise images by layer (`b8.conv0`); drawn by default.
@@ -135,7 +137,9 @@ def descend(
     program = _program(config, loss, settings, places.mesh)
     weights = places.replicate(_synthesis_weights(model))
     prior = places.replicate((space.center, space.whiten))
-    wanted = [program.describe(part) for part in places.split(targets)]
+    wanted = [(program.describe(part), None) for part in places.split(targets)]
+    if grey is not None:
+        wanted = [(described, part) for (described, _), part in zip(wanted, places.split(grey), strict=True)]
     if begun is None:
         w = np.broadcast_to(space.mean, (n, layers, config.w_dim)) if start is None else start
         parameters: dict[str, Any] = {"w": np.array(w, np.float32)}
@@ -231,7 +235,10 @@ def _program(config: GeneratorConfig, loss: Loss, settings: Settings, mesh: Mesh
     def objective(parameters: Tree, weights: Weights, prior: Tree, wanted: Tree, moved: Array) -> Any:
         ws = jnp.broadcast_to(parameters["w"] + moved, (len(moved), config.num_ws, config.w_dim))
         images = synthesis(config, weights)(ws, noise=parameters.get("noise", "const"))
-        distance = loss.compare(loss.describe(images), wanted)
+        described, grey = wanted
+        if grey is not None:
+            images = jnp.where(grey[:, None, None, None], in_grey(images), images)
+        distance = loss.compare(loss.describe(images), described)
         total = distance
         if settings.noise_weight is not None:
             total = total + settings.noise_weight * sum(map(noise_penalty, parameters["noise"].values()))

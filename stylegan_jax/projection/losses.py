@@ -137,6 +137,14 @@ def _blurred(x: Float[Array, "n h h c"]) -> Float[Array, "n v v c"]:
     return jnp.einsum("ncuw,wv->nuvc", planes, band, precision="highest")
 
 
+def in_grey(images: Images) -> Images:
+    """The luma of RGB or RGBA images in each colour; opacity, and what is grey already, stay."""
+    if images.shape[-1] == 1:
+        return images
+    luma = jnp.dot(images[..., :3], jnp.array([0.299, 0.587, 0.114], images.dtype), precision="highest")
+    return jnp.concatenate([jnp.repeat(luma[..., None], 3, -1), images[..., 3:]], -1)
+
+
 def psnr(a: Images, b: Images) -> Float[Array, " n"]:
     """Peak signal-to-noise ratio in dB of images in [-1, 1]."""
     return 10 * jnp.log10(4 / jnp.square(a - b).mean((1, 2, 3)))

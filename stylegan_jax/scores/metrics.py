@@ -140,7 +140,7 @@ def toon_distance(features: Features, own: Features, *, dimensions: int = 30) ->
     """How far images lie from what a blend makes by itself: squared Mahalanobis distance per dimension.
 
     Over the scattering features (`features.proxy_features`) of images that a blend makes of projected photographs,
-    and of 1,024 of its own samples at psi 0.7: samples themselves have about 1, at psi 1 about 1.6. What lies above
+    and of 1,024 of its own samples at psi 0.7: samples themselves have about 1, at psi 1 about 1.5. What lies above
     looks like nothing the blend makes. It sees a smear and a broken outline, and no likeness.
 
     Args:

@@ -1,5 +1,6 @@
 """Descents: the official projector's numbers, and what a batch may not change."""
 
+import dataclasses
 import itertools
 
 import jax
@@ -10,6 +11,7 @@ import pytest
 from stylegan_jax.projection.descent import Settings, _Places, descend, noise_penalty
 from stylegan_jax.projection.latentspace import latent_space
 from stylegan_jax.projection.losses import features_loss, ms_ssim, scattering_loss
+from stylegan_jax.projection.project import project, settings_of
 from stylegan_jax.scores.features import pooled
 from tests.golden_data import assert_close, load_npz
 from tests.golden_networks import model
@@ -139,3 +141,17 @@ def test_similarity_is_that_of_the_windows_one_by_one():
         luminance[i] += (2 * mean_one * mean_two + 0.02**2) / (mean_one**2 + mean_two**2 + 0.02**2) / 36
     found = ms_ssim(jnp.asarray(a, jnp.float32), jnp.asarray(b, jnp.float32))
     np.testing.assert_allclose(found, contrast * luminance, rtol=1e-4)
+
+
+def test_of_a_grey_picture_the_luma_alone_is_compared():
+    tiny = tiny_model(img_resolution=16)
+    shades = np.random.RandomState(0).randint(0, 256, (2, 16, 16, 1), np.uint8).repeat(3, -1)
+    made = project(tiny, shades, settings_of(steps=12))
+    assert np.ptp(made.images.astype(int), axis=-1).max() > 20, "the colours are the model's"
+    shift = np.float32([0.587, -0.299, 0])  # of another colour, and the same luma
+    leaves = {**tiny.networks["G_ema"]}
+    leaves["synthesis.b16.torgb.bias"] = leaves["synthesis.b16.torgb.bias"] + shift
+    moved = project(dataclasses.replace(tiny, networks={"G_ema": leaves}), shades, settings_of(steps=12))
+    np.testing.assert_allclose(moved.ws, made.ws, atol=1e-3)
+    both = np.concatenate([shades[:1], np.random.RandomState(1).randint(0, 256, (1, 16, 16, 3), np.uint8)])
+    np.testing.assert_allclose(project(tiny, both, settings_of(steps=12)).ws[0], made.ws[0], atol=1e-3)
