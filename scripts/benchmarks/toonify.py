@@ -72,11 +72,13 @@ def projected(
     model: Any, pictures: np.ndarray, space: Any, likeness: float, steps: int
 ) -> tuple[Any, dict[str, float]]:
     """Projections as `interp.toonify` makes them, and how many are like the photograph and at home in the model."""
+    import jax.numpy as jnp
+
     from stylegan_jax.projection.latentspace import in_p_n
     from stylegan_jax.projection.project import project, settings_of
 
     made = project(model, pictures, settings_of(likeness=likeness, steps=steps), space=space)
-    away = np.square(np.asarray(in_p_n(made.ws, space.center, space.whiten))).mean((1, 2))
+    away = np.square(np.asarray(in_p_n(jnp.asarray(made.ws), space.center, space.whiten))).mean((1, 2))
     good = (made.ms_ssim >= SIMILAR) & (away <= NEAR)
     return made, {
         "PSNR (dB)": float(made.psnr.mean()),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from stylegan_jax.commands import cli
 from stylegan_jax.commands.flags import typed
+from stylegan_jax.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,6 +35,8 @@ class Descents:
     """what is compared: textures in their places, or pixels"""
     seed: Annotated[str, typed("N")] = "0"
     """of the noise on w"""
+    start: Annotated[str, typed("mean|FILE")] = "mean"
+    """begin at the mean of w, or at ws of a file that --w of other commands reads: one for each face, or one for all"""
     save_video: Annotated[str | None, typed("FILE")] = None
     """film how the images come nearer: .mp4 (needs PyAV), .webp or .gif"""
     resume: bool = False
@@ -74,6 +77,7 @@ class Descents:
             "lr": settings.rate,
             "prior": settings.prior,
             "seed": cli.natural(self.seed, "--seed"),
+            "start": Path(self.start).name,
         }
 
     def run(
@@ -98,6 +102,7 @@ class Descents:
         from stylegan_jax.projection.project import project
 
         batch = np.stack([_with_channels(each, model.config.generator.img_channels) for each in pictures])
+        start = self._start(model, len(batch), settings)
         film = Film(model, batch, settings.steps) if self.save_video is not None else None
         pause = 0.1 if sys.stderr.isatty() else 60  # seconds; a log wants a line a minute
         with tqdm(total=settings.steps, unit="step", delay=pause, mininterval=pause) as progress:
@@ -107,11 +112,27 @@ class Descents:
                 progress.update(step - progress.n)
 
             seed = cli.natural(self.seed, "--seed", high=2**32 - 1)
-            options = {"seed": seed, "report": report, "watch": film.watch if film else None}
+            options = {"seed": seed, "report": report, "watch": film.watch if film else None, "start": start}
             made = project(model, batch, settings, loss=self.loss, unfinished=unfinished, **options)
         if film is not None:
             film.write(Path(str(self.save_video)), self.notes(settings), overwrite=overwrite)
         return made
+
+    def _start(self, model: "Model", count: int, settings: "Settings") -> "np.ndarray | None":
+        """The ws to begin from, their means where one w is to be found; None is the mean of w."""
+        if self.start == "mean":
+            return None
+        import numpy as np
+
+        from convert import ws
+
+        config = model.config.generator
+        found = ws.read([self.start], num_ws=config.num_ws, w_dim=config.w_dim).values
+        if len(found) not in (1, count):
+            what = f"holds {len(found)} ws, and there are {count} faces"
+            raise InputError(what, "give one for each, or one for all", file=f"--start {self.start}")
+        found = found.mean(1, keepdims=True) if settings.space == "w" else found
+        return np.repeat(found, count // len(found), 0)
 
 
 def _with_channels(pixels: "np.ndarray", channels: int) -> "np.ndarray":

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageSequence
 
 import stylegan_jax as sj
 from interp.toonify import toonify
@@ -142,6 +142,18 @@ def test_an_interrupted_projection_goes_on_to_the_same_bits(folder, monkeypatch,
     np.testing.assert_array_equal(resumed, np.load(made)["w"] if door == "project" else pixels(made))
 
 
+def test_a_projection_begins_at_the_ws_of_a_file(folder, capsys):
+    arguments = ("ada.png", "bob.png", "--model", "ffhq.safetensors", "--no-align")
+    assert run(project, *arguments, "--steps", "4", "--out", "w.npz") == 0
+    still = ("--start", "w.npz", "--steps", "1")  # the rate of the first step is 0
+    assert run(project, *arguments, *still, "--out", "again.npz") == 0
+    np.testing.assert_array_equal(np.load("again.npz")["w"], np.load("w.npz")["w"])
+    assert run(project, *arguments, *still, "--space", "w", "--out", "one.npz") == 0
+    np.testing.assert_allclose(np.load("one.npz")["w"][:, 0], np.load("w.npz")["w"].mean(1), rtol=1e-5)
+    assert run(project, *arguments, "cy.png", *still, "--out", "three.npz") == 2
+    assert "--start w.npz: holds 2 ws, and there are 3 faces" in capsys.readouterr().err
+
+
 def test_what_is_no_interrupted_projection_is_left_alone(folder, capsys):
     (folder / "w.unfinished.npz").write_bytes(b"mine")
     arguments = ("ada.png", "--model", "ffhq.safetensors", "--out", "w.npz", "--resume", *QUICK)
@@ -153,7 +165,7 @@ def test_a_film_shows_how_the_images_come_nearer(folder, capsys):
     arguments = ("ada.png", "bob.png", "--model", "ffhq.safetensors", "--out", "w.npz", *QUICK)
     assert run(project, *arguments, "--save-video", "w.gif") == 0
     with Image.open("w.gif") as film:
-        assert (film.size, film.n_frames) == ((512, 512), 4)
+        assert (film.size, sum(1 for _ in ImageSequence.Iterator(film))) == ((512, 512), 4)
     assert run(project, *arguments, "--overwrite", "--save-video", "w.avi") == 2
     assert ".avi is no form of film" in capsys.readouterr().err
 

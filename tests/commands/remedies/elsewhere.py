@@ -94,6 +94,9 @@ ELSEWHERE: dict[tuple[str, str], str] = {
         "stylegan_jax/projection/unfinished.py",
         "type what was typed then, or pass --overwrite in place of --resume",
     ): f"{_PROJECT}an_interrupted_projection_goes_on_to_the_same_bits",
+    ("stylegan_jax/commands/descents.py", "give one for each, or one for all"): (
+        f"{_PROJECT}a_projection_begins_at_the_ws_of_a_file"
+    ),
     ("interp/quality.py", "use larger models"): (
         "tests/interp/test_quality.py::test_models_too_small_to_be_described_are_refused"
     ),
