@@ -1,5 +1,6 @@
 """How good the blends of two models look, in numbers: beside their parents, and whether seeds are dead."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -68,24 +69,19 @@ def quality(models: Sequence[Model], labels: tuple[str, str]) -> Quality:
     renderer = Renderer(models, labels)
     if renderer.config.img_resolution < SMALLEST:
         raise InputError(f"blends are judged from {SMALLEST} pixels on", "use larger models")
-    view = _view(models, PSI)
+    conditional = any(model.config.generator.c_dim for model in models)
+    view = View(SEEDS, PSI, "random" if conditional else None)
     view.check(models, labels)
     ws = view.ws_of(models[0])
     base, transfer = (images_of(renderer, constant(share), ws) for share in (0, 1))
     resolutions = renderer.config.resolutions[:-1]
     swaps = [r for r in _SWAPS if r in resolutions] or [usual_swap(resolutions)]
     found = {r: appearance.blend_quality(images_of(renderer, swap(r), ws), base, transfer) for r in swaps}
-    dead = [{psi: _dead(renderer, share, psi) for psi in (PSI, 1.0)} for share in (0, 1)]
+    dead: list[dict[float, list[int]]] = [{}, {}]
+    for share, psi in itertools.product((0, 1), (PSI, 1.0)):
+        own = own_images(renderer, constant(share), SEEDS, psi)
+        dead[share][psi] = np.flatnonzero(appearance.dead(own)).tolist()
     return Quality(labels, found, (dead[0], dead[1]))
-
-
-def _view(models: Sequence[Model], psi: float) -> View:
-    conditional = any(model.config.generator.c_dim for model in models)
-    return View(SEEDS, psi, "random" if conditional else None)
-
-
-def _dead(renderer: Renderer, share: float, psi: float) -> list[int]:
-    return np.flatnonzero(appearance.dead(own_images(renderer, constant(share), SEEDS, psi))).tolist()
 
 
 def own_images(renderer: Renderer, schedule: Schedule, seeds: Sequence[int], psi: float) -> Pictures:
