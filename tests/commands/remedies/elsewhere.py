@@ -97,6 +97,9 @@ ELSEWHERE: dict[tuple[str, str], str] = {
     ("stylegan_jax/commands/descents.py", "give one for each, or one for all"): (
         f"{_PROJECT}a_projection_begins_at_the_ws_of_a_file"
     ),
+    ("stylegan_jax/commands/train.py", "name a file of their points, or leave it out"): (
+        "tests/commands/test_train_framing.py::test_a_file_of_other_pictures_is_no_framing"
+    ),
     ("interp/quality.py", "use larger models"): (
         "tests/interp/test_quality.py::test_models_too_small_to_be_described_are_refused"
     ),
