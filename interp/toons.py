@@ -44,7 +44,7 @@ class Toons:
 
     def __init__(self, recipe: Recipe, loaded: Sequence[Loaded], sweep: Sweep | None = None):
         if recipe.psi != 1 and loaded[0].model.config.generator.w_avg_beta is None:
-            raise InputError("has no w_avg to truncate towards", "use --psi 1", file=loaded[0].label)
+            raise InputError("has no w_avg to truncate towards", "use psi 1", file=loaded[0].label)
         decided = decide_loaded(recipe, loaded)
         self.chosen = recipe.schedules[0]
         labels = [each.label for each in loaded]

@@ -148,7 +148,7 @@ def test_of_a_grey_picture_the_luma_alone_is_compared():
     shades = np.random.RandomState(0).randint(0, 256, (2, 16, 16, 1), np.uint8).repeat(3, -1)
     made = project(tiny, shades, settings_of(steps=12))
     assert np.ptp(made.images.astype(int), axis=-1).max() > 20, "the colours are the model's"
-    shift = np.float32([0.587, -0.299, 0])  # of another colour, and the same luma
+    shift = np.array([0.587, -0.299, 0], np.float32)  # of another colour, and the same luma
     leaves = {**tiny.networks["G_ema"]}
     leaves["synthesis.b16.torgb.bias"] = leaves["synthesis.b16.torgb.bias"] + shift
     moved = project(dataclasses.replace(tiny, networks={"G_ema": leaves}), shades, settings_of(steps=12))

@@ -83,7 +83,7 @@ ELSEWHERE: dict[tuple[str, str], str] = {
         f"{_TENSORFLOW}variables_of_a_fork_are_named"
     ),
     ("interp/toonify.py", "leave --paste and --sweep out"): (f"{_PROJECT}values_that_make_no_toon_end_in_one_line"),
-    ("interp/toons.py", "use --psi 1"): f"{_PROJECT}a_base_without_w_avg_truncates_nothing",
+    ("interp/toons.py", "use psi 1"): f"{_PROJECT}a_base_without_w_avg_truncates_nothing",
     ("stylegan_jax/projection/unfinished.py", "move it away"): (
         f"{_PROJECT}what_is_no_interrupted_projection_is_left_alone"
     ),
