@@ -28,6 +28,8 @@ def project(
 
     python -m stylegan_jax project photos/ --model ffhq.pkl --no-align --out photos.npz
 
+    python -m stylegan_jax project photos/ --out photos.npz --resume
+
     Beside the file lies a sheet of the photographs and what the model makes of them. Photographs that cannot be used
     are named, and the others go on; 2 is the exit code if none was left.
 
@@ -42,11 +44,14 @@ def project(
     import stylegan_jax
 
     place = projected.Place(out, overwrite=overwrite)
+    how.check_video(overwrite=overwrite)
+    unfinished = how.unfinished(Path(out).with_suffix(".unfinished.npz"), overwrite=overwrite)
     settings, found = how.settings(), listed(photos)
     loaded = stylegan_jax.load(model, networks=["G_ema"])
     crops = cropped(found, which, loaded)
     if not crops:
         return cli.BAD_INPUT
-    made = how.run(loaded, [crop.pixels for _, crop in crops], settings)
+    made = how.run(loaded, [crop.pixels for _, crop in crops], settings, unfinished, overwrite=overwrite)
     place.write(loaded, crops, made, how.notes(settings))
+    unfinished.done()
     return cli.DONE
