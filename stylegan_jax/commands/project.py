@@ -1,5 +1,6 @@
 """The command `project`: photographs → the ws whose images are nearest to them."""
 
+from pathlib import Path
 from typing import Annotated
 
 import tyro
