@@ -115,7 +115,7 @@ def tree_of(path: Path, *, scripted: bool = False) -> tuple[Any, int]:
     if kind == kinds.TORCH_FOLDER:
         return _folder_tree(kinds.unpacked(path), Budget())
     if kind not in (kinds.TORCH_ZIP, kinds.TORCH_STREAM, kinds.PICKLE):
-        raise InputError(f"is a {kind} file, not torch's", "pass the .pt or .pth file")
+        raise InputError("is no file of torch's", "pass the .pt or .pth file")
     with inputs.open_regular(path) as file:
         data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
         budget = Budget(len(data))

@@ -54,7 +54,7 @@ def opaque(module: Any, name: Any, budget: Budget) -> OpaqueClass:
 class ScriptedNames(dict[tuple[str, str], Any]):
     """A table that also knows the classes of TorchScript modules: what it makes of one is an `Instance`, with its state.
 
-    Their names, below `__torch__`, are the file's own; the programs that belong to them are other parts of the archive.
+    Their names, below `__torch__`, are the file's own; the programs that go with them are other parts of the archive.
     """
 
     def __init__(self, names: Mapping[tuple[str, str], Any]):

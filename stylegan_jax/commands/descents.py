@@ -1,5 +1,6 @@
 """What people type about a projection, and the projection with its progress."""
 
+import functools
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from stylegan_jax.commands import cli
 from stylegan_jax.commands.flags import typed
+from stylegan_jax.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
 
     from stylegan_jax.projection.descent import Settings
+    from stylegan_jax.projection.losses import Loss
     from stylegan_jax.projection.project import Projection
     from stylegan_jax.storage.checkpoint import Model
 
@@ -30,13 +33,18 @@ class Descents:
     """one w for all layers, or one for each (default: w+, but w at likeness 0)"""
     loss: Literal["scattering", "pixels"] = "scattering"
     """what is compared: textures in their places, or pixels"""
+    vgg16: Annotated[str | None, typed("FILE")] = None
+    """compare as the official projector does instead, by LPIPS: the official vgg16.pt, or torchvision's with --lpips"""
+    lpips: Annotated[str | None, typed("FILE")] = None
+    """the weights of LPIPS for torchvision's file: vgg.pth of the package lpips, version 0.1"""
     seed: Annotated[str, typed("N")] = "0"
     """of the noise on w"""
 
     def settings(self) -> "Settings":
-        """Of the descent; InputError for what is no number or out of range."""
+        """Of the descent; InputError for what is no number or out of range, and for files that hold no VGG16."""
         from stylegan_jax.projection.project import settings_of
 
+        _ = self.compared  # read before long work
         return settings_of(
             likeness=cli.number(self.likeness, "--likeness", low=0, high=1),
             steps=cli.natural(self.steps, "--steps", low=1, high=100_000),
@@ -44,11 +52,23 @@ class Descents:
             rate=cli.number(self.lr, "--lr", low=1e-6, high=100),
         )
 
+    @functools.cached_property
+    def compared(self) -> "str | Loss":
+        """What falls: a loss by its name, or LPIPS by the user's VGG16."""
+        if self.vgg16 is None:
+            if self.lpips is not None:
+                raise InputError("--lpips goes with --vgg16", "pass --vgg16 FILE too")
+            return self.loss
+        import convert
+        from stylegan_jax.projection.perceptual import lpips_loss
+
+        return lpips_loss(convert.read_vgg16(self.vgg16, self.lpips))
+
     def notes(self, settings: "Settings") -> dict[str, Any]:
         """What tells how the ws were found."""
         return {
             "space": settings.space,
-            "loss": self.loss,
+            "loss": self.loss if self.vgg16 is None else "lpips",
             "steps": settings.steps,
             "lr": settings.rate,
             "prior": settings.prior,
@@ -71,7 +91,7 @@ class Descents:
                 progress.update(step - progress.n)
 
             seed = cli.natural(self.seed, "--seed", high=2**32 - 1)
-            return project(model, batch, settings, loss=self.loss, seed=seed, report=report)
+            return project(model, batch, settings, loss=self.compared, seed=seed, report=report)
 
 
 def _with_channels(pixels: "np.ndarray", channels: int) -> "np.ndarray":

@@ -1,10 +1,14 @@
 """`project` and `interp.toonify` as users type them, on small models and made-up photographs."""
 
+import itertools
+
 import numpy as np
 import pytest
 from PIL import Image
 
 import stylegan_jax as sj
+from convert.pickles import torch_file
+from convert.vgg16 import CHANNELS
 from interp.toonify import toonify
 from stylegan_jax.commands import cli
 from stylegan_jax.commands.project import project
@@ -87,3 +91,43 @@ def test_values_that_make_no_toon_end_in_one_line(folder, capsys, typed, said):
     shown = capsys.readouterr().err
     assert said in shown and shown.count("\n") == 1
     assert not (folder / "toons").exists()
+
+
+@pytest.fixture
+def vgg16(folder):
+    """Files as torchvision and LPIPS have them, of random weights."""
+    random, state, place = np.random.RandomState(0), {}, iter((0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28))
+    for before, after in itertools.pairwise((3, *CHANNELS)):
+        name = f"features.{next(place)}"
+        state[f"{name}.weight"] = (random.randn(after, before, 3, 3) / np.sqrt(5 * before)).astype(np.float32)
+        state[f"{name}.bias"] = np.zeros(after, np.float32)
+    heads = {
+        f"lin{i}.model.1.weight": np.ones((1, c, 1, 1), np.float32) for i, c in enumerate((64, 128, 256, 512, 512))
+    }
+    for name, tree in (("vgg16.pth", state), ("vgg.pth", heads)):
+        with open(name, "wb") as file:
+            torch_file.save_zip(file, tree)
+    return "--vgg16", "vgg16.pth", "--lpips", "vgg.pth"
+
+
+def test_a_vgg16_of_the_users_is_what_photographs_are_compared_by(folder, vgg16):
+    usual = ("ada.png", "--model", "ffhq.safetensors", *QUICK)
+    assert run(project, *usual, "--out", "w.npz", *vgg16) == 0
+    assert images.made_by("w.png")["loss"] == "lpips"
+    assert run(project, *usual, "--out", "other.npz") == 0
+    with np.load("w.npz") as one, np.load("other.npz") as other:
+        assert not np.allclose(one["w"], other["w"])
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (("--lpips", "x.pth"), "--lpips goes with --vgg16"),
+        (("--vgg16", "none.pt"), "none.pt: no such file"),
+        (("--vgg16", "ffhq.safetensors"), "ffhq.safetensors: is no file of torch's"),
+    ],
+)
+def test_files_that_hold_no_vgg16_end_in_one_line_before_the_work(folder, capsys, typed, said):
+    assert run(project, "ada.png", "--model", "ffhq.safetensors", "--out", "w.npz", "--no-align", *typed) == 2
+    shown = capsys.readouterr().err
+    assert said in shown and shown.count("\n") == 1
