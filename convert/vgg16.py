@@ -1,4 +1,4 @@
-"""The perceptual network in a file that the user has: VGG16 with the weights of LPIPS, as NVIDIA or torchvision has it."""
+"""The perceptual network in a file that the user has: VGG16 and the weights of LPIPS, NVIDIA's or torchvision's."""
 
 from collections.abc import Mapping
 from pathlib import Path

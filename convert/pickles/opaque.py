@@ -52,7 +52,7 @@ def opaque(module: Any, name: Any, budget: Budget) -> OpaqueClass:
 
 
 class ScriptedNames(dict[tuple[str, str], Any]):
-    """A table that also knows the classes of TorchScript modules: what it makes of one is an `Instance`, with its state.
+    """A table that knows the classes of TorchScript modules too: what it makes of one is an `Instance`, with its state.
 
     Their names, below `__torch__`, are the file's own; the programs that go with them are other parts of the archive.
     """

@@ -95,7 +95,7 @@ def test_what_is_no_whole_vgg16_is_refused_in_a_line(files, tmp_path, change, sa
 def test_weights_of_lpips_are_asked_for_where_they_are_missing(files):
     with pytest.raises(InputError, match="holds no weights of LPIPS — pass --lpips too"):
         convert.read_vgg16(files / "vgg16.pth")
-    with pytest.raises(InputError, match="vgg16.pth: holds no weights of LPIPS — pass the weights"):
+    with pytest.raises(InputError, match=r"vgg16\.pth: holds no weights of LPIPS — pass the weights"):
         read_heads(files / "vgg16.pth")
-    with pytest.raises(InputError, match="TorchScript archive|compressed zip"):
+    with pytest.raises(InputError, match="is a compressed zip archive"):
         read_heads(files / "vgg16.pt")

@@ -36,7 +36,7 @@ class Layers(nn.Module):
             setattr(self, f"conv{i + 1}", nn.Conv2d(before, after, 3, padding=1))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.conv1(x)
+        return x
 
 
 class Scripted(nn.Module):
