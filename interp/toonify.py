@@ -1,9 +1,10 @@
 """The command `python -m interp.toonify`: photographs in, what a blend makes of them out."""
 
+import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import tyro
 
@@ -14,10 +15,8 @@ from stylegan_jax.commands import cli
 from stylegan_jax.commands.descents import Descents
 from stylegan_jax.commands.flags import Flat, typed
 from stylegan_jax.commands.photographs import Faces, cropped, listed, names_of
+from stylegan_jax.commands.tunings import Tunings
 from stylegan_jax.errors import InputError
-
-if TYPE_CHECKING:
-    pass
 
 Photos = Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="PHOTO …", help_behavior_hint="")]
 
@@ -32,6 +31,7 @@ def toonify(
     schedule: Annotated[ScheduleOptions, Flat],
     which: Annotated[Faces, Flat],
     how: Annotated[Descents, Flat],
+    tuned: Annotated[Tunings, Flat],
     paste: bool = False,
     out: Annotated[str, typed("FOLDER")] = "toons",
     overwrite: bool = False,
@@ -52,6 +52,7 @@ def toonify(
       schedule: what α is in each layer (default: --swap 16).
       which: of the faces.
       how: the descent goes.
+      tuned: the base afterwards; the blend is then of base-NAME.safetensors, in the folder (all: base.safetensors).
       paste: put each picture back into its photograph: me-pasted.png.
       out: a folder for the pictures.
       overwrite: replace what is there.
@@ -59,12 +60,13 @@ def toonify(
     from interp.recipes import Ingredient, Recipe
     from interp.replay import read_models
     from interp.toons import Toons
+    from stylegan_jax.storage import checkpoint
 
     shipped = stylegan_jax.shipped_models()
     paths = base_and_transfer(base, transfer, shipped)
     text = schedule.text() if schedule.given else "swap=16"
     recipe = Recipe(models=(Ingredient(path=paths[0]), Ingredient(path=paths[1], schedule=text)), psi=1.0)
-    settings, found = how.settings(), listed(photos)
+    settings, tuning, found = how.settings(), tuned.settings(), listed(photos)
     folder = _folder(out, [photo.stem for photo in found], overwrite=overwrite)
     models = read_models(recipe, None, shipped)
     toons = Toons(recipe, models)  # which refuses models and schedules before any work
@@ -72,9 +74,20 @@ def toonify(
     if not crops:
         return cli.BAD_INPUT
     folder.mkdir(parents=True, exist_ok=True)  # before long work: where it cannot be, it is said now
-    made = how.run(models[0].model, [crop.pixels for _, crop in crops], settings)
-    notes = how.notes(settings)
-    written = toons.write(folder, crops, names_of(crops), made, notes, paste=paste, overwrite=overwrite)
+    names, pixels = names_of(crops), [crop.pixels for _, crop in crops]
+    bases = tuned.places(folder / "base", names, overwrite=overwrite) if tuning else []
+    made = how.run(models[0].model, pixels, settings)
+    options: dict[str, Any] = {"notes": how.notes(settings), "paste": paste, "overwrite": overwrite}
+    if tuning is None:
+        written = toons.write(folder, crops, names, made, **options)
+    else:
+        better = tuned.models(models[0].model, pixels, made.ws, tuning, how)
+        for place, (part, model) in zip(bases, better, strict=True):
+            checkpoint.save(model, place, overwrite=overwrite)
+            own = dataclasses.replace(recipe, models=(Ingredient(path=str(place)), recipe.models[1]))
+            toons, ws = Toons(own, read_models(own, None, shipped)), made.ws[part]
+            toons.write(folder, crops[part], names[part], dataclasses.replace(made, ws=ws), **options)
+        written = str(folder)
     print(f"{len(crops)} of {len(found)} photographs: wrote {written}" if len(found) > 1 else f"wrote {written}")
     return cli.DONE
 

@@ -77,12 +77,11 @@ class Descents:
 
     def run(self, model: "Model", pictures: "Sequence[np.ndarray]", settings: "Settings") -> "Projection":
         """The projections of pictures of the model's size, all in one batch, under a progress bar."""
-        import numpy as np
         from tqdm import tqdm
 
         from stylegan_jax.projection.project import project
 
-        batch = np.stack([_with_channels(each, model.config.generator.img_channels) for each in pictures])
+        batch = stacked(pictures, model)
         pause = 0.1 if sys.stderr.isatty() else 60  # seconds; a log wants a line a minute
         with tqdm(total=settings.steps, unit="step", delay=pause, mininterval=pause) as progress:
 
@@ -92,6 +91,13 @@ class Descents:
 
             seed = cli.natural(self.seed, "--seed", high=2**32 - 1)
             return project(model, batch, settings, loss=self.compared, seed=seed, report=report)
+
+
+def stacked(pictures: "Sequence[np.ndarray]", model: "Model") -> "np.ndarray":
+    """RGB pictures as one batch, of the model's channels."""
+    import numpy as np
+
+    return np.stack([_with_channels(each, model.config.generator.img_channels) for each in pictures])
 
 
 def _with_channels(pixels: "np.ndarray", channels: int) -> "np.ndarray":

@@ -5,10 +5,11 @@ from typing import Annotated
 
 import tyro
 
-from stylegan_jax.commands import cli
+from stylegan_jax.commands import cli, tunings
 from stylegan_jax.commands.descents import Descents
 from stylegan_jax.commands.flags import Flat, typed
 from stylegan_jax.commands.photographs import Faces, cropped, listed, names_of
+from stylegan_jax.commands.tunings import Tunings
 from stylegan_jax.errors import InputError
 
 Photos = Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="PHOTO …", help_behavior_hint="")]
@@ -22,6 +23,7 @@ def project(
     out: Annotated[str, typed("FILE.npz")],
     which: Annotated[Faces, Flat],
     how: Annotated[Descents, Flat],
+    tuned: Annotated[Tunings, Flat],
     overwrite: bool = False,
 ) -> int:
     """Finds the ws of a model whose images are nearest to photographs: what --w of every command reads.
@@ -39,6 +41,7 @@ def project(
       out: the .npz for the ws.
       which: of the faces.
       how: the descent goes.
+      tuned: the model afterwards; x-tuned.png shows what it makes of the ws, x-tuned-NAME.safetensors is it.
       overwrite: replace what is there.
     """
     import stylegan_jax
@@ -49,15 +52,17 @@ def project(
     place, sheet = Path(out), Path(out).with_suffix(".png")
     if place.suffix.lower() != ".npz":
         raise InputError("is no place for ws", "end it in .npz", file=f"--out {out}")
-    for each in (place, sheet):
+    better = place.with_name(f"{place.stem}-tuned.png")
+    for each in (place, sheet, *([better] if tuned.tune else [])):
         atomic.output_path(each, overwrite=overwrite)
-    settings, found = how.settings(), listed(photos)
+    settings, tuning, found = how.settings(), tuned.settings(), listed(photos)
     loaded = stylegan_jax.load(model, networks=["G_ema"])
     crops = cropped(found, which, loaded)
     if not crops:
         return cli.BAD_INPUT
-    made = how.run(loaded, [crop.pixels for _, crop in crops], settings)
-    names = names_of(crops)
+    names, pixels = names_of(crops), [crop.pixels for _, crop in crops]
+    places = tuned.places(better.with_suffix(""), names, overwrite=overwrite) if tuning else []
+    made = how.run(loaded, pixels, settings)
     note = {
         "model": str(loaded.lineage.get("source")),
         "model_sha256": checkpoint.fingerprint(loaded),
@@ -66,9 +71,12 @@ def project(
         "losses": [round(float(value), 5) for value in made.losses],
     }
     latentfiles.write_ws(place, [made.ws], made.ws.shape, note, names=names)
-    picture = side_by_side([crop.pixels for _, crop in crops], list(made.images))
+    picture = side_by_side(pixels, list(made.images))
     encoding.write_picture(sheet, picture, note, overwrite=overwrite)
     for name, psnr, similar in zip(names, made.psnr, made.ms_ssim, strict=True):
         print(f"{name}: {psnr:.1f} dB, MS-SSIM {similar:.2f}")
     print(f"wrote {place} and {sheet}")
+    if tuning:
+        models = tuned.models(loaded, pixels, made.ws, tuning, how)
+        tunings.write(better, places, models, pixels, made, names, overwrite=overwrite)
     return cli.DONE

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Array, Float, UInt8
 
 from stylegan_jax.errors import InputError
 from stylegan_jax.pictures.images import to_float
@@ -108,11 +107,24 @@ def project(
     assert step is not None
     found: Any = jax.device_get(step.w)
     ws = np.array(np.broadcast_to(found, (len(pictures), config.num_ws, config.w_dim)), np.float32)
+    return seen(model, pictures, ws, np.asarray(step.loss))
+
+
+def seen(
+    model: Model,
+    pictures: UInt8[np.ndarray, "n r r c"],
+    ws: Float[np.ndarray, "n l d"],
+    losses: Float[np.ndarray, " n"],
+) -> Projection:
+    """What a model makes of ws that were found for pictures, and how like them it is."""
     images = np.concatenate(list(sample_ws(model, ws)))
-    made, wanted = to_float(jnp.asarray(images)), to_float(jnp.asarray(pictures))
-    return Projection(
-        ws, images, np.asarray(step.loss), np.asarray(psnr(made, wanted)), np.asarray(ms_ssim(made, wanted))
-    )
+    return Projection(ws, images, losses, *map(np.asarray, _likeness(images, pictures)))
+
+
+@jax.jit
+def _likeness(images: UInt8[Array, "n r r c"], pictures: UInt8[Array, "n r r c"]) -> tuple[Array, Array]:
+    made, wanted = to_float(images), to_float(pictures)
+    return psnr(made, wanted), ms_ssim(made, wanted)
 
 
 def side_by_side(pictures: Sequence[np.ndarray], images: Sequence[np.ndarray]) -> UInt8[np.ndarray, "H W c"]:

@@ -144,7 +144,9 @@ def _programs(config: GeneratorConfig, loss: Loss, local: bool) -> tuple[Callabl
     return begin, step
 
 
-def between(pivot: Float[Array, "l d"], other: Float[Array, "l d"], distance: float | Float[Array, ""]) -> Float[Array, "l d"]:
+def between(
+    pivot: Float[Array, "l d"], other: Float[Array, "l d"], distance: float | Float[Array, ""]
+) -> Float[Array, "l d"]:
     """The place so far from the pivot towards another w, or that w if it is nearer."""
     way = other - pivot
     length = jnp.sqrt(jnp.square(way).sum() + 1e-12)

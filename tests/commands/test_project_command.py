@@ -1,6 +1,7 @@
 """`project` and `interp.toonify` as users type them, on small models and made-up photographs."""
 
 import itertools
+import re
 
 import numpy as np
 import pytest
@@ -131,3 +132,33 @@ def test_files_that_hold_no_vgg16_end_in_one_line_before_the_work(folder, capsys
     assert run(project, "ada.png", "--model", "ffhq.safetensors", "--out", "w.npz", "--no-align", *typed) == 2
     shown = capsys.readouterr().err
     assert said in shown and shown.count("\n") == 1
+
+
+def test_a_model_is_tuned_to_each_photograph_and_its_images_are_nearer(folder, capsys):
+    usual = ("ada.png", "bob.png", "--model", "ffhq.safetensors", *QUICK, "--tune", "each", "--tune-steps", "12")
+    assert run(project, *usual, "--out", "w.npz") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == "wrote w-tuned.png and 2 models beside it"
+    before, after = (float(word) for word in re.findall(r"([\d.]+) dB", lines[-3]))
+    assert after > before
+    assert pixels("w-tuned.png").shape == (48, 32, 3)
+    assert sample("w-tuned-bob.safetensors", "--w", "w.npz", "--out", "again") == 0
+    np.testing.assert_array_equal(pixels("again/proj01.png"), pixels("w-tuned.png")[32:, 16:])
+    for name in ("w.npz", "w.png", "w-tuned.png"):
+        (folder / name).unlink()
+    assert run(project, *usual, "--out", "w.npz") == 2
+    assert "w-tuned-ada.safetensors: exists" in capsys.readouterr().err
+
+
+def test_toons_are_blended_with_the_base_that_was_tuned_and_stays_beside_them(folder):
+    pair = ("--base", "ffhq.safetensors", "--transfer", "toon.safetensors", "--swap", "8", *QUICK)
+    assert run(toonify, "ada.png", "bob.png", *pair, "--tune", "all", "--tune-steps", "12", "--out", "toons") == 0
+    names = ["ada-sheet.png", "ada.png", "base.safetensors", "bob-sheet.png", "bob.png"]
+    assert sorted(path.name for path in (folder / "toons").iterdir()) == names
+    assert run(project, "ada.png", "bob.png", "--model", "ffhq.safetensors", "--out", "w.npz", *QUICK) == 0
+    with np.load("w.npz") as stored:
+        ws = stored["w"]
+    mixed = sj.blend("toons/base.safetensors", "toon.safetensors", 8)
+    expected = np.concatenate(list(sj.sampler.sample_ws(mixed, ws)))
+    assert np.abs(pixels("toons/bob.png") - expected[1].astype(int)).max() <= 1
+    assert images.made_by("toons/ada.png")["recipe"]["models"][0]["path"] == "toons/base.safetensors"
