@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import convert
 import stylegan_jax as sj
 from convert.pickles import torch_file
 from convert.vgg16 import CHANNELS
@@ -14,6 +15,9 @@ from interp.toonify import toonify
 from stylegan_jax.commands import cli
 from stylegan_jax.commands.project import project
 from stylegan_jax.pictures import images
+from stylegan_jax.projection import align, psp
+from stylegan_jax.psp import PspConfig
+from tests.convert import test_psp as psp_file
 from tests.sampling import pixels, sample
 from tests.tiny_models import tiny_model
 
@@ -127,11 +131,34 @@ def test_a_vgg16_of_the_users_is_what_photographs_are_compared_by(folder, vgg16)
         (("--vgg16", "none.pt"), "none.pt: no such file"),
         (("--vgg16", "ffhq.safetensors"), "ffhq.safetensors: is no file of torch's"),
     ],
+    ids=["lpips alone", "no file", "another kind"],
 )
 def test_files_that_hold_no_vgg16_end_in_one_line_before_the_work(folder, capsys, typed, said):
     assert run(project, "ada.png", "--model", "ffhq.safetensors", "--out", "w.npz", "--no-align", *typed) == 2
     shown = capsys.readouterr().err
     assert said in shown and shown.count("\n") == 1
+
+
+def test_a_projection_starts_where_the_encoder_beside_the_model_says(folder):
+    model = tiny_model(0)
+    config = PspConfig(model.config.generator.num_ws, channels=(16, 32, 48, 16), units=(1, 1, 1, 1))
+    held = psp_file.tree(config=config, model=model, latent_avg=model.networks["G_ema"]["mapping.w_avg"])
+    psp_file.saved("e4e.pt", held)
+    usual = ("ada.png", "--model", "e4e.pt", "--no-align", "--start", "encoder=e4e.pt")
+    assert run(project, *usual, "--steps", "1", "--out", "w.npz") == 0  # whose rate is 0
+    picture = psp.fitted([align.centred(images.read("ada.png"), size=16).pixels])
+    with np.load("w.npz") as stored:
+        np.testing.assert_allclose(stored["w"], psp.encode(convert.read_encoder("e4e.pt"), picture), rtol=1e-5)
+    assert run(project, *usual, "--steps", "1", "--space", "w", "--out", "one.npz") == 0
+    with np.load("one.npz") as one, np.load("w.npz") as stored:
+        np.testing.assert_allclose(one["w"][:, 0], stored["w"].mean(1), rtol=1e-4)
+
+
+def test_a_start_that_is_none_ends_in_one_line(folder, capsys):
+    usual = ("ada.png", "--model", "ffhq.safetensors", "--out", "w.npz", "--no-align")
+    for start, said in (("encoder", "--start encoder: is no place"), ("encoder=no.pt", "no.pt: no such file")):
+        assert run(project, *usual, "--start", start) == 2
+        assert said in (shown := capsys.readouterr().err) and shown.count("\n") == 1
 
 
 def test_a_model_is_tuned_to_each_photograph_and_its_images_are_nearer(folder, capsys):

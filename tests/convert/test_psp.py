@@ -14,17 +14,23 @@ CONFIG = PspConfig(8, channels=(16, 32, 48, 64), units=(1, 1, 1, 1))
 
 
 def tensors(config=CONFIG):
+    """Plausible ones."""
     random = np.random.RandomState(0)
-    return {name: random.rand(*shape).astype(np.float32) for name, shape in config.layout().items()}
+    layout = config.layout()
+    scales = {name: np.prod(shape[1:]) ** -0.5 if len(shape) > 1 else 1 for name, shape in layout.items()}
+    return {
+        name: ((random.rand(*shape) - 0.5 * (len(shape) > 1)) * scales[name]).astype(np.float32)
+        for name, shape in layout.items()
+    }
 
 
-def tree(change=lambda table: None, *, opts=None, **beside):
+def tree(change=lambda table: None, *, opts=None, config=CONFIG, model=MODEL, **beside):
     """What an e4e file holds, its encoder's table changed."""
-    table = tensors()
+    table = tensors(config)
     change(table)
     counters = {"encoder.input_layer.1.num_batches_tracked": np.array(7)}
     options = {"encoder_type": "Encoder4Editing", **(opts or {})}
-    generator = rosinality_table(prefix="decoder.")
+    generator = rosinality_table(model, "decoder.")
     encoder = {f"encoder.{name}": leaf for name, leaf in table.items()}
     return {"state_dict": {**encoder, **counters, **generator}, "opts": options, **beside}
 

@@ -85,6 +85,7 @@ def changed(files, place, change):
         (lambda state: state["features.5.weight"].fill_(float("nan")), r"conv2\.weight holds what is no number"),
         (lambda state: state.clear(), "holds no VGG16"),
     ],
+    ids=["a bias is missing", "NaN", "nothing"],
 )
 def test_what_is_no_whole_vgg16_is_refused_in_a_line(files, tmp_path, change, said):
     with pytest.raises(InputError, match=said) as error:
