@@ -111,7 +111,8 @@ def _float32(name: str, leaf: np.ndarray) -> np.ndarray:
 def _average(tables: tuple[Mapping[Any, Any], ...], options: Mapping[str, Any], config: PspConfig) -> np.ndarray:
     """What is added to the network's ws: where the settings say nothing, whatever is stored."""
     stored = next((table[_AVERAGE] for table in tables if isinstance(table.get(_AVERAGE), np.ndarray)), None)
-    if not options.get("start_from_latent_avg", stored is not None):
+    said = options.get("start_from_latent_avg")
+    if not (said if type(said) is bool else stored is not None):
         return np.zeros((1, config.w_dim), np.float32)
     if stored is None:
         raise InputError(f"its mean w ({_AVERAGE}) is missing", AGAIN)

@@ -18,6 +18,7 @@ _PLACES = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)  # of the convolution
 _TAPS = (64, 128, 256, 512, 512)
 _NVIDIA = "vgg16.pt of the official programs"
 _PUBLISHED = 131.8555  # the sum of all weights of LPIPS 0.1 for VGG16
+_DEEPEST = 4
 _HEADS = "the weights of LPIPS: vgg.pth in the folder lpips/weights/v0.1 of the package lpips"
 
 
@@ -53,12 +54,12 @@ def read_vgg16(path: str | Path, lpips: str | Path | None = None) -> dict[str, n
         }
         if scripted:
             tensors |= {f"lpips{i}": found[f"lpips{i}"].reshape(-1) for i in range(5) if f"lpips{i}" in found}
-            tensors = _not_roots(tensors)
         elif lpips is None:
             raise InputError("holds no weights of LPIPS", f"pass --lpips too: {_HEADS}")
         else:
             tensors |= read_heads(lpips)
-        return _checked(tensors)
+        whole = _checked(tensors)
+        return _not_roots(whole) if scripted else whole
 
 
 def read_heads(path: str | Path) -> dict[str, np.ndarray]:
@@ -71,17 +72,20 @@ def read_heads(path: str | Path) -> dict[str, np.ndarray]:
         return {name: found[stored].reshape(-1) for name, stored in names.items()}
 
 
-def _flat(tree: Any, prefix: str = "", depth: int = 4) -> dict[str, np.ndarray]:
-    """The tensors of tables and modules by dotted names."""
-    table = tree.state if type(tree) is Instance else tree
+def _flat(tree: Any) -> dict[str, np.ndarray]:
+    """The tensors of tables and modules by dotted names; what is used twice counts once."""
     flat: dict[str, np.ndarray] = {}
-    if not isinstance(table, Mapping):
-        return flat
-    for name, value in table.items():
-        if isinstance(value, np.ndarray):
-            flat[f"{prefix}{name}"] = value
-        elif type(value) in (Instance, dict) and depth:
-            flat |= _flat(value, f"{prefix}{name}.", depth - 1)
+    seen: set[int] = set()
+    level: list[tuple[str, Any]] = [("", tree)]
+    while level:
+        prefix, node = level.pop()
+        table = node.state if type(node) is Instance else node
+        if type(table) is not dict or id(table) in seen:
+            continue
+        seen.add(id(table))
+        flat |= {f"{prefix}{name}": leaf for name, leaf in table.items() if isinstance(leaf, np.ndarray)}
+        nested = (each for each in table.items() if prefix.count(".") < _DEEPEST and type(each[1]) in (dict, Instance))
+        level += [(f"{prefix}{name}.", inner) for name, inner in nested]
     return flat
 
 

@@ -2,9 +2,9 @@
 
 import dataclasses
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
@@ -17,6 +17,11 @@ from stylegan_jax.commands.flags import Flat, typed
 from stylegan_jax.commands.photographs import Faces, cropped, listed, names_of
 from stylegan_jax.commands.tunings import Tunings
 from stylegan_jax.errors import InputError
+
+if TYPE_CHECKING:
+    from interp.recipes import Recipe
+    from interp.toons import Toons
+    from stylegan_jax.storage.checkpoint import Model
 
 Photos = Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="PHOTO …", help_behavior_hint="")]
 
@@ -60,7 +65,6 @@ def toonify(
     from interp.recipes import Ingredient, Recipe
     from interp.replay import read_models
     from interp.toons import Toons
-    from stylegan_jax.storage import checkpoint
 
     shipped = stylegan_jax.shipped_models()
     paths = base_and_transfer(base, transfer, shipped)
@@ -77,19 +81,32 @@ def toonify(
     names, pixels = names_of(crops), [crop.pixels for _, crop in crops]
     bases = tuned.places(folder / "base", names, overwrite=overwrite) if tuning else []
     made = how.run(models[0].model, pixels, settings)
-    options: dict[str, Any] = {"notes": how.notes(settings), "paste": paste, "overwrite": overwrite}
-    if tuning is None:
-        written = toons.write(folder, crops, names, made, **options)
-    else:
+    notes, written = how.notes(settings), str(folder)
+    blends: Iterable[tuple[slice, Toons]] = [(slice(None), toons)]
+    if tuning:
         better = tuned.models(models[0].model, pixels, made.ws, tuning, how)
-        for place, (part, model) in zip(bases, better, strict=True):
-            checkpoint.save(model, place, overwrite=overwrite)
-            own = dataclasses.replace(recipe, models=(Ingredient(path=str(place)), recipe.models[1]))
-            toons, ws = Toons(own, read_models(own, None, shipped)), made.ws[part]
-            toons.write(folder, crops[part], names[part], dataclasses.replace(made, ws=ws), **options)
-        written = str(folder)
+        blends = _with_bases(recipe, bases, better, overwrite=overwrite)
+    for part, blend in blends:
+        shown = dataclasses.replace(made, ws=made.ws[part])
+        where = blend.write(folder, crops[part], names[part], shown, notes, paste=paste, overwrite=overwrite)
+        written = where if len(names) == 1 else written
     print(f"{len(crops)} of {len(found)} photographs: wrote {written}" if len(found) > 1 else f"wrote {written}")
     return cli.DONE
+
+
+def _with_bases(
+    recipe: "Recipe", places: Sequence[Path], tuned: "Iterable[tuple[slice, Model]]", *, overwrite: bool
+) -> "Iterator[tuple[slice, Toons]]":
+    """(which photographs, the blends of a base that was tuned to them); each base is saved first."""
+    from interp.recipes import Ingredient
+    from interp.replay import read_models
+    from interp.toons import Toons
+    from stylegan_jax.storage import checkpoint
+
+    for place, (part, model) in zip(places, tuned, strict=True):
+        checkpoint.save(model, place, overwrite=overwrite)
+        own = dataclasses.replace(recipe, models=(Ingredient(path=str(place)), *recipe.models[1:]))
+        yield part, Toons(own, read_models(own, None, stylegan_jax.shipped_models()))
 
 
 def _folder(out: str, stems: Sequence[str], *, overwrite: bool) -> Path:
