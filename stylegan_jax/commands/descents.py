@@ -113,8 +113,7 @@ class Descents:
         """The encoder's ws for pictures, or their means where one w is to be found."""
         from stylegan_jax.projection import psp
 
-        config = model.config.generator
-        ws = psp.starts(encoder, list(batch), config.num_ws, config.w_dim)
+        ws = psp.projected(encoder, model, batch).ws
         return ws.mean(1, keepdims=True) if settings.space == "w" else ws
 
 

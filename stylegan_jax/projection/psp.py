@@ -1,5 +1,6 @@
 """Photographs → ws by an encoder of the pSp family (pSp, e4e), in one pass; `convert.read_encoder` reads such files."""
 
+import dataclasses
 import functools
 from collections.abc import Callable, Sequence
 
@@ -13,8 +14,11 @@ from stylegan_jax.errors import InputError
 from stylegan_jax.networks import psp
 from stylegan_jax.networks.layers import Weights
 from stylegan_jax.pictures.images import to_float
+from stylegan_jax.projection.losses import scattering_loss
+from stylegan_jax.projection.project import Projection, seen
 from stylegan_jax.psp import SIZE, PspConfig, PspEncoder
 from stylegan_jax.scores.features import in_batches
+from stylegan_jax.storage.checkpoint import Model
 
 _BATCH = 4
 
@@ -39,16 +43,25 @@ def _fitted(picture: UInt8[np.ndarray, "h w c"]) -> UInt8[np.ndarray, "256 256 3
     return np.asarray(image.resize((SIZE, SIZE), Image.Resampling.BILINEAR))
 
 
-def starts(encoder: PspEncoder, pictures: Sequence[np.ndarray], num_ws: int, w_dim: int) -> Float[np.ndarray, "n l d"]:
-    """The ws from which a model's projection of square pictures may start.
+def projected(encoder: PspEncoder, model: Model, pictures: UInt8[np.ndarray, "n r r c"]) -> Projection:
+    """What a model makes of the encoder's ws for pictures of its size; the losses are those of descents.
 
-    Raises InputError where the encoder was made for another model's.
+    Raises InputError where the encoder was made for another model's ws.
     """
-    config = encoder.config
-    if (config.num_ws, config.w_dim) != (num_ws, w_dim):
-        what = f"the encoder makes {config.num_ws} ws of {config.w_dim} numbers, the model takes {num_ws} of {w_dim}"
-        raise InputError(what, "use the generator that it was trained with: the one in its file")
-    return encode(encoder, fitted(pictures))
+    made, taken = encoder.config, model.config.generator
+    if (made.num_ws, made.w_dim) != (taken.num_ws, taken.w_dim):
+        what = f"the encoder makes {made.num_ws} ws of {made.w_dim} numbers"
+        remedy = "use the generator that it was trained with: the one in its file"
+        raise InputError(f"{what}, the model takes {taken.num_ws} of {taken.w_dim}", remedy)
+    found = seen(model, pictures, encode(encoder, fitted(list(pictures))), np.zeros(len(pictures), np.float32))
+    return dataclasses.replace(found, losses=np.asarray(_distance(found.images, pictures)))
+
+
+@jax.jit
+def _distance(images: UInt8[Array, "n r r c"], pictures: UInt8[Array, "n r r c"]) -> Float[Array, " n"]:
+    loss = scattering_loss()
+    with jax.default_matmul_precision("highest"):
+        return loss.compare(loss.describe(to_float(images)), loss.describe(to_float(pictures)))
 
 
 @functools.lru_cache(maxsize=2)

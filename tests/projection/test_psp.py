@@ -7,6 +7,8 @@ import convert
 from stylegan_jax.errors import InputError
 from stylegan_jax.projection import psp
 from stylegan_jax.psp import PspConfig
+from stylegan_jax.sampler import sample_ws
+from tests.tiny_models import tiny_model
 
 torch = pytest.importorskip("torch")
 from tests.projection import psp_networks as theirs  # noqa: E402  which is written in torch
@@ -61,9 +63,13 @@ def test_pictures_of_any_size_and_kind_are_fitted():
     assert (found[0] == 7).all() and (found[1] == 9).all()
 
 
-def test_ws_start_the_projection_of_the_encoders_own_generator_alone(tmp_path):
+def test_ws_are_shown_by_the_encoders_own_generator_alone(tmp_path):
     torch.save(theirs.file_tree(theirs.encoder(theirs.config())), tmp_path / "e.pt")
-    encoder = convert.read_encoder(tmp_path / "e.pt")
-    assert psp.starts(encoder, list(PICTURES[:2]), 8, 64).shape == (2, 8, 64)
-    with pytest.raises(InputError, match="makes 8 ws of 64 numbers, the model takes 10 of 64"):
-        psp.starts(encoder, list(PICTURES[:2]), 10, 64)
+    encoder, pictures = convert.read_encoder(tmp_path / "e.pt"), PICTURES[:2, ::8, ::8]
+    model = tiny_model(img_resolution=32, z_dim=64, w_dim=64)
+    found = psp.projected(encoder, model, pictures)
+    np.testing.assert_array_equal(found.ws, psp.encode(encoder, psp.fitted(list(pictures))))
+    np.testing.assert_array_equal(found.images, np.concatenate(list(sample_ws(model, found.ws))))
+    assert (found.losses > 0).all()
+    with pytest.raises(InputError, match="makes 8 ws of 64 numbers, the model takes 6 of 16"):
+        psp.projected(encoder, tiny_model(), pictures)

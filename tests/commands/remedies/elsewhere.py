@@ -72,7 +72,7 @@ ELSEWHERE: dict[tuple[str, str], str] = {
         "tests/commands/test_project_command.py::test_a_start_that_is_none_ends_in_one_line"
     ),
     ("stylegan_jax/projection/psp.py", "use the generator that it was trained with: the one in its file"): (
-        "tests/projection/test_psp.py::test_ws_start_the_projection_of_the_encoders_own_generator_alone"
+        "tests/projection/test_psp.py::test_ws_are_shown_by_the_encoders_own_generator_alone"
     ),
     ("stylegan_jax/projection/tuning.py", "use a lower rate than {}"): (
         "tests/projection/test_tuning.py::test_a_rate_at_which_it_diverges_is_said"
