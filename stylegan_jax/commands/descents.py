@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from stylegan_jax.projection.descent import Settings
     from stylegan_jax.projection.losses import Loss
     from stylegan_jax.projection.project import Projection
-    from stylegan_jax.psp import PspEncoder
     from stylegan_jax.storage.checkpoint import Model
 
 
@@ -40,14 +39,15 @@ class Descents:
     """the weights of LPIPS for torchvision's file: vgg.pth of the package lpips, version 0.1"""
     seed: Annotated[str, typed("N")] = "0"
     """of the noise on w"""
-    start: Annotated[str, typed("mean|encoder=FILE")] = "mean"
-    """begin at the mean of w, or where the encoder in a .pt file of pSp or e4e says"""
+    start: Annotated[str, typed("mean|encoder[=FILE]")] = "mean"
+    """begin at the mean of w, or where an encoder says: one of train-encoder or a .pt of e4e or pSp (default: the one
+    that ships with the model)"""
 
     def settings(self) -> "Settings":
         """Of the descent; InputError for what is no number or out of range, and for files that hold no VGG16."""
         from stylegan_jax.projection.project import settings_of
 
-        _ = self.compared, self.encoder  # read before long work
+        _ = self.compared  # read before long work
         return settings_of(
             likeness=cli.number(self.likeness, "--likeness", low=0, high=1),
             steps=cli.natural(self.steps, "--steps", low=1, high=100_000),
@@ -66,18 +66,6 @@ class Descents:
         from stylegan_jax.projection.perceptual import lpips_loss
 
         return lpips_loss(convert.read_vgg16(self.vgg16, self.lpips))
-
-    @functools.cached_property
-    def encoder(self) -> "PspEncoder | None":
-        """What says where to start; None for the mean."""
-        if self.start == "mean":
-            return None
-        named, _, path = self.start.partition("=")
-        if named != "encoder" or not path:
-            raise InputError("is no place to start from", "use mean or encoder=FILE", file=f"--start {self.start}")
-        import convert
-
-        return convert.read_encoder(path)
 
     def notes(self, settings: "Settings") -> dict[str, Any]:
         """What tells how the ws were found."""
@@ -98,7 +86,7 @@ class Descents:
         from stylegan_jax.projection.project import project
 
         batch = stacked(pictures, model)
-        start = None if self.encoder is None else self._start(self.encoder, model, batch, settings)
+        start = self._start(model, pictures, settings)
         pause = 0.1 if sys.stderr.isatty() else 60  # seconds; a log wants a line a minute
         with tqdm(total=settings.steps, unit="step", delay=pause, mininterval=pause) as progress:
 
@@ -109,11 +97,16 @@ class Descents:
             seed = cli.natural(self.seed, "--seed", high=2**32 - 1)
             return project(model, batch, settings, loss=self.compared, start=start, seed=seed, report=report)
 
-    def _start(self, encoder: "PspEncoder", model: "Model", batch: "np.ndarray", settings: "Settings") -> "np.ndarray":
-        """The encoder's ws for pictures, or their means where one w is to be found."""
-        from stylegan_jax.projection import psp
+    def _start(self, model: "Model", pictures: "Sequence[np.ndarray]", settings: "Settings") -> "np.ndarray | None":
+        """The ws to begin from; None is the mean."""
+        named, equals, path = self.start.partition("=")
+        if self.start == "mean":
+            return None
+        if named != "encoder" or (equals and not path):
+            raise InputError("is no place to start from", "use mean or encoder", file=f"--start {self.start}")
+        from stylegan_jax.commands import encoders
 
-        ws = psp.projected(encoder, model, batch).ws
+        ws = encoders.encoded(model, pictures, encoders.of_model(model, path or None))[0].ws
         return ws.mean(1, keepdims=True) if settings.space == "w" else ws
 
 

@@ -5,12 +5,11 @@ from typing import Annotated
 
 import tyro
 
-from stylegan_jax.commands import cli, tunings
+from stylegan_jax.commands import cli, projected, tunings
 from stylegan_jax.commands.descents import Descents
 from stylegan_jax.commands.flags import Flat, typed
 from stylegan_jax.commands.photographs import Faces, cropped, listed, names_of
 from stylegan_jax.commands.tunings import Tunings
-from stylegan_jax.errors import InputError
 
 Photos = Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="PHOTO …", help_behavior_hint="")]
 
@@ -45,17 +44,13 @@ def project(
       overwrite: replace what is there.
     """
     import stylegan_jax
-    from stylegan_jax.pictures import encoding, latentfiles
-    from stylegan_jax.projection.project import side_by_side
-    from stylegan_jax.storage import atomic, checkpoint
+    from stylegan_jax.storage import atomic
 
-    place, sheet = Path(out), Path(out).with_suffix(".png")
-    if place.suffix.lower() != ".npz":
-        raise InputError("is no place for ws", "end it in .npz", file=f"--out {out}")
-    better = place.with_name(f"{place.stem}-tuned.png")
-    for each in (place, sheet, *([better] if tuned.tune else [])):
-        atomic.output_path(each, overwrite=overwrite)
+    place = projected.Place(out, overwrite=overwrite)
     settings, tuning, found = how.settings(), tuned.settings(), listed(photos)
+    better = Path(out).with_name(f"{Path(out).stem}-tuned.png")
+    if tuning:
+        atomic.output_path(better, overwrite=overwrite)
     loaded = stylegan_jax.load(model, networks=["G_ema"])
     crops = cropped(found, which, loaded)
     if not crops:
@@ -63,19 +58,7 @@ def project(
     names, pixels = names_of(crops), [crop.pixels for _, crop in crops]
     places = tuned.places(better.with_suffix(""), names, overwrite=overwrite) if tuning else []
     made = how.run(loaded, pixels, settings)
-    note = {
-        "model": str(loaded.lineage.get("source")),
-        "model_sha256": checkpoint.fingerprint(loaded),
-        "photographs": names,
-        **how.notes(settings),
-        "losses": [round(float(value), 5) for value in made.losses],
-    }
-    latentfiles.write_ws(place, [made.ws], made.ws.shape, note, names=names)
-    picture = side_by_side(pixels, list(made.images))
-    encoding.write_picture(sheet, picture, note, overwrite=overwrite)
-    for name, psnr, similar in zip(names, made.psnr, made.ms_ssim, strict=True):
-        print(f"{name}: {psnr:.1f} dB, MS-SSIM {similar:.2f}")
-    print(f"wrote {place} and {sheet}")
+    place.write(loaded, crops, made, how.notes(settings))
     if tuning:
         models = tuned.models(loaded, pixels, made.ws, tuning, how)
         tunings.write(better, places, models, pixels, made, names, overwrite=overwrite)

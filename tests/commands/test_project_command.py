@@ -13,6 +13,7 @@ from convert.pickles import torch_file
 from convert.vgg16 import CHANNELS
 from interp.toonify import toonify
 from stylegan_jax.commands import cli
+from stylegan_jax.commands.encode import encode
 from stylegan_jax.commands.project import project
 from stylegan_jax.pictures import images
 from stylegan_jax.projection import align, psp
@@ -149,6 +150,12 @@ def test_a_projection_starts_where_the_encoder_beside_the_model_says(folder):
     picture = psp.fitted([align.centred(images.read("ada.png"), size=16).pixels])
     with np.load("w.npz") as stored:
         np.testing.assert_allclose(stored["w"], psp.encode(convert.read_encoder("e4e.pt"), picture), rtol=1e-5)
+    asked = ("ada.png", "--no-align", "--encoder", "e4e.pt")
+    assert run(encode, *asked, "--model", "e4e.pt", "--out", "e.npz") == 0
+    with np.load("e.npz") as once, np.load("w.npz") as stored:
+        np.testing.assert_allclose(once["w"], stored["w"], rtol=1e-6)
+    assert run(toonify, *asked, "--base", "e4e.pt", "--transfer", "toon.safetensors", "--swap", "8") == 0
+    assert images.made_by("toons/ada.png")["projection"]["encoder"] == "e4e"
     assert run(project, *usual, "--steps", "1", "--space", "w", "--out", "one.npz") == 0
     with np.load("one.npz") as one, np.load("w.npz") as stored:
         np.testing.assert_allclose(one["w"][:, 0], stored["w"].mean(1), rtol=1e-4)
@@ -156,7 +163,7 @@ def test_a_projection_starts_where_the_encoder_beside_the_model_says(folder):
 
 def test_a_start_that_is_none_ends_in_one_line(folder, capsys):
     usual = ("ada.png", "--model", "ffhq.safetensors", "--out", "w.npz", "--no-align")
-    for start, said in (("encoder", "--start encoder: is no place"), ("encoder=no.pt", "no.pt: no such file")):
+    for start, said in (("encoder=", "--start encoder=: is no place"), ("encoder=no.pt", "no.pt: no such file")):
         assert run(project, *usual, "--start", start) == 2
         assert said in (shown := capsys.readouterr().err) and shown.count("\n") == 1
 

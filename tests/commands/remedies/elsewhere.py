@@ -68,9 +68,6 @@ ELSEWHERE: dict[tuple[str, str], str] = {
         "tests/commands/test_project_command.py::"
         "test_files_that_hold_no_vgg16_end_in_one_line_before_the_work[lpips alone]"
     ),
-    ("stylegan_jax/commands/descents.py", "use mean or encoder=FILE"): (
-        "tests/commands/test_project_command.py::test_a_start_that_is_none_ends_in_one_line"
-    ),
     ("stylegan_jax/projection/psp.py", "use the generator that it was trained with: the one in its file"): (
         "tests/projection/test_psp.py::test_ws_are_shown_by_the_encoders_own_generator_alone"
     ),
@@ -130,7 +127,6 @@ NOT_YET: set[tuple[str, str]] = {
     ("stylegan_jax/storage/inputs.py", "unpack it with its password first"),
     ("interp/toonify.py", "name a folder"),
     ("interp/toonify.py", "pass --overwrite, or give another --out"),
-    ("stylegan_jax/commands/project.py", "end it in .npz"),
     ("stylegan_jax/commands/photographs.py", "repair the zip"),
     ("stylegan_jax/projection/landmarks.py", "{}"),
     ("stylegan_jax/train/advance.py", "leave --resident out"),
