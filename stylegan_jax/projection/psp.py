@@ -33,8 +33,8 @@ def encode(encoder: PspEncoder, pictures: UInt8[np.ndarray, "n 256 256 3"]) -> F
     return np.concatenate(found) + encoder.average
 
 
-def fitted(pictures: Sequence[UInt8[np.ndarray, "h w c"]]) -> UInt8[np.ndarray, "n 256 256 3"]:
-    """Square pictures of any size as encoders take them: shrunk with antialiasing, grey as RGB, without alpha."""
+def fitted(pictures: Sequence[np.ndarray]) -> UInt8[np.ndarray, "n 256 256 3"]:
+    """Square pictures `[h w c]` of any sizes as encoders take them: shrunk with antialiasing, grey as RGB, no alpha."""
     return np.stack([_fitted(each) for each in pictures])
 
 
