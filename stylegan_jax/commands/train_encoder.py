@@ -1,6 +1,7 @@
 """The command `train-encoder`: a model → a network that finds ws for photographs at once."""
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +13,7 @@ from stylegan_jax.errors import InputError
 
 if TYPE_CHECKING:
     from stylegan_jax.projection.schooling import Lesson
+    from stylegan_jax.train.stopping import Ending
 
 _TELL, _KEEP = 10.0, 300.0  # seconds between two lines, and between two saves
 
@@ -62,8 +64,8 @@ def train_encoder(
     from stylegan_jax.train import stopping
 
     settings = Schooling(
-        kimg=cli.number(kimg, "--kimg", low=0, high=1e9),
-        minutes=None if minutes is None else cli.number(minutes, "--minutes", low=0, high=1e6),
+        kimg=cli.number(kimg, "--kimg", low=0.001, high=1e9),
+        minutes=None if minutes is None else cli.number(minutes, "--minutes", low=0.01, high=1e6),
         batch=cli.natural(batch, "--batch", low=1, high=4096),
         rounds=cli.natural(rounds, "--rounds", low=1, high=16),
         rate=cli.number(lr, "--lr", low=1e-8, high=1),
@@ -82,22 +84,27 @@ def train_encoder(
     if start is not None:
         lineage["earlier"] = {name: start.lineage.get(name) for name in ("looks", "settings", "data")}
 
-    def work(ending: stopping.Ending) -> int:
-        ending.doing("the first step, which is compiled now")
-        last, watch = None, _Watch()
-        for last in school(loaded, settings, photographs=photographs, start=start, lineage=lineage):
-            ending.doing("a step", 1)
-            if watch.saw(last):
-                encoderfile.save(last.encoder(), out, overwrite=True)
-            if ending.code:
-                break
-        assert last is not None
-        encoderfile.save(last.encoder(), out, overwrite=True)
-        return ending.code if last.share < 1 else cli.DONE
-
-    code = stopping.run(work)
+    lessons = school(loaded, settings, photographs=photographs, start=start, lineage=lineage)
+    code = stopping.run(lambda ending: _held(lessons, out, ending))
     print(f"wrote {out}")
     return code
+
+
+def _held(lessons: "Iterator[Lesson]", out: str, ending: "Ending") -> int:
+    """Holds the lessons until they or the run end, keeps what they bring, and returns the exit code."""
+    from stylegan_jax.projection import encoderfile
+
+    ending.doing("the first step, which is compiled now")
+    last, watch = None, _Watch()
+    for last in lessons:
+        ending.doing("a step", 1)
+        if watch.saw(last):
+            encoderfile.save(last.encoder(), out, overwrite=True)
+        if ending.code:
+            break
+    assert last is not None
+    encoderfile.save(last.encoder(), out, overwrite=True)
+    return ending.code if last.share < 1 else cli.DONE
 
 
 def _photographs(images: str | None, model: Any, *, mirror: bool) -> tuple[Any, dict[str, Any]]:

@@ -131,28 +131,28 @@ def first_moments(weights: dict[str, np.ndarray]) -> Tree:
     return _RULE.init(weights)
 
 
+def _filled(model: GeneratorConfig, fixed: Fixed, slots: Slots, fresh: Fresh) -> Slots:
+    """The slots a group further on, fresh pictures in the first."""
+    ws = drawn_ws(model, fixed.model, fixed.mean, fresh.samples, fresh.labels)
+    target = jnp.concatenate([synthesis(model, fixed.model)(ws), to_float(fresh.photographs)])
+    k, m = len(ws), len(target)
+    new = Slots(
+        target,
+        jittered(as_seen(target), fresh.jitter),
+        jnp.broadcast_to(fixed.shown, (m, *fixed.shown.shape[1:])),
+        jnp.zeros((m, *slots.places.shape[1:])),
+        jnp.zeros((m, *ws.shape[1:])).at[:k].set(ws),
+        (jnp.arange(m) < k).astype(jnp.float32),
+        jnp.ones(m),
+    )
+    return jax.tree.map(lambda a, b: jnp.concatenate([a, b[: len(b) - m]]), new, slots)
+
+
 @functools.lru_cache(maxsize=4)
 def program(
     model: GeneratorConfig, config: EncoderConfig, loss: Loss, weighing: Weighing, mesh: Mesh
 ) -> Callable[[Fixed, Learner, Fresh, Array], tuple[Learner, dict[str, Array]]]:
     """One step, compiled once: (what stays, what moves, fresh pictures, learning rate) → (what moves, statistics)."""
-
-    def filled(fixed: Fixed, slots: Slots, fresh: Fresh) -> Slots:
-        """The slots a group further on, fresh pictures in the first."""
-        ws = drawn_ws(model, fixed.model, fixed.mean, fresh.samples, fresh.labels)
-        samples, photographs = synthesis(model, fixed.model)(ws), to_float(fresh.photographs)
-        target = jnp.concatenate([samples, photographs])
-        k, m = len(samples), len(target)
-        new = Slots(
-            target,
-            jittered(as_seen(target), fresh.jitter),
-            jnp.broadcast_to(fixed.shown, (m, *fixed.shown.shape[1:])),
-            jnp.zeros((m, *slots.places.shape[1:])),
-            jnp.zeros((m, *ws.shape[1:])).at[:k].set(ws),
-            (jnp.arange(m) < k).astype(jnp.float32),
-            jnp.ones(m),
-        )
-        return jax.tree.map(lambda a, b: jnp.concatenate([a, b[: len(b) - m]]), new, slots)
 
     def objective(weights: Weights, fixed: Fixed, slots: Slots) -> Any:
         network: Encoder = encoder(config, {**weights, **fixed.buffers})
@@ -169,7 +169,7 @@ def program(
         return (slots.alive * total).mean(), (images, places, terms)
 
     def step(fixed: Fixed, learner: Learner, fresh: Fresh, rate: Array) -> Any:
-        slots = jax.tree.map(jax.lax.stop_gradient, filled(fixed, learner.slots, fresh))
+        slots = jax.tree.map(jax.lax.stop_gradient, _filled(model, fixed, learner.slots, fresh))
         gradients, (images, places, terms) = jax.grad(objective, has_aux=True)(learner.weights, fixed, slots)
         gradients = jax.lax.pmean(gradients, AXIS)
         updates, moments = _RULE.update(gradients, learner.moments)

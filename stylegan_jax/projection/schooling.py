@@ -86,7 +86,7 @@ class Lesson:
       looks: at pictures, until now.
       share: of the whole training.
       stats: means over the batch: the terms of the loss, and "rounds", the distance of pictures after each round.
-      encoder: makes what could be used now.
+      encoder: gives what could be used now, until the next step is asked for.
     """
 
     looks: int
@@ -122,39 +122,29 @@ def school(
     before = 0 if start is None else int(start.lineage.get("looks", 0))
     fixed, weights = _beginning(model, chosen, settings.seed, start)
     group = settings.batch // settings.rounds
-    mesh = Mesh(
-        np.array(jax.local_devices()[: _dividing(group, photographs is not None)]), (AXIS,), axis_types=(AxisType.Auto,)
-    )
-    split, same = (NamedSharding(mesh, spec) for spec in (P(AXIS), P()))
-    run = lessons.program(config, chosen, scattering_loss(), settings.weighing, mesh)
+    split, same = _placements(group, halved=photographs is not None)
+    run = lessons.program(config, chosen, scattering_loss(), settings.weighing, split.mesh)  # type: ignore[arg-type]
     fixed = jax.device_put(fixed, same)
-    learner = jax.device_put(
-        Learner(weights, lessons.first_moments(weights), lessons.empty(config, chosen, settings.batch)),
-        Learner(same, same, split),  # type: ignore[arg-type]
-    )
+    moving = Learner(weights, lessons.first_moments(weights), lessons.empty(config, chosen, settings.batch))
+    learner = jax.device_put(moving, Learner(same, same, split))  # type: ignore[arg-type]
     draw = _Draws(model, group, photographs, [settings.seed, before])
+    told = {**(lineage or {}), "settings": {**vars(settings), "weighing": vars(settings.weighing)}}
 
     def file(weights: Weights, looks: int) -> EncoderFile:
         held: dict[str, Any] = jax.device_get({**weights, **fixed.buffers})
-        told = {**(lineage or {}), "looks": looks, "settings": _told(settings)}
-        return EncoderFile(chosen, held, checkpoint.fingerprint(model), told)
+        return EncoderFile(chosen, held, checkpoint.fingerprint(model), {**told, "looks": looks})
 
     begun, looks, share, step = time.monotonic(), 0, 0.0, 0
     while share < 1:
         rate = np.float32(settings.rate_at(step, share))
         learner, stats = run(fixed, learner, jax.device_put(draw(step), split), jax.device_put(rate, same))
         step, looks = step + 1, looks + settings.batch
-        told = jax.device_get(stats)
-        if not all(np.isfinite(value).all() for value in told.values()):
+        stats = jax.device_get(stats)
+        if not all(np.isfinite(value).all() for value in stats.values()):
             raise InputError(f"a loss was no number at step {step}", "use a lower --lr")
         passed = (time.monotonic() - begun) / 60
         share = max(looks / (1000 * settings.kimg), passed / settings.minutes if settings.minutes else 0)
-        yield Lesson(before + looks, min(share, 1), told, functools.partial(file, learner.weights, before + looks))
-
-
-def _told(settings: Schooling) -> dict[str, Any]:
-    weighing = vars(settings.weighing)
-    return {**{name: value for name, value in vars(settings).items() if name != "weighing"}, **weighing}
+        yield Lesson(before + looks, min(share, 1), stats, functools.partial(file, learner.weights, before + looks))
 
 
 def _beginning(
@@ -189,10 +179,15 @@ def mean_shown(
     return np.asarray(show(weights, buffers))
 
 
-def _dividing(group: int, halved: bool) -> int:
-    """The most local devices that divide a group of fresh pictures, and both halves of it where it has two."""
-    parts = (group // 2, group - group // 2) if halved else (group,)
-    return max(n for n in range(1, len(jax.local_devices()) + 1) if all(part % n == 0 for part in parts))
+def _placements(group: int, *, halved: bool) -> tuple[NamedSharding, NamedSharding]:
+    """Split over the batch, and the same everywhere: on the most local devices that divide a group of fresh pictures.
+
+    Of two halves, the model's samples and the photographs, they divide both.
+    """
+    devices, parts = jax.local_devices(), (group // 2, group - group // 2) if halved else (group,)
+    count = max(n for n in range(1, len(devices) + 1) if all(part % n == 0 for part in parts))
+    mesh = Mesh(np.array(devices[:count]), (AXIS,), axis_types=(AxisType.Auto,))
+    return NamedSharding(mesh, P(AXIS)), NamedSharding(mesh, P())
 
 
 class _Draws:

@@ -150,7 +150,7 @@ def _open_file(path: Path) -> tuple[dict[str, Any], _Reader]:
         raise InputError("is no .safetensors file", "pass it through python -m convert first", file=path)
     header = safetensors.read_header(path)
     if manifests.ENCODER in header.metadata:
-        raise InputError("is an encoder, not a model", "name a model here, and this as --encoder FILE", file=path)
+        raise InputError("is an encoder, not a model", "name the model that it was trained for", file=path)
     if _KEY not in header.metadata:
         what = "holds no stylegan-jax configuration, or a damaged one"
         raise InputError(what, "pass it through python -m convert first", file=path)

@@ -126,6 +126,8 @@ def test_ctrl_c_ends_a_training_and_keeps_what_there_is(folder, monkeypatch, cap
         (("--out", "e.npz"), "--out e.npz: is no place for an encoder — end it in .safetensors"),
         (("--out", "x.safetensors", "--mirror"), "--mirror is about photographs"),
         (("--out", "x.safetensors", "--batch", "5"), "a batch of 5 does not split into 2 rounds — use --batch 4"),
+        (("--out", "x.safetensors", "--minutes", "0"), "--minutes 0: must be a finite number from 0.01"),
+        (("--out", "x.safetensors", "--kimg", "0"), "--kimg 0: must be a finite number from 0.001"),
         (("--out", "x.safetensors", "--lr", "nan"), "--lr nan: must be a finite number"),
         (("--out", "x.safetensors", "--resume"), "x.safetensors: no such file"),
         (("--out", "x.safetensors", "--images", "none"), "none"),

@@ -94,7 +94,7 @@ CASES = [
     ),
     Case(
         "stylegan_jax/storage/checkpoint.py",
-        "name a model here, and this as --encoder FILE",
+        "name the model that it was trained for",
         "sample",
         f"{ENCODER} --seeds 0 --out faces",
         saved,
