@@ -65,7 +65,7 @@ _MARKS: tuple[_Mark, ...] = (
 def candidates(tree: Any) -> list[Candidate]:
     """Every network in the tables of a file."""
     found = []
-    for path, table, outer in _tables(tree):
+    for path, table, outer in tables(tree):
         names = [name for name in table if type(name) is str and isinstance(table[name], np.ndarray)]
         if len(names) > _MOST_NAMES:
             raise InputError(f"holds a table of {len(names)} tensors, far more than a network has", AGAIN)
@@ -83,7 +83,7 @@ def candidates(tree: Any) -> list[Candidate]:
     return found
 
 
-def _tables(tree: Any) -> Iterator[tuple[tuple[str, ...], dict[Any, Any], tuple[dict[Any, Any], ...]]]:
+def tables(tree: Any) -> Iterator[tuple[tuple[str, ...], dict[Any, Any], tuple[dict[Any, Any], ...]]]:
     """(keys, table, the tables around it) for every table in tables."""
     level: list[tuple[tuple[str, ...], Any, tuple[Any, ...]]] = [((), tree, ())]
     seen: set[int] = set()
@@ -162,7 +162,7 @@ def _where(chosen: Mapping[str, Candidate], tree: Any) -> str:
     places = [f"{name} from {shown(each.key) or 'the outermost table'}" for name, each in chosen.items()]
     used = {id(leaf) for each in chosen.values() for leaf in each.tensors.values()}
     used |= {id(each.average[1]) for each in chosen.values() if each.average is not None}
-    leaves = [leaf for _, table, _ in _tables(tree) for leaf in table.values() if isinstance(leaf, np.ndarray)]
+    leaves = [leaf for _, table, _ in tables(tree) for leaf in table.values() if isinstance(leaf, np.ndarray)]
     left = len({id(leaf) for leaf in leaves} - used)
     return ", ".join(places) + (f"; {left} other tensors were left aside" if left else "")
 

@@ -17,6 +17,7 @@ from convert.locating import locate, naming
 from convert.pickles import unpickle
 from convert.pickles.allowed import Budget, shown
 from stylegan_jax.config import ModelConfig
+from stylegan_jax.errors import InputError
 from stylegan_jax.storage import atomic, checkpoint, inputs, rundir, safetensors
 from stylegan_jax.storage.checkpoint import Model
 
@@ -42,7 +43,7 @@ def read_config(path: str | Path, *, networks: Sequence[str] | None = None, key:
 
     Raises InputError as `read`, except for what only the weights show (NaN, damaged numbers).
     """
-    with _local(path) as path:
+    with local(path) as path:
         kind = kinds.sniff(path)
         if kind == kinds.RUN:
             return read_config(rundir.latest_snapshot(path), networks=networks)
@@ -62,7 +63,7 @@ def read_with_origins(
     path: str | Path, *, networks: Sequence[str] | None = None, key: str | None = None
 ) -> tuple[Model, RawNetworks]:
     """As `read`, and beside the model what the foreign file held of each network (nothing if it is our own)."""
-    with _local(path) as path:
+    with local(path) as path:
         kind = kinds.sniff(path)
         if kind == kinds.RUN:
             return read_with_origins(rundir.latest_snapshot(path), networks=networks)
@@ -82,19 +83,43 @@ def read_with_origins(
 
 
 @contextlib.contextmanager
-def _local(path: str | Path) -> Iterator[Path]:
+def local(path: str | Path) -> Iterator[Path]:
     """Where a path or an address lies on this machine; errors inside name it as it was given, or a file in it."""
-    local = atomic.standing(locate(path))
-    with naming(local, path):
-        yield local
+    place = atomic.standing(locate(path))
+    with naming(place, path):
+        yield place
 
 
 def _in_folder(path: Path, key: str | None, networks: Sequence[str] | None) -> tuple[Found, int]:
     """The networks in an unpacked torch archive, and the bytes of its files."""
     budget = Budget()
-    tree = unpickle.load_folder(path, budget)
-    size = sum(file.stat().st_size for file in [path / "data.pkl", *(path / "data").glob("*")])
+    tree, size = _folder_tree(path, budget)
     return recognise(tree, key, budget, networks), size
+
+
+def _folder_tree(path: Path, budget: Budget) -> tuple[Any, int]:
+    tree = unpickle.load_folder(path, budget)
+    return tree, sum(file.stat().st_size for file in [path / "data.pkl", *(path / "data").glob("*")])
+
+
+def tree_of(path: Path, *, scripted: bool = False) -> tuple[Any, int]:
+    """What a torch file holds, whatever it is, and its size in bytes; the arrays are views of it.
+
+    Args:
+      path: of a file on this machine, or of the folder that one was unpacked into.
+      scripted: read TorchScript archives too; their objects become `Instance`s, and their programs are left unread.
+
+    Raises InputError for other kinds of files, and as `read` for what is damaged or asks for more than data.
+    """
+    kind = kinds.sniff(path)
+    if kind == kinds.TORCH_FOLDER:
+        return _folder_tree(kinds.unpacked(path), Budget())
+    if kind not in (kinds.TORCH_ZIP, kinds.TORCH_STREAM, kinds.PICKLE):
+        raise InputError("is no file of torch's", "pass the .pt or .pth file")
+    with inputs.open_regular(path) as file:
+        data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        budget = Budget(len(data))
+        return unpickle.load(data, file if kind == kinds.TORCH_ZIP else None, budget, scripted=scripted), len(data)
 
 
 def _find(

@@ -1,9 +1,10 @@
 """The command `python -m interp.toonify`: photographs in, what a blend makes of them out."""
 
+import dataclasses
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
@@ -14,7 +15,14 @@ from stylegan_jax.commands import cli, encoders
 from stylegan_jax.commands.descents import Descents
 from stylegan_jax.commands.flags import Flat, typed
 from stylegan_jax.commands.photographs import Faces, cropped, listed, names_of
+from stylegan_jax.commands.tunings import Tunings
 from stylegan_jax.errors import InputError
+
+if TYPE_CHECKING:
+    from interp.recipes import Recipe
+    from interp.toons import Sweep, Toons
+    from stylegan_jax.projection.project import Projection
+    from stylegan_jax.storage.checkpoint import Model
 
 Photos = Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="PHOTO …", help_behavior_hint="")]
 
@@ -29,6 +37,7 @@ def toonify(
     schedule: Annotated[ScheduleOptions, Flat],
     which: Annotated[Faces, Flat],
     how: Annotated[Descents, Flat],
+    tuned: Annotated[Tunings, Flat],
     fast: bool = False,
     encoder: Annotated[str | None, typed("FILE")] = None,
     psi: Annotated[str, typed("NUMBER")] = "1",
@@ -56,8 +65,10 @@ def toonify(
       schedule: what α is in each layer (default: --swap 16).
       which: of the faces.
       how: the descent goes.
+      tuned: the base afterwards; the blend is then of base-NAME.safetensors, in the folder (all: base.safetensors).
       fast: ask the base's encoder instead, which takes a moment: a face less like the person's.
-      encoder: as --fast, by one that train-encoder wrote for the base (default: the one that ships with it).
+      encoder: as --fast, by one that train-encoder wrote for the base, or by a .pt of e4e or pSp (default: the one that
+        ships with it).
       psi: truncation of the projected w towards the base's w_avg; 1 is none.
       sweep: what the sheets show: every hand-over resolution, or one hand-over from hard to ever softer.
       paste: put each picture back into its photograph: me-pasted.png.
@@ -77,7 +88,7 @@ def toonify(
     )
     if paired and (paste or sweep):
         raise InputError("--paired writes no sheets and pastes nothing", "leave --paste and --sweep out")
-    settings, found = how.settings(), listed(photos)
+    settings, tuning, found = how.settings(), tuned.settings(), listed(photos)
     ends = [f"{side}/{{}}.png" for side in PAIRED] if paired else ["{}.png", "{}-sheet.png"]
     how.check_video(overwrite=overwrite)
     folder = _folder(out, [end.format(photo.stem) for photo in found for end in ends], overwrite=overwrite)
@@ -89,19 +100,64 @@ def toonify(
     if not crops:
         return cli.BAD_INPUT
     folder.mkdir(parents=True, exist_ok=True)  # before long work: where it cannot be, it is said now
-    pixels = [crop.pixels for _, crop in crops]
+    names, pixels = names_of(crops), [crop.pixels for _, crop in crops]
+    bases = tuned.places(folder / "base", names, overwrite=overwrite) if tuning else []
     if quick is None:
         made, notes = how.run(models[0].model, pixels, settings, unfinished, overwrite=overwrite), how.notes(settings)
     else:
         made, notes = encoders.encoded(models[0].model, pixels, quick)
-    given = folder, crops, names_of(crops), toons.truncated(made), notes
-    if paired:
-        written = toons.write_pairs(*given, overwrite=overwrite)
-    else:
-        written = toons.write(*given, paste=paste, overwrite=overwrite)
+    shown = toons.truncated(made)
+    blends: Iterable[tuple[slice, Toons]] = [(slice(None), toons)]
+    if tuning:
+        better = tuned.models(models[0].model, pixels, made.ws, tuning, how)
+        blends = _with_bases(recipe, sweep, bases, better, overwrite=overwrite)
+    written = _write(blends, folder, crops, names, shown, notes, paired=paired, paste=paste, overwrite=overwrite)
     unfinished.done()
     print(f"{len(crops)} of {len(found)} photographs: wrote {written}" if len(found) > 1 else f"wrote {written}")
     return cli.DONE
+
+
+def _with_bases(
+    recipe: "Recipe",
+    sweep: "Sweep | None",
+    places: Sequence[Path],
+    tuned: "Iterable[tuple[slice, Model]]",
+    *,
+    overwrite: bool,
+) -> "Iterator[tuple[slice, Toons]]":
+    """(which photographs, the blends of a base that was tuned to them); each base is saved first."""
+    from interp.recipes import Ingredient
+    from interp.replay import read_models
+    from interp.toons import Toons
+    from stylegan_jax.storage import checkpoint
+
+    for place, (part, model) in zip(places, tuned, strict=True):
+        checkpoint.save(model, place, overwrite=overwrite)
+        own = dataclasses.replace(recipe, models=(Ingredient(path=str(place)), *recipe.models[1:]))
+        yield part, Toons(own, read_models(own, None, stylegan_jax.shipped_models()), sweep)
+
+
+def _write(
+    blends: "Iterable[tuple[slice, Toons]]",
+    folder: Path,
+    crops: Sequence[Any],
+    names: Sequence[str],
+    made: "Projection",
+    notes: dict[str, Any],
+    *,
+    paired: bool,
+    paste: bool,
+    overwrite: bool,
+) -> str:
+    """Writes the photographs of each blend, and says where."""
+    where = ""
+    for part, blend in blends:
+        given = folder, crops[part], names[part], dataclasses.replace(made, ws=made.ws[part]), notes
+        if paired:
+            where = blend.write_pairs(*given, overwrite=overwrite)
+        else:
+            where = blend.write(*given, paste=paste, overwrite=overwrite)
+    return where if paired or len(names) == 1 else str(folder)
 
 
 def _folder(out: str, names: Sequence[str], *, overwrite: bool) -> Path:

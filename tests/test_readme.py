@@ -11,6 +11,8 @@ import pytest
 from PIL import Image
 
 import stylegan_jax as sj
+from stylegan_jax.psp import PspConfig
+from tests.convert import test_psp as psp_file
 from tests.golden_data import ROOT
 from tests.tiny_models import tiny_model
 
@@ -47,6 +49,8 @@ def test_the_commands_of_the_readme_run_in_their_order(tmp_path):
         sj.save(tiny_model(seed), tmp_path / f"{name}.pkl")
     config = tiny_model().config.generator
     np.savez(tmp_path / "projected_w.npz", w=np.zeros((1, config.num_ws, config.w_dim), np.float32))
+    encoder = PspConfig(config.num_ws, channels=(16, 32, 48, config.w_dim), units=(1, 1, 1, 1))
+    psp_file.saved(tmp_path / "e4e.pt", psp_file.tree(config=encoder, model=tiny_model(0)))
     (tmp_path / "pictures").mkdir()
     Image.new("RGB", (90, 120), (200, 150, 99)).save(tmp_path / "me.jpg")
     for i in range(9):

@@ -237,6 +237,7 @@ _ACTIONS: dict[int, Callable[[Machine], object]] = {
     ord("F"): _pusher(lambda m: float(m.line())),
     ord("V"): _pusher(lambda m: codecs.raw_unicode_escape_decode(m.line())[0]),
     0x8C: _pusher(lambda m: m.text(1)),
+    ord("U"): _pusher(lambda m: m.text(1)),  # SHORT_BINSTRING: names in files of Python 2
     ord("X"): _pusher(lambda m: m.text(4)),
     0x8D: _pusher(lambda m: m.text(8)),
     ord("C"): _pusher(lambda m: m.take(m.number(1))),
@@ -274,5 +275,5 @@ _ACTIONS: dict[int, Callable[[Machine], object]] = {
     ord("Q"): _persistent,
 }
 _REFUSED = {ord("i"): "INST", ord("o"): "OBJ", ord("P"): "PERSID", 0x82: "EXT1", 0x83: "EXT2", 0x84: "EXT4"}
-_REFUSED |= {ord("S"): "STRING", ord("T"): "BINSTRING", ord("U"): "SHORT_BINSTRING"}
+_REFUSED |= {ord("S"): "STRING", ord("T"): "BINSTRING"}
 _REFUSED |= {0x92: "NEWOBJ_EX", 0x97: "NEXT_BUFFER", 0x98: "READONLY_BUFFER"}

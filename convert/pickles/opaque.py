@@ -20,6 +20,7 @@ from convert.pickles.allowed import (
 _MODULE = re.compile(r"[A-Za-z_]\w{0,60}(\.\w{1,60}){0,8}", re.ASCII)
 _NAME = re.compile(r"[A-Za-z_]\w{0,80}(\.\w{1,80}){0,3}", re.ASCII)
 _CLASS = re.compile(r"_*[A-Z]\w*(\.\w+)?", re.ASCII)
+_SCRIPTED = re.compile(r"__torch__(\.\w{1,60}){0,8}", re.ASCII)
 _EARLIER = ("__builtin__", "copy_reg", "cPickle", "commands", "exceptions", "urllib2", "nt", "posix", "dbm", "imp")
 _EXACT = frozenset({*sys.stdlib_module_names, *_EARLIER, "numpy", "torch_utils", "dnnlib"})
 """Of these a file may name only what the table knows."""
@@ -48,6 +49,27 @@ def opaque(module: Any, name: Any, budget: Budget) -> OpaqueClass:
         raise unknown_global(module, name)
     budget.left_aside[f"{module}.{name}"] = None
     return OpaqueClass(module, name)
+
+
+class ScriptedNames(dict[tuple[str, str], Any]):
+    """A table that knows the classes of TorchScript modules too: what it makes of one is an `Instance`, with its state.
+
+    Their names, below `__torch__`, are the file's own; the programs that go with them are other parts of the archive.
+    """
+
+    def __init__(self, names: Mapping[tuple[str, str], Any]):
+        super().__init__(names)
+        for kind in ("int", "double", "bool", "tensor"):
+            self["torch.jit._pickle", f"build_{kind}list"] = lambda items: items
+        self["torch.jit._pickle", "restore_type_tag"] = lambda value, kind: value
+
+    def __contains__(self, key: Any) -> bool:
+        module, name = key
+        known = super().__contains__(key)
+        return known or bool(_SCRIPTED.fullmatch(module) and _NAME.fullmatch(name))
+
+    def __missing__(self, key: tuple[str, str]) -> Any:
+        return lambda: Instance(*key)
 
 
 def look_up(names: Mapping[tuple[str, str], Any], module: Any, name: Any, budget: Budget) -> Any:

@@ -94,9 +94,11 @@ def _fill(storages: dict[str, Storage], keys: Any, data: memoryview, position: i
         storage.data = data[begin:position]
 
 
-def load_zip(data: memoryview, file: BufferedIOBase, budget: Budget, *, names: Names = GLOBALS) -> Any:
-    """The tree of a torch zip archive; `file` is the open file that `data` maps."""
-    return _tree_of(dict(_entries(data, file, budget)), budget, names)
+def load_zip(
+    data: memoryview, file: BufferedIOBase, budget: Budget, *, names: Names = GLOBALS, scripted: bool = False
+) -> Any:
+    """The tree of a torch zip archive; `file` is the open file that `data` maps. TorchScript's only if `scripted`."""
+    return _tree_of(dict(_entries(data, file, budget, scripted)), budget, names, scripted)
 
 
 def load_folder(path: Path, budget: Budget, *, names: Names = GLOBALS) -> Any:
@@ -120,8 +122,8 @@ def _mapped(path: Path) -> memoryview:
         return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
-def _tree_of(entries: dict[str, memoryview], budget: Budget, names: Names) -> Any:
-    folder = _root(entries)
+def _tree_of(entries: dict[str, memoryview], budget: Budget, names: Names, scripted: bool = False) -> Any:
+    folder = _root(entries, scripted)
     if bytes(entries.get(f"{folder}byteorder", b"little")) != b"little":
         raise InputError("comes from a big-endian machine", "export it on an ordinary one")
     storages: dict[str, Storage] = {}
@@ -135,10 +137,10 @@ def _tree_of(entries: dict[str, memoryview], budget: Budget, names: Names) -> An
     return Machine(entries[f"{folder}data.pkl"], 0, names=names, budget=budget, persistent=persistent).run()
 
 
-def _root(entries: dict[str, memoryview]) -> str:
+def _root(entries: dict[str, memoryview], scripted: bool) -> str:
     """The folder inside the archive that holds `data.pkl`."""
     found = [name for name in entries if name == "data.pkl" or name.endswith("/data.pkl")]
-    if len(found) != 1 or any(name.endswith("/constants.pkl") for name in entries):
+    if len(found) != 1 or (not scripted and any(name.endswith("/constants.pkl") for name in entries)):
         kind = "a TorchScript archive" if len(found) == 1 else "a zip archive"
         raise InputError(f"is {kind}, not a model file", "pass the model file itself")
     return found[0].removesuffix("data.pkl")
@@ -151,8 +153,12 @@ def _numbers(storage: Storage, entries: dict[str, memoryview], name: str) -> mem
     return entries[name]
 
 
-def _entries(data: memoryview, file: BufferedIOBase, budget: Budget) -> Iterator[tuple[str, memoryview]]:
+def _entries(
+    data: memoryview, file: BufferedIOBase, budget: Budget, scripted: bool
+) -> Iterator[tuple[str, memoryview]]:
     """Name and bytes of every file in the archive, checked: nothing compressed, no name twice, CRCs right.
+
+    Only the programs of a `scripted` one are compressed: they are left out.
 
     The parts are no longer than the archive, all together, so that reading them takes no longer than reading it.
     """
@@ -166,6 +172,8 @@ def _entries(data: memoryview, file: BufferedIOBase, budget: Budget) -> Iterator
     if len({info.filename for info in listed}) != len(listed):
         raise InputError("is a zip archive with a name twice", AGAIN)
     for info in listed:
+        if scripted and info.compress_type != zipfile.ZIP_STORED:
+            continue
         if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1:
             raise InputError("is a compressed zip archive, not a torch file", "unpack it and pass the model inside")
         content = _content(info, data)

@@ -7,20 +7,24 @@ from typing import Any
 from convert.pickles import torch_file
 from convert.pickles.allowed import GLOBALS, Budget, Instance, Storage, refuse, unknown_global
 from convert.pickles.interpreter import Machine, Names
-from convert.pickles.opaque import CONTAINERS, OpaqueClass
+from convert.pickles.opaque import CONTAINERS, OpaqueClass, ScriptedNames
 
 
-def load(data: memoryview, file: BufferedIOBase | None = None, budget: Budget | None = None) -> Any:
+def load(
+    data: memoryview, file: BufferedIOBase | None = None, budget: Budget | None = None, *, scripted: bool = False
+) -> Any:
     """The tree of a pickle, of an older torch file, or (given its open `file`) of a torch zip archive.
 
     Arrays are views of `data`, which must outlive them. Objects of classes become `Instance`s: name and state. Raises
     InputError, whatever the bytes, unless they are intact and call nothing but what `allowed.GLOBALS` and
-    `opaque.CONTAINERS` have; objects of other classes are opaque, and `budget.left_aside` names them.
+    `opaque.CONTAINERS` have; objects of other classes are opaque, and `budget.left_aside` names them. The zip may be a
+    TorchScript archive if `scripted`: the objects of its modules are `Instance`s, and its programs are not looked at.
     """
     budget = budget or Budget(len(data))
     names = _names(budget)
     if file is not None:
-        return _checked(torch_file.load_zip(data, file, budget, names=names))
+        chosen = ScriptedNames(names) if scripted else names
+        return _checked(torch_file.load_zip(data, file, budget, names=chosen, scripted=scripted))
     if data[: len(torch_file.LEGACY_START)] == torch_file.LEGACY_START:
         return _checked(torch_file.load_stream(data, budget, names=names))
     return _checked(Machine(data, 0, names=names, budget=budget).run())

@@ -1,5 +1,6 @@
 """What people type about a projection, and the projection with its progress."""
 
+import functools
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from stylegan_jax.projection.descent import Settings
+    from stylegan_jax.projection.losses import Loss
     from stylegan_jax.projection.project import Projection
     from stylegan_jax.projection.unfinished import Unfinished
     from stylegan_jax.storage.checkpoint import Model
@@ -33,11 +35,15 @@ class Descents:
     """one w for all layers, or one for each (default: w+, but w at likeness 0)"""
     loss: Literal["scattering", "pixels"] = "scattering"
     """what is compared: textures in their places, or pixels"""
+    vgg16: Annotated[str | None, typed("FILE")] = None
+    """compare as the official projector does instead, by LPIPS: the official vgg16.pt, or torchvision's with --lpips"""
+    lpips: Annotated[str | None, typed("FILE")] = None
+    """the weights of LPIPS for torchvision's file: vgg.pth of the package lpips, version 0.1"""
     seed: Annotated[str, typed("N")] = "0"
     """of the noise on w"""
     start: Annotated[str, typed("mean|encoder[=FILE]|FILE")] = "mean"
-    """begin at the mean of w; where an encoder says, by default the one that ships with the model; or at ws of a file
-    that --w of other commands reads: one for each face, or one for all"""
+    """begin at the mean of w; where an encoder says, one of train-encoder or a .pt of e4e or pSp (default: the one that
+    ships with the model); or at ws of a file that --w of other commands reads: one for each face, or one for all"""
     save_video: Annotated[str | None, typed("FILE")] = None
     """film how the images come nearer: .mp4 (needs PyAV), .webp or .gif"""
     resume: bool = False
@@ -59,9 +65,10 @@ class Descents:
         return Unfinished(path, resume=self.resume, overwrite=overwrite)
 
     def settings(self) -> "Settings":
-        """Of the descent; InputError for what is no number or out of range."""
+        """Of the descent; InputError for what is no number or out of range, and for files that hold no VGG16."""
         from stylegan_jax.projection.project import settings_of
 
+        _ = self.compared  # read before long work
         return settings_of(
             likeness=cli.number(self.likeness, "--likeness", low=0, high=1),
             steps=cli.natural(self.steps, "--steps", low=1, high=100_000),
@@ -69,11 +76,23 @@ class Descents:
             rate=cli.number(self.lr, "--lr", low=1e-6, high=100),
         )
 
+    @functools.cached_property
+    def compared(self) -> "str | Loss":
+        """What falls: a loss by its name, or LPIPS by the user's VGG16."""
+        if self.vgg16 is None:
+            if self.lpips is not None:
+                raise InputError("--lpips goes with --vgg16", "pass --vgg16 FILE too")
+            return self.loss
+        import convert
+        from stylegan_jax.projection.perceptual import lpips_loss
+
+        return lpips_loss(convert.read_vgg16(self.vgg16, self.lpips))
+
     def notes(self, settings: "Settings") -> dict[str, Any]:
         """What tells how the ws were found."""
         return {
             "space": settings.space,
-            "loss": self.loss,
+            "loss": self.loss if self.vgg16 is None else "lpips",
             "steps": settings.steps,
             "lr": settings.rate,
             "prior": settings.prior,
@@ -102,7 +121,7 @@ class Descents:
         from stylegan_jax.projection.project import project
 
         batch = stacked(pictures, model)
-        start = self._start(model, batch, settings)
+        start = self._start(model, pictures, settings)
         film = Film(model, batch, settings.steps) if self.save_video is not None else None
         pause = 0.1 if sys.stderr.isatty() else 60  # seconds; a log wants a line a minute
         with tqdm(total=settings.steps, unit="step", delay=pause, mininterval=pause) as progress:
@@ -113,23 +132,22 @@ class Descents:
 
             seed = cli.natural(self.seed, "--seed", high=2**32 - 1)
             options = {"seed": seed, "report": report, "watch": film.watch if film else None, "start": start}
-            made = project(model, batch, settings, loss=self.loss, unfinished=unfinished, **options)
+            made = project(model, batch, settings, loss=self.compared, unfinished=unfinished, **options)
         if film is not None:
             film.write(Path(str(self.save_video)), self.notes(settings), overwrite=overwrite)
         return made
 
-    def _start(self, model: "Model", batch: "np.ndarray", settings: "Settings") -> "np.ndarray | None":
+    def _start(self, model: "Model", pictures: "Sequence[np.ndarray]", settings: "Settings") -> "np.ndarray | None":
         """The ws to begin from, their means where one w is to be found; None is the mean of w."""
         named, equals, path = self.start.partition("=")
         if self.start == "mean":
             return None
         if named == "encoder" and bool(equals) == bool(path):
             from stylegan_jax.commands import encoders
-            from stylegan_jax.projection.encode import encode
 
-            found = encode(model, batch, encoders.of_model(model, path or None)).ws
+            found = encoders.encoded(model, pictures, encoders.of_model(model, path or None))[0].ws
         else:
-            found = self._given(model, len(batch))
+            found = self._given(model, len(pictures))
         return found.mean(1, keepdims=True) if settings.space == "w" else found
 
     def _given(self, model: "Model", count: int) -> "np.ndarray":

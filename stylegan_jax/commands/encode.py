@@ -34,7 +34,7 @@ def encode(
     Args:
       photos: pictures, folders or zips of them.
       model: a model file of any kind, or the name of a shipped or public model.
-      encoder: what train-encoder wrote for this model (default: the one that ships with it).
+      encoder: what train-encoder wrote for this model, or a .pt of e4e or pSp (default: the one that ships with it).
       out: the .npz for the ws.
       which: of the faces.
       rounds: looks at each photograph.

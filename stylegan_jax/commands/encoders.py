@@ -1,6 +1,7 @@
 """Which encoder a command uses, and what it makes of photographs."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stylegan_jax.commands.descents import stacked
@@ -13,11 +14,19 @@ if TYPE_CHECKING:
 
     from stylegan_jax.projection.encoder import EncoderFile
     from stylegan_jax.projection.project import Projection
+    from stylegan_jax.psp import PspEncoder
     from stylegan_jax.storage.checkpoint import Model
 
 
-def of_model(model: "Model", path: str | None = None) -> "EncoderFile":
-    """The encoder of a file, or else the one that ships for this model. InputError for another model's, or none."""
+def of_model(model: "Model", path: str | None = None) -> "EncoderFile | PspEncoder":
+    """The encoder of a file, ours or of e4e or pSp, or else the one that ships for this model.
+
+    Raises InputError for another model's, or none.
+    """
+    if path is not None and Path(path).suffix.lower() in (".pt", ".pth"):
+        import convert
+
+        return convert.read_encoder(path)
     from stylegan_jax.projection import encoderfile
     from stylegan_jax.storage import checkpoint, shipped
 
@@ -38,10 +47,15 @@ def of_model(model: "Model", path: str | None = None) -> "EncoderFile":
 
 
 def encoded(
-    model: "Model", pictures: "Sequence[np.ndarray]", trained: "EncoderFile", rounds: int = ROUNDS
+    model: "Model", pictures: "Sequence[np.ndarray]", trained: "EncoderFile | PspEncoder", rounds: int = ROUNDS
 ) -> "tuple[Projection, dict[str, Any]]":
-    """What the encoder makes of pictures of the model's size, and notes that tell how."""
+    """What the encoder makes of pictures of the model's size, and notes that tell how; e4e and pSp look but once."""
     from stylegan_jax.projection.encode import encode
+    from stylegan_jax.projection.psp import projected
+    from stylegan_jax.psp import PspEncoder
 
+    if isinstance(trained, PspEncoder):
+        notes = {"space": "w+", "encoder": "e4e" if trained.config.offsets else "pSp"}
+        return projected(trained, model, stacked(pictures, model)), notes
     notes = {"space": "w+", "encoder": trained.sha256, "rounds": rounds}
     return encode(model, stacked(pictures, model), trained, rounds=rounds), notes

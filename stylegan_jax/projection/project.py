@@ -13,7 +13,7 @@ from stylegan_jax.errors import InputError
 from stylegan_jax.pictures.images import to_float
 from stylegan_jax.projection.descent import Settings, descend
 from stylegan_jax.projection.latentspace import LatentSpace, latent_space
-from stylegan_jax.projection.losses import LOSSES, in_grey, ms_ssim, psnr
+from stylegan_jax.projection.losses import LOSSES, Loss, in_grey, ms_ssim, psnr
 from stylegan_jax.projection.unfinished import Unfinished, described
 from stylegan_jax.sampler import sample_ws
 from stylegan_jax.sampler.latents import Label
@@ -71,7 +71,7 @@ def project(
     pictures: UInt8[np.ndarray, "n r r c"],
     settings: Settings | None = None,
     *,
-    loss: str = "scattering",
+    loss: str | Loss = "scattering",
     space: LatentSpace | None = None,
     class_idx: Label = None,
     start: Float[np.ndarray, "n l d"] | None = None,
@@ -88,7 +88,7 @@ def project(
       model: its G_ema.
       pictures: aligned as the images that the model was trained on.
       settings: of the descent; `settings_of()` by default.
-      loss: "scattering" or "pixels", see `losses`.
+      loss: "scattering" or "pixels", see `losses`, or one that is given.
       space: of the model's w, measured here by default.
       class_idx: whose w a conditional model's are measured on.
       start: ws to begin from; the mean of w by default.
@@ -103,13 +103,13 @@ def project(
     shape = (config.img_resolution, config.img_resolution, config.img_channels)
     if not len(pictures) or pictures.shape[1:] != shape:
         raise InputError(f"pictures of shape {pictures.shape[1:]}", f"this model takes {shape}, and one at least")
-    if loss not in LOSSES:
+    if not isinstance(loss, Loss) and loss not in LOSSES:
         raise InputError(f"no loss {loss}", f"use {' or '.join(LOSSES)}")
     if config.img_resolution < 16:  # both losses have windows, of 11 pixels and of 16
         raise InputError("a projection needs images of 16 pixels or more", "use a larger model")
     settings = settings or settings_of()
     measured = space or latent_space(model, class_idx)
-    step, grey, falling = None, _grey(pictures), LOSSES[loss]()
+    step, grey, falling = None, _grey(pictures), loss if isinstance(loss, Loss) else LOSSES[loss]()
     begun = None
     if unfinished is not None:
         begun = unfinished.begin(described(model, pictures, settings, falling.name, start, seed))

@@ -1,15 +1,24 @@
 """`project` and `interp.toonify` as users type them, on small models and made-up photographs."""
 
+import itertools
+import re
+
 import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
+import convert
 import stylegan_jax as sj
+from convert.pickles import torch_file
+from convert.vgg16 import CHANNELS
 from interp.toonify import toonify
 from stylegan_jax.commands import cli
+from stylegan_jax.commands.encode import encode
 from stylegan_jax.commands.project import project
 from stylegan_jax.pictures import images
-from stylegan_jax.projection import unfinished
+from stylegan_jax.projection import align, psp, unfinished
+from stylegan_jax.psp import PspConfig
+from tests.convert import test_psp as psp_file
 from tests.sampling import pixels, sample
 from tests.tiny_models import tiny_model
 
@@ -188,3 +197,102 @@ def test_values_that_make_no_toon_end_in_one_line(folder, capsys, typed, said):
     shown = capsys.readouterr().err
     assert said in shown and shown.count("\n") == 1
     assert not (folder / "toons").exists()
+
+
+@pytest.fixture
+def vgg16(folder):
+    """Files as torchvision and LPIPS have them, of random weights."""
+    random, state, place = np.random.RandomState(0), {}, iter((0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28))
+    for before, after in itertools.pairwise((3, *CHANNELS)):
+        name = f"features.{next(place)}"
+        state[f"{name}.weight"] = (random.randn(after, before, 3, 3) / np.sqrt(5 * before)).astype(np.float32)
+        state[f"{name}.bias"] = np.zeros(after, np.float32)
+    heads = {
+        f"lin{i}.model.1.weight": np.ones((1, c, 1, 1), np.float32) for i, c in enumerate((64, 128, 256, 512, 512))
+    }
+    for name, tree in (("vgg16.pth", state), ("vgg.pth", heads)):
+        with open(name, "wb") as file:
+            torch_file.save_zip(file, tree)
+    return "--vgg16", "vgg16.pth", "--lpips", "vgg.pth"
+
+
+def test_a_vgg16_of_the_users_is_what_photographs_are_compared_by(folder, vgg16):
+    usual = ("ada.png", "--model", "ffhq.safetensors", *QUICK)
+    assert run(project, *usual, "--out", "w.npz", *vgg16) == 0
+    assert images.made_by("w.png")["loss"] == "lpips"
+    assert run(project, *usual, "--out", "other.npz") == 0
+    with np.load("w.npz") as one, np.load("other.npz") as other:
+        assert not np.allclose(one["w"], other["w"])
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (("--lpips", "x.pth"), "--lpips goes with --vgg16"),
+        (("--vgg16", "none.pt"), "none.pt: no such file"),
+        (("--vgg16", "ffhq.safetensors"), "ffhq.safetensors: is no file of torch's"),
+    ],
+    ids=["lpips alone", "no file", "another kind"],
+)
+def test_files_that_hold_no_vgg16_end_in_one_line_before_the_work(folder, capsys, typed, said):
+    assert run(project, "ada.png", "--model", "ffhq.safetensors", "--out", "w.npz", "--no-align", *typed) == 2
+    shown = capsys.readouterr().err
+    assert said in shown and shown.count("\n") == 1
+
+
+def test_a_projection_starts_where_the_encoder_beside_the_model_says(folder):
+    model = tiny_model(0)
+    config = PspConfig(model.config.generator.num_ws, channels=(16, 32, 48, 16), units=(1, 1, 1, 1))
+    held = psp_file.tree(config=config, model=model, latent_avg=model.networks["G_ema"]["mapping.w_avg"])
+    psp_file.saved("e4e.pt", held)
+    usual = ("ada.png", "--model", "e4e.pt", "--no-align", "--start", "encoder=e4e.pt")
+    assert run(project, *usual, "--steps", "1", "--out", "w.npz") == 0  # whose rate is 0
+    picture = psp.fitted([align.centred(images.read("ada.png"), size=16).pixels])
+    with np.load("w.npz") as stored:
+        np.testing.assert_allclose(stored["w"], psp.encode(convert.read_encoder("e4e.pt"), picture), rtol=1e-5)
+    asked = ("ada.png", "--no-align", "--encoder", "e4e.pt")
+    assert run(encode, *asked, "--model", "e4e.pt", "--out", "e.npz") == 0
+    with np.load("e.npz") as once, np.load("w.npz") as stored:
+        np.testing.assert_allclose(once["w"], stored["w"], rtol=1e-6)
+    assert run(toonify, *asked, "--base", "e4e.pt", "--transfer", "toon.safetensors", "--swap", "8") == 0
+    assert images.made_by("toons/ada.png")["projection"]["encoder"] == "e4e"
+    assert run(project, *usual, "--steps", "1", "--space", "w", "--out", "one.npz") == 0
+    with np.load("one.npz") as one, np.load("w.npz") as stored:
+        np.testing.assert_allclose(one["w"][:, 0], stored["w"].mean(1), rtol=1e-4)
+
+
+def test_a_start_that_is_none_ends_in_one_line(folder, capsys):
+    usual = ("ada.png", "--model", "ffhq.safetensors", "--out", "w.npz", "--no-align")
+    for start, said in (("encoder=", "--start encoder=: is no place"), ("encoder=no.pt", "no.pt: no such file")):
+        assert run(project, *usual, "--start", start) == 2
+        assert said in (shown := capsys.readouterr().err) and shown.count("\n") == 1
+
+
+def test_a_model_is_tuned_to_each_photograph_and_its_images_are_nearer(folder, capsys):
+    usual = ("ada.png", "bob.png", "--model", "ffhq.safetensors", *QUICK, "--tune", "each", "--tune-steps", "12")
+    assert run(project, *usual, "--out", "w.npz") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == "wrote w-tuned.png and 2 models beside it"
+    before, after = (float(word) for word in re.findall(r"([\d.]+) dB", lines[-3]))
+    assert after > before
+    assert pixels("w-tuned.png").shape == (48, 32, 3)
+    assert sample("w-tuned-bob.safetensors", "--w", "w.npz", "--out", "again") == 0
+    np.testing.assert_array_equal(pixels("again/proj01.png"), pixels("w-tuned.png")[32:, 16:])
+    for name in ("w.npz", "w.png", "w-tuned.png"):
+        (folder / name).unlink()
+    assert run(project, *usual, "--out", "w.npz") == 2
+    assert "w-tuned-ada.safetensors: exists" in capsys.readouterr().err
+
+
+def test_toons_are_blended_with_the_base_that_was_tuned_and_stays_beside_them(folder):
+    pair = ("--base", "ffhq.safetensors", "--transfer", "toon.safetensors", "--swap", "8", *QUICK)
+    assert run(toonify, "ada.png", "bob.png", *pair, "--tune", "all", "--tune-steps", "12", "--out", "toons") == 0
+    names = ["ada-sheet.png", "ada.png", "base.safetensors", "bob-sheet.png", "bob.png"]
+    assert sorted(path.name for path in (folder / "toons").iterdir()) == names
+    assert run(project, "ada.png", "bob.png", "--model", "ffhq.safetensors", "--out", "w.npz", *QUICK) == 0
+    with np.load("w.npz") as stored:
+        ws = stored["w"]
+    mixed = sj.blend("toons/base.safetensors", "toon.safetensors", 8)
+    expected = np.concatenate(list(sj.sampler.sample_ws(mixed, ws)))
+    assert np.abs(pixels("toons/bob.png") - expected[1].astype(int)).max() <= 1
+    assert images.made_by("toons/ada.png")["recipe"]["models"][0]["path"] == "toons/base.safetensors"

@@ -7,6 +7,10 @@ _OFFICIAL, _TENSORFLOW = "tests/convert/test_official.py::test_", "tests/convert
 _PROJECT = "tests/commands/test_project_command.py::test_"
 _IMAGES = "tests/pictures/test_images.py::test_"
 _TRANSFERS, _MODELCACHE = "stylegan_jax/storage/downloads/transfers.py", "stylegan_jax/storage/downloads/modelcache.py"
+_PSP = "tests/convert/test_psp.py::test_"
+_WHOLE = f"{_PSP}what_is_no_whole_encoder_is_refused_in_a_line_that_names_the_file"
+_VGG16 = "tests/projection/test_perceptual.py::test_"
+_HEADS = f"{_VGG16}weights_of_lpips_are_asked_for_where_they_are_missing"
 _PLACES, _AGAIN = "stylegan_jax/storage/downloads/addresses.py", "download or export it again"
 
 ELSEWHERE: dict[tuple[str, str], str] = {
@@ -49,6 +53,27 @@ ELSEWHERE: dict[tuple[str, str], str] = {
     ("stylegan_jax/train/saved.py", "{}"): f"{_SAVED}an_older_checkpoint_is_used_where_the_newest_cannot_be_read",
     ("stylegan_jax/train/saved.py", "move it elsewhere: the run then begins anew"): (
         f"{_SAVED}a_checkpoint_with_a_part_missing_is_to_be_moved_away_and_not_removed"
+    ),
+    ("convert/psp.py", _AGAIN): f"{_WHOLE}[NaN]",
+    ("convert/psp.py", "it comes from a fork"): f"{_WHOLE}[three stages]",
+    ("convert/psp.py", "pass a .pt file of pSp or e4e, such as e4e_ffhq_encode.pt"): f"{_WHOLE}[nothing of the kind]",
+    ("convert/psp.py", "set opts['encoder_type'] in it to {}"): f"{_WHOLE}[another kind]",
+    ("convert/reading.py", "pass the .pt or .pth file"): f"{_PSP}other_kinds_of_files_are_named",
+    ("convert/vgg16.py", _AGAIN): f"{_VGG16}what_is_no_whole_vgg16_is_refused_in_a_line[NaN]",
+    ("convert/vgg16.py", "pass {}, or vgg16-397923af.pth of torchvision"): (
+        f"{_VGG16}what_is_no_whole_vgg16_is_refused_in_a_line[nothing]"
+    ),
+    ("convert/vgg16.py", "pass --lpips too: {}"): _HEADS,
+    ("convert/vgg16.py", "pass {}"): _HEADS,
+    ("stylegan_jax/commands/descents.py", "pass --vgg16 FILE too"): (
+        "tests/commands/test_project_command.py::"
+        "test_files_that_hold_no_vgg16_end_in_one_line_before_the_work[lpips alone]"
+    ),
+    ("stylegan_jax/projection/psp.py", "use the generator that it was trained with: the one in its file"): (
+        "tests/projection/test_psp.py::test_ws_are_shown_by_the_encoders_own_generator_alone"
+    ),
+    ("stylegan_jax/projection/tuning.py", "use a lower rate than {}"): (
+        "tests/projection/test_tuning.py::test_a_rate_at_which_it_diverges_is_said"
     ),
     ("convert/assembly.py", _AGAIN): f"{_OFFICIAL}frozen_layers_that_are_not_the_first_ones_are_refused",
     ("convert/assembly.py", "pass a file with a generator"): f"{_OFFICIAL}a_bare_discriminator_is_no_model",
