@@ -78,7 +78,7 @@ def begun(start):
     """Where a descent starts."""
     model = tiny_model(0)
     how = Descents(start=start)
-    how._start(model, np.zeros((1, 16, 16, 3), np.uint8), how.settings())
+    how._start(model, list(np.zeros((1, 16, 16, 3), np.uint8)), how.settings())
 
 
 CASES = [
