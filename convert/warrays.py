@@ -57,7 +57,8 @@ def stored(path: Path, name: str | None, budget: Budget) -> list[Stored]:
 
 def _npy(path: Path) -> np.ndarray:
     try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
+        with np.errstate(all="raise"):  # numpy multiplies the sides of its header, and prints where they overflow
+            return np.load(path, mmap_mode="r", allow_pickle=False)
     except Exception as error:  # numpy raises half a dozen kinds
         raise InputError("is no file of ws", _FORM) from error
 
