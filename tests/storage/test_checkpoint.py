@@ -1,8 +1,11 @@
 import dataclasses
+import gc
 import json
 import random
 import subprocess
 import sys
+import warnings
+import zlib
 
 import numpy as np
 import pytest
@@ -11,7 +14,7 @@ import convert
 from stylegan_jax import names
 from stylegan_jax.config import DiscriminatorConfig, GeneratorConfig, ModelConfig
 from stylegan_jax.errors import InputError
-from stylegan_jax.storage import atomic, checkpoint
+from stylegan_jax.storage import atomic, checkpoint, manifest
 from stylegan_jax.storage.checkpoint import Model, load, save
 from tests.tiny_models import tiny_model
 
@@ -20,6 +23,7 @@ SMALL = ModelConfig(
     discriminator=DiscriminatorConfig(img_resolution=8, channel_base=32),
 )
 FORMS = ("toon.safetensors", "toon")
+_TABLE = "weights/state/_METADATA"  # Orbax's own, of an array each
 
 
 def random_leaves(network):
@@ -158,6 +162,23 @@ def test_a_missing_or_damaged_part_of_a_directory_is_an_input_error(model, tmp_p
     (place / checkpoint.MANIFEST).unlink()
     with pytest.raises(InputError, match=r"model\.json is missing"):
         load(place)
+
+
+def test_what_orbax_begins_and_gives_up_is_not_told(model, tmp_path):
+    place = save(model, tmp_path / "toon")
+    table = json.loads((place / _TABLE).read_text())
+    last = list(table["tree_metadata"].values())[-1]
+    last["value_metadata"]["value_type"] = None
+    (place / _TABLE).write_text(json.dumps(table))
+    own = json.loads((place / checkpoint.MANIFEST).read_text()) | {"files": manifest.file_sums(place)}
+    del own["crc32"]
+    own["crc32"] = zlib.crc32(json.dumps(own, sort_keys=True).encode())
+    (place / checkpoint.MANIFEST).write_text(json.dumps(own))
+    with warnings.catch_warnings(record=True) as told, pytest.raises(InputError, match="missing or damaged"):
+        warnings.simplefilter("always")
+        load(place)
+    gc.collect()
+    assert not [str(warning.message) for warning in told if "coroutine" in str(warning.message)]
 
 
 def test_a_newer_format_says_so(model, tmp_path):
