@@ -24,7 +24,7 @@ from pathlib import Path
 from scripts.killing import outputs, server
 from scripts.killing.commands import COMMANDS, Killed, make_inputs
 
-_POLL = 0.0005  # seconds
+_POLL = 0.002  # seconds
 _TRIES = 8  # for one kill, where the command ends before
 
 
