@@ -62,7 +62,7 @@ class Work:
     def blend(self) -> None:
         """A blend by one of many schedules, and its sheet."""
         schedule = self.rng.choice((4, 8, "smooth=8:width=0.5", f"alpha={self.rng.random():.2f}", "band=4-8"))
-        mixed = sj.blend(*self.models, schedule)
+        mixed = sj.blend(self.models[0], self.models[1], schedule)
         sheet = sj.sheet([self.models[0], mixed], range(self.rng.randrange(1, 5)), title=str(schedule))
         sheet.save(self.folder / "sheet.png")
 
@@ -110,7 +110,7 @@ class Work:
         for call in (
             functools.partial(sj.blend, self.models[0], other),
             functools.partial(sj.sample, self.models[0], [1], class_idx=3),
-            functools.partial(sj.blend, *self.models, "swap=5"),
+            functools.partial(sj.blend, self.models[0], self.models[1], "swap=5"),
             functools.partial(sj.save, other, kept),
             functools.partial(sj.load, self.folder / "nosuch.pkl"),
         ):

@@ -24,7 +24,7 @@ from stylegan_jax.storage import checkpoint, manifest
 from tests.tiny_models import tiny_model
 
 _LARGEST = 8 << 20  # bytes of a golden that is worth damaging
-_SMALL = {
+_SMALL: dict[str, Any] = {
     "img_resolution": 4,
     "z_dim": 4,
     "w_dim": 4,

@@ -130,13 +130,14 @@ class Stage:
         writes = self.rehearsal.writes
         if not writes or self.rng.random() < 0.2:
             return self._ended_within(pid, self.rng.uniform(0, self.rehearsal.seconds))
-        number, was = self.rng.randrange(len(writes)), False
+        number, was = self.rng.randrange(len(writes)) // (2 if self.command.goes_on else 1), False
         awaited = number
         while not _is_over(pid):
             busy = bool(outputs.unfinished(self.folder))
             if busy and not was:
                 if not awaited:
-                    return self._ended_within(pid, self.rng.uniform(0, writes[number]) * self.rng.random())
+                    delay = self.rng.choice((0.0, self.rng.uniform(0, writes[number])))
+                    return self._ended_within(pid, delay)
                 awaited -= 1
             was = busy
             time.sleep(_POLL)

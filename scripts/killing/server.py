@@ -17,7 +17,7 @@ _LATE = ("interp.mix", "interp.replay", "interp.scenes", "interp.toons", "interp
 _LATE += ("stylegan_jax.sampler", "stylegan_jax.train.loop", "stylegan_jax.projection.project", "optax", "flax.nnx")
 _LATE += ("stylegan_jax.pictures.archives", "stylegan_jax.pictures.imagefolder", "PIL.WebPImagePlugin")
 _LATE += ("orbax.checkpoint.experimental.v1",)
-_SYNC = 0.005  # seconds that a slow disk takes
+_SYNC = 0.02  # seconds that a slow disk takes
 
 
 def prepare() -> None:

@@ -175,7 +175,7 @@ def test_what_orbax_begins_and_gives_up_is_not_told(model, tmp_path):
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         quiet()
-        ocp.metadata(place / checkpoint.WEIGHTS)
+        ocp.metadata(str(place / checkpoint.WEIGHTS))
         gc.collect()
     assert not [str(warning.message) for warning in told if "coroutine" in str(warning.message)]
 
