@@ -2,7 +2,7 @@
 
     scripts/kills [NAME ...] [--count 100] [--seed 0]
 
-Each runs on tiny models, in a process that is killed (SIGKILL) at a random moment: four times of five while something
+Each runs on tiny models, in a process that is killed (SIGKILL) at a random moment: nine times of ten while something
 is unfinished, as a rehearsal has shown when that is, else at any time. Disks are slow for it: every fsync waits. Then
 every finished output must be whole (that which was to be replaced, or the new one, to the last byte) and none lost;
 whatever else is left must have the name of something unfinished; and the same command run again must end well, with
@@ -128,7 +128,7 @@ class Stage:
     def _waited(self, pid: int) -> bool:
         """Waits for the moment; whether the process ended before it came."""
         writes = self.rehearsal.writes
-        if not writes or self.rng.random() < 0.2:
+        if not writes or self.rng.random() < 0.1:
             return self._ended_within(pid, self.rng.uniform(0, self.rehearsal.seconds))
         number, was = self.rng.randrange(len(writes)) // (2 if self.command.goes_on else 1), False
         awaited = number
