@@ -10,6 +10,16 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 
+LOOKS = """
+import os, pathlib, sys
+from scripts.killing import outputs
+folder = pathlib.Path(sys.argv[1])
+print(outputs.contents(folder, ["out.png"])["out.png"].split()[0])
+print(*map(os.path.basename, outputs.unfinished(folder)))
+print(*outputs.strangers(folder, ["out.png"], []))
+"""
+
+
 def ran(script, *arguments):
     environ = {**os.environ, "PYTHON": sys.executable}
     command = [f"scripts/{script}", *arguments]
@@ -35,14 +45,11 @@ def test_commands_that_are_killed_damage_and_lose_nothing(names):
 
 
 def test_an_output_that_is_lost_or_damaged_is_found(tmp_path):
-    from scripts.killing import outputs
-
     (tmp_path / "out.png").write_bytes(b"half")
     (tmp_path / ".out.png.host.1.2.partial").touch()
     (tmp_path / "out.tmp").touch()
-    assert outputs.contents(tmp_path, ["out.png"])["out.png"].startswith(outputs.DAMAGED)
-    assert [os.path.basename(path) for path in outputs.unfinished(tmp_path)] == [".out.png.host.1.2.partial"]
-    assert outputs.strangers(tmp_path, ["out.png"], []) == ["out.tmp"]
+    ended = subprocess.run([sys.executable, "-c", LOOKS, tmp_path], cwd=ROOT, capture_output=True, text=True)
+    assert ended.stdout.split() == ["damaged:", ".out.png.host.1.2.partial", "out.tmp"], ended.stderr
 
 
 @pytest.mark.slow

@@ -95,7 +95,7 @@ COMMANDS = {
         ("out.png",),
         _others,
     ),
-    "diagnose": Killed(("diagnose", "a.safetensors", "b.safetensors", "--out", "out.png"), ("out.png",)),
+    "diagnose": _replacing(("diagnose", "a.pkl", "b.safetensors", "--out", "out.png"), ("out.png",), _others),
 }
 
 
