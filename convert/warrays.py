@@ -29,10 +29,11 @@ _FLOATS = "fV"  # V: bfloat16
 
 @dataclass(frozen=True, eq=False)
 class Stored:
-    """One array; `name` is that of its image, where the file tells."""
+    """One array; `name` is that of its image, `names` those of its rows' images, where the file tells."""
 
     values: np.ndarray
     name: str | None = None
+    names: tuple[str, ...] = ()
 
 
 def stored(path: Path, name: str | None, budget: Budget) -> list[Stored]:
@@ -49,7 +50,8 @@ def stored(path: Path, name: str | None, budget: Budget) -> list[Stored]:
         if start.startswith(b"PK\3\4"):
             with _opened(file, budget) as archive:
                 if members := _npz_members(archive):
-                    return [Stored(_member(archive, _choose(archive, members, name, path), budget))]
+                    chosen = _choose(archive, members, name, path)
+                    return [Stored(_member(archive, chosen, budget), names=_names(archive, members, budget))]
         if not start.startswith((b"PK\3\4", b"\x80")):
             raise InputError("is no file of ws", _FORM)
         data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
@@ -130,6 +132,15 @@ def _member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, budget: Budget) ->
         raise
     except Exception as error:  # numpy and zipfile raise all kinds
         raise InputError("is no file of ws", _FORM) from error
+
+
+def _names(archive: zipfile.ZipFile, members: Mapping[str, zipfile.ZipInfo], budget: Budget) -> tuple[str, ...]:
+    """What `names` beside the array calls the images, as `project` writes them; nothing where they are no names."""
+    try:
+        found = _member(archive, members["names"], budget) if "names" in members else np.array(())
+    except InputError:
+        return ()
+    return tuple(map(str, found)) if found.ndim == 1 and found.dtype.kind == "U" else ()
 
 
 def _which(names: list[str], name: str | None, path: Path) -> InputError:

@@ -39,8 +39,10 @@ class Ws:
 def read(sources: Sequence[str], *, num_ws: int, w_dim: int, space: str | None = None) -> Ws:
     """The ws of files and folders (`x.npz:NAME` is one array of a file), for a model that takes `[n num_ws w_dim]`.
 
-    A plain w goes to all layers. A 2-D array whose rows equal `num_ws` is one W+, unless `space` says "w". Pickles are
-    interpreted and never executed. Raises InputError for what holds no ws, or none of that shape.
+    Images are called what the file calls them. A plain w goes to all layers. A 2-D array whose rows equal `num_ws` is
+    one W+, unless `space` says "w". Pickles are interpreted and never executed.
+
+    Raises InputError for what holds no ws, or none of that shape.
     """
     if space not in (None, *SPACES):
         raise InputError("no such space", "use w or w+", file=f"--w-space {space}")
@@ -57,6 +59,9 @@ def read(sources: Sequence[str], *, num_ws: int, w_dim: int, space: str | None =
         said.append(f"{path}{f' {shown(array.name)}' if array.name else ''}: {words}")
         stem = "proj" if alone else _plain(array.name) if array.name else Path(path).stem
         dash = "" if alone else "-"
+        if len(array.names) == len(ws):
+            names += map(_plain, array.names)
+            continue
         names += [f"{stem}{dash}{i:02d}" for i in range(len(ws))] if alone or len(ws) > 1 else [stem]
     files = list(dict.fromkeys(Path(path).name for path, _, _ in found))
     return Ws(_unique(names), np.concatenate(pieces), files, said)

@@ -48,6 +48,17 @@ class Diagnosis:
         judged = [self.verdict.words(*self.labels), f"judged by the cosine of the convolutions: {words}"]
         return [*self._layout(), "", *self._columns(), "", *self._drift(), *judged]
 
+    def to_json(self) -> dict[str, Any]:
+        """The kinship and the distances as plain data."""
+        verdict = self.verdict
+        table = [dict(zip(COLUMNS, row, strict=True)) for row in self.table]
+        return {
+            "models": list(self.labels),
+            "kinship": verdict.kinship,
+            "cosine": verdict.weights.cosine,
+            "distances": dict(zip(self.rows, table, strict=True)),
+        }
+
     def _layout(self) -> list[str]:
         configs = [model.config for model in self._models]
         lines = [

@@ -142,10 +142,11 @@ def film(
       out: .mp4 (needs PyAV), .webp or .gif. Default: BASE-x-TRANSFER.mp4, or .webp without PyAV.
       overwrite: replace what is there.
     """
-    from interp import scenes, video
+    from interp import scenes
     from interp.outputs import joined
     from interp.rendering import Renderer
     from interp.replay import read_models
+    from stylegan_jax.pictures import video
     from stylegan_jax.storage import atomic
 
     shipped = stylegan_jax.shipped_models()

@@ -45,9 +45,15 @@ def sweep(resolutions: Sequence[int]) -> Rows:
     return [("base", constant(0)), *up, *down]
 
 
-def widths(resolutions: Sequence[int]) -> Rows:
-    """One hand-over, from hard to ever softer."""
-    r = usual_swap(resolutions)
+def hand_overs(resolutions: Sequence[int]) -> Rows:
+    """Every swap between the two models."""
+    swaps = [(f"swap {r}", swap(r)) for r in resolutions[:-1]]
+    return [("base", constant(0)), *swaps, ("transfer", constant(1))]
+
+
+def widths(resolutions: Sequence[int], r_swap: int | None = None) -> Rows:
+    """One hand-over, the usual one unless it is said, from hard to ever softer."""
+    r = usual_swap(resolutions) if r_swap is None else r_swap
     soft = [(f"width {width:g}", smooth(r, width)) for width in (0.25, 0.5, 1, 2, 4)]
     return [("base", constant(0)), (f"swap {r}, hard", swap(r)), *soft, ("transfer", constant(1))]
 

@@ -9,12 +9,12 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 from tqdm import tqdm
 
-from interp import video
 from interp.alphas import Sources, resolve_sources
 from interp.given import given_ws
 from interp.motion import EASINGS, At, positions, through, walk
 from interp.rendering import Renderer
 from interp.sheets import View
+from stylegan_jax.pictures import video
 from stylegan_jax.pictures.images import on_white
 from stylegan_jax.sampler.latents import Label
 from stylegan_jax.storage import atomic

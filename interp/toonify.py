@@ -3,21 +3,18 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Literal
 
 import tyro
 
 import stylegan_jax
 from interp.argument_errors import flags_named
 from interp.options import ScheduleOptions, base_and_transfer
-from stylegan_jax.commands import cli
+from stylegan_jax.commands import cli, encoders
 from stylegan_jax.commands.descents import Descents
 from stylegan_jax.commands.flags import Flat, typed
 from stylegan_jax.commands.photographs import Faces, cropped, listed, names_of
 from stylegan_jax.errors import InputError
-
-if TYPE_CHECKING:
-    pass
 
 Photos = Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="PHOTO …", help_behavior_hint="")]
 
@@ -32,13 +29,20 @@ def toonify(
     schedule: Annotated[ScheduleOptions, Flat],
     which: Annotated[Faces, Flat],
     how: Annotated[Descents, Flat],
+    fast: bool = False,
+    encoder: Annotated[str | None, typed("FILE")] = None,
+    psi: Annotated[str, typed("NUMBER")] = "1",
+    sweep: Literal["swap", "width"] | None = None,
     paste: bool = False,
+    paired: bool = False,
     out: Annotated[str, typed("FOLDER")] = "toons",
     overwrite: bool = False,
 ) -> int:
     """Turns faces into cartoons: each is projected into the base, and its w is shown by the blend.
 
     python -m interp.toonify me.jpg
+
+    python -m interp.toonify photos/ --paired --out set
 
     python -m interp.toonify photos/ --base ffhq.pkl --transfer toon.pkl --swap 16 --out toons
 
@@ -52,39 +56,60 @@ def toonify(
       schedule: what α is in each layer (default: --swap 16).
       which: of the faces.
       how: the descent goes.
+      fast: ask the base's encoder instead, which takes a moment: a face less like the person's.
+      encoder: as --fast, by one that train-encoder wrote for the base (default: the one that ships with it).
+      psi: truncation of the projected w towards the base's w_avg; 1 is none.
+      sweep: what the sheets show: every hand-over resolution, or one hand-over from hard to ever softer.
       paste: put each picture back into its photograph: me-pasted.png.
+      paired: write photos/me.png, the aligned photograph, and toons/me.png instead: a set for training students.
       out: a folder for the pictures.
       overwrite: replace what is there.
     """
     from interp.recipes import Ingredient, Recipe
     from interp.replay import read_models
-    from interp.toons import Toons
+    from interp.toons import PAIRED, Toons
 
     shipped = stylegan_jax.shipped_models()
     paths = base_and_transfer(base, transfer, shipped)
     text = schedule.text() if schedule.given else "swap=16"
-    recipe = Recipe(models=(Ingredient(path=paths[0]), Ingredient(path=paths[1], schedule=text)), psi=1.0)
+    recipe = Recipe(
+        models=(Ingredient(path=paths[0]), Ingredient(path=paths[1], schedule=text)), psi=cli.number(psi, "--psi")
+    )
+    if paired and (paste or sweep):
+        raise InputError("--paired writes no sheets and pastes nothing", "leave --paste and --sweep out")
     settings, found = how.settings(), listed(photos)
-    folder = _folder(out, [photo.stem for photo in found], overwrite=overwrite)
+    ends = [f"{side}/{{}}.png" for side in PAIRED] if paired else ["{}.png", "{}-sheet.png"]
+    how.check_video(overwrite=overwrite)
+    folder = _folder(out, [end.format(photo.stem) for photo in found for end in ends], overwrite=overwrite)
+    unfinished = how.unfinished(folder / "unfinished.npz", overwrite=overwrite)
     models = read_models(recipe, None, shipped)
-    toons = Toons(recipe, models)  # which refuses models and schedules before any work
+    toons = Toons(recipe, models, sweep)  # which refuses models and schedules before any work
+    quick = encoders.of_model(models[0].model, encoder) if fast or encoder else None
     crops = cropped(found, which, models[0].model)
     if not crops:
         return cli.BAD_INPUT
     folder.mkdir(parents=True, exist_ok=True)  # before long work: where it cannot be, it is said now
-    made = how.run(models[0].model, [crop.pixels for _, crop in crops], settings)
-    notes = how.notes(settings)
-    written = toons.write(folder, crops, names_of(crops), made, notes, paste=paste, overwrite=overwrite)
+    pixels = [crop.pixels for _, crop in crops]
+    if quick is None:
+        made, notes = how.run(models[0].model, pixels, settings, unfinished, overwrite=overwrite), how.notes(settings)
+    else:
+        made, notes = encoders.encoded(models[0].model, pixels, quick)
+    given = folder, crops, names_of(crops), toons.truncated(made), notes
+    if paired:
+        written = toons.write_pairs(*given, overwrite=overwrite)
+    else:
+        written = toons.write(*given, paste=paste, overwrite=overwrite)
+    unfinished.done()
     print(f"{len(crops)} of {len(found)} photographs: wrote {written}" if len(found) > 1 else f"wrote {written}")
     return cli.DONE
 
 
-def _folder(out: str, stems: Sequence[str], *, overwrite: bool) -> Path:
-    """The folder, if nothing in it would be replaced unasked."""
+def _folder(out: str, names: Sequence[str], *, overwrite: bool) -> Path:
+    """The folder, if none of the files of these names in it would be replaced unasked."""
     folder = Path(out).expanduser()
     if folder.exists() and not folder.is_dir():
         raise InputError("is a file", "name a folder", file=f"--out {out}")
-    taken = [f"{stem}{end}" for stem in stems for end in (".png", "-sheet.png") if (folder / f"{stem}{end}").exists()]
+    taken = [name for name in names if (folder / name).exists()]
     if taken and not overwrite:
         raise InputError("exists", "pass --overwrite, or give another --out", file=folder / taken[0])
     return folder

@@ -4,21 +4,29 @@ import dataclasses
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import UInt8
 
+from interp import gallery
 from interp.alphas import resolve_sources
+from interp.gallery import Rows
 from interp.recipes import Recipe
 from interp.rendering import Renderer
 from interp.replay import Loaded, decide_loaded
 from interp.schedules import Schedule, constant, swap
 from interp.sheets import framed_sheet
+from stylegan_jax.errors import InputError
 from stylegan_jax.pictures import encoding
 from stylegan_jax.projection.project import Projection
+from stylegan_jax.sampler.latents import truncate
 
 _HAND_OVERS = (8, 16, 32)  # beside the one that was chosen, where the model has them
+PAIRED = ("photos", "toons")
+"""The folders of pairs that students learn from."""
+Sweep = Literal["swap", "width"]
 Pictures = UInt8[np.ndarray, "n r r c"]
 
 
@@ -28,29 +36,49 @@ class Toons:
     Args:
       recipe: of the blend that was chosen; of one transfer model.
       loaded: its models.
+      sweep: what the sheets show: some hand-overs beside the chosen blend by default, or all of them, or one from hard
+        to ever softer.
 
-    Raises InputError where they cannot be blended so.
+    Raises InputError where they cannot be blended so, and for a psi other than 1 of a base without w_avg.
     """
 
-    def __init__(self, recipe: Recipe, loaded: Sequence[Loaded]):
+    def __init__(self, recipe: Recipe, loaded: Sequence[Loaded], sweep: Sweep | None = None):
+        if recipe.psi != 1 and loaded[0].model.config.generator.w_avg_beta is None:
+            raise InputError("has no w_avg to truncate towards", "use psi 1", file=loaded[0].label)
         decided = decide_loaded(recipe, loaded)
         self.chosen = recipe.schedules[0]
         labels = [each.label for each in loaded]
         self._renderer = Renderer([each.model for each in loaded], labels)
+        (_, base), *between, (_, transfer) = self._rows(sweep)
+        if self.chosen.text not in [base.text, *(schedule.text for _, schedule in between), transfer.text]:
+            between.append((self.chosen.text, self.chosen))
         names = [Path(label).stem for label in labels]
-        usual = [swap(r) for r in _HAND_OVERS if r in self._renderer.config.resolutions[:-1]]
-        others = usual if self.chosen.text in [each.text for each in usual] else [*usual, self.chosen]
-        self.columns: list[tuple[str, Schedule]] = [
-            (f"base {names[0]}", constant(0)),
-            *((each.text, each) for each in others),
-            (f"transfer {names[1]}", constant(1)),
-        ]
+        self.columns = [(f"base {names[0]}", base), *between, (f"transfer {names[1]}", transfer)]
         models = tuple(
             dataclasses.replace(ingredient, path=each.name, sha256=each.sha256)
             for ingredient, each in zip(recipe.models, loaded, strict=True)
         )
         sources = {"mapping": decided.sources.mapping, "noise": decided.sources.noise, "w_avg": decided.sources.w_avg}
         self.recipe = dataclasses.replace(recipe, models=models, **sources)
+
+    def _rows(self, sweep: Sweep | None) -> Rows:
+        """What the sheets show between the photograph and the margin."""
+        resolutions = self._renderer.config.resolutions
+        if sweep == "swap":
+            return gallery.hand_overs(resolutions)
+        if sweep == "width":
+            at = int(self.chosen.resolutions[0]) if self.chosen.rule in ("swap", "smooth") else None
+            return gallery.widths(resolutions, at)
+        usual = [(f"swap {r}", swap(r)) for r in _HAND_OVERS if r in resolutions[:-1]]
+        return [("base", constant(0)), *usual, ("transfer", constant(1))]
+
+    def truncated(self, made: Projection) -> Projection:
+        """Projections pulled towards the base's w_avg by the recipe's psi, and what the base makes of them then."""
+        if self.recipe.psi == 1:
+            return made
+        w_avg = jnp.asarray(self._renderer.model("base").networks["G_ema"]["mapping.w_avg"])
+        ws = np.asarray(truncate(jnp.asarray(made.ws), w_avg, self.recipe.psi))
+        return dataclasses.replace(made, ws=ws, images=self._images(constant(0), ws))
 
     def images(self, ws: np.ndarray) -> dict[str, Pictures]:
         """Text of a schedule → what that blend makes of ws `[n l d]`, which lie in the base's W."""
@@ -72,6 +100,8 @@ class Toons:
     ) -> str:
         """Writes NAME.png and NAME-sheet.png of every photograph (and NAME-pasted.png), and says where.
 
+        Names may hold folders.
+
         Args:
           folder: made if it is not there.
           crops: (photograph, crop) of each.
@@ -84,8 +114,8 @@ class Toons:
         folder.mkdir(parents=True, exist_ok=True)
         shown = self.images(made.ws)
         for i, ((photo, crop), name) in enumerate(zip(crops, names, strict=True)):
-            note = {"recipe": self.recipe.to_json(), "projection": notes, "crop": crop.to_json()}
-            note |= {"crop_sha256": hashlib.sha256(crop.pixels.tobytes()).hexdigest()}
+            note = self._note(crop, notes)
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
             toon = shown[self.chosen.text][i]
             encoding.write_picture(folder / f"{name}.png", toon, note, overwrite=overwrite)
             cells = [_coloured(crop.pixels), *(_coloured(shown[schedule.text][i]) for _, schedule in self.columns)]
@@ -97,6 +127,30 @@ class Toons:
                     folder / f"{name}-pasted.png", _pasted(photo, crop, toon), note, overwrite=overwrite
                 )
         return str(folder / f"{names[0]}-sheet.png") if len(names) == 1 else str(folder)
+
+    def write_pairs(
+        self,
+        folder: Path,
+        crops: Sequence[Any],
+        names: Sequence[str],
+        made: Projection,
+        notes: dict[str, Any],
+        *,
+        overwrite: bool,
+    ) -> str:
+        """Writes photos/NAME.png and toons/NAME.png, RGB of one size, of every photograph; arguments as of `write`."""
+        toons = self._images(self.chosen, made.ws)
+        for (_, crop), name, toon in zip(crops, names, toons, strict=True):
+            for side, pixels in zip(PAIRED, (crop.pixels, toon), strict=True):
+                place = folder / side / f"{name}.png"
+                place.parent.mkdir(parents=True, exist_ok=True)
+                encoding.write_picture(place, _coloured(pixels), self._note(crop, notes), overwrite=overwrite)
+        return f"{folder / PAIRED[0]} and {folder / PAIRED[1]}"
+
+    def _note(self, crop: Any, notes: dict[str, Any]) -> dict[str, Any]:
+        """What made a picture: it knows the photograph again, and does not show it."""
+        made_of = {"recipe": self.recipe.to_json(), "projection": notes, "crop": crop.to_json()}
+        return {**made_of, "crop_sha256": hashlib.sha256(crop.pixels.tobytes()).hexdigest()}
 
 
 def _coloured(image: UInt8[np.ndarray, "h w c"]) -> UInt8[np.ndarray, "h w 3"]:

@@ -58,6 +58,12 @@ COMMANDS = {
     "project": Command(
         "stylegan_jax.commands.project:project", "finds the ws of a model whose images are nearest to photographs"
     ),
+    "encode": Command(
+        "stylegan_jax.commands.encode:encode", "finds ws for photographs at once, by an encoder; less like them"
+    ),
+    "train-encoder": Command(
+        "stylegan_jax.commands.train_encoder:train_encoder", "trains an encoder for a model, on its own images or yours"
+    ),
     "train": Command(
         "stylegan_jax.commands.train:train", "fine-tunes a model, or trains one from nothing, on a folder of images"
     ),
@@ -77,7 +83,7 @@ def main() -> int:
         return _run(sys.argv[1], sys.argv[2:])
     print("usage: stylegan-jax COMMAND …, or python -m stylegan_jax COMMAND …\n")
     for name, command in COMMANDS.items():
-        print(f"  {name:<10} {command.does}")
+        print(f"  {name:<13} {command.does}")
     forms = [command.form for command in COMMANDS.values() if command.form]
     print(f"\nEach explains itself with --help; python -m {', '.join(forms)} work too.")
     return 0

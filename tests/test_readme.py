@@ -21,6 +21,8 @@ FEWER = {
     r"swap=16|--swap 16|--swap 32|--smooth 32": lambda found: re.sub(r"\d+", "8", found[0]),
     r"band=64-256": "band=8-16",
     r"((?:interp.toonify|stylegan_jax project) .*)": r"\1 --no-align --steps 3",
+    r"(stylegan_jax encode .*)": r"\1 --no-align",
+    r"(stylegan_jax train-encoder .*)": r"\1 --kimg 0.004 --batch 2",
     r"film (.*)": r"film \1 --fps 4 --seeds 0-1",
     r"--swap 2\.\.64": "--swap 4..8",
 }

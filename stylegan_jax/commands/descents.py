@@ -3,16 +3,19 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from stylegan_jax.commands import cli
 from stylegan_jax.commands.flags import typed
+from stylegan_jax.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
 
     from stylegan_jax.projection.descent import Settings
     from stylegan_jax.projection.project import Projection
+    from stylegan_jax.projection.unfinished import Unfinished
     from stylegan_jax.storage.checkpoint import Model
 
 
@@ -32,6 +35,28 @@ class Descents:
     """what is compared: textures in their places, or pixels"""
     seed: Annotated[str, typed("N")] = "0"
     """of the noise on w"""
+    start: Annotated[str, typed("mean|encoder[=FILE]|FILE")] = "mean"
+    """begin at the mean of w; where an encoder says, by default the one that ships with the model; or at ws of a file
+    that --w of other commands reads: one for each face, or one for all"""
+    save_video: Annotated[str | None, typed("FILE")] = None
+    """film how the images come nearer: .mp4 (needs PyAV), .webp or .gif"""
+    resume: bool = False
+    """go on with what an interrupted projection left here"""
+
+    def check_video(self, *, overwrite: bool) -> None:
+        """Raises InputError for a film that cannot be made; called before long work."""
+        if self.save_video is not None:
+            from stylegan_jax.pictures import video
+            from stylegan_jax.storage import atomic
+
+            video.check_suffix(Path(self.save_video).suffix.lower())
+            atomic.output_path(self.save_video, overwrite=overwrite)
+
+    def unfinished(self, path: Path, *, overwrite: bool) -> "Unfinished":
+        """Where an interrupted projection is kept; InputError for one that is there and is not asked for."""
+        from stylegan_jax.projection.unfinished import Unfinished
+
+        return Unfinished(path, resume=self.resume, overwrite=overwrite)
 
     def settings(self) -> "Settings":
         """Of the descent; InputError for what is no number or out of range."""
@@ -53,16 +78,32 @@ class Descents:
             "lr": settings.rate,
             "prior": settings.prior,
             "seed": cli.natural(self.seed, "--seed"),
+            "start": self.start if self.start.startswith("encoder") else Path(self.start).name,
         }
 
-    def run(self, model: "Model", pictures: "Sequence[np.ndarray]", settings: "Settings") -> "Projection":
-        """The projections of pictures of the model's size, all in one batch, under a progress bar."""
-        import numpy as np
+    def run(
+        self,
+        model: "Model",
+        pictures: "Sequence[np.ndarray]",
+        settings: "Settings",
+        unfinished: "Unfinished",
+        *,
+        overwrite: bool,
+    ) -> "Projection":
+        """The projections of pictures of the model's size, under a progress bar; films them where that is asked for.
+
+        Args:
+          model, pictures, settings, unfinished: see `project.project`.
+          overwrite: the film may be replaced.
+        """
         from tqdm import tqdm
 
+        from stylegan_jax.projection.filmed import Film
         from stylegan_jax.projection.project import project
 
-        batch = np.stack([_with_channels(each, model.config.generator.img_channels) for each in pictures])
+        batch = stacked(pictures, model)
+        start = self._start(model, batch, settings)
+        film = Film(model, batch, settings.steps) if self.save_video is not None else None
         pause = 0.1 if sys.stderr.isatty() else 60  # seconds; a log wants a line a minute
         with tqdm(total=settings.steps, unit="step", delay=pause, mininterval=pause) as progress:
 
@@ -71,7 +112,45 @@ class Descents:
                 progress.update(step - progress.n)
 
             seed = cli.natural(self.seed, "--seed", high=2**32 - 1)
-            return project(model, batch, settings, loss=self.loss, seed=seed, report=report)
+            options = {"seed": seed, "report": report, "watch": film.watch if film else None, "start": start}
+            made = project(model, batch, settings, loss=self.loss, unfinished=unfinished, **options)
+        if film is not None:
+            film.write(Path(str(self.save_video)), self.notes(settings), overwrite=overwrite)
+        return made
+
+    def _start(self, model: "Model", batch: "np.ndarray", settings: "Settings") -> "np.ndarray | None":
+        """The ws to begin from, their means where one w is to be found; None is the mean of w."""
+        named, equals, path = self.start.partition("=")
+        if self.start == "mean":
+            return None
+        if named == "encoder" and bool(equals) == bool(path):
+            from stylegan_jax.commands import encoders
+            from stylegan_jax.projection.encode import encode
+
+            found = encode(model, batch, encoders.of_model(model, path or None)).ws
+        else:
+            found = self._given(model, len(batch))
+        return found.mean(1, keepdims=True) if settings.space == "w" else found
+
+    def _given(self, model: "Model", count: int) -> "np.ndarray":
+        """The ws of a file, one for each of `count` faces; InputError for another number than that or one."""
+        import numpy as np
+
+        from convert import ws
+
+        config = model.config.generator
+        found = ws.read([self.start], num_ws=config.num_ws, w_dim=config.w_dim).values
+        if len(found) not in (1, count):
+            what = f"holds {len(found)} ws, and there are {count} faces"
+            raise InputError(what, "give one for each, or one for all", file=f"--start {self.start}")
+        return np.repeat(found, count // len(found), 0)
+
+
+def stacked(pictures: "Sequence[np.ndarray]", model: "Model") -> "np.ndarray":
+    """RGB pictures as one batch, of the model's channels."""
+    import numpy as np
+
+    return np.stack([_with_channels(each, model.config.generator.img_channels) for each in pictures])
 
 
 def _with_channels(pixels: "np.ndarray", channels: int) -> "np.ndarray":

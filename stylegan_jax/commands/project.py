@@ -5,11 +5,10 @@ from typing import Annotated
 
 import tyro
 
-from stylegan_jax.commands import cli
+from stylegan_jax.commands import cli, projected
 from stylegan_jax.commands.descents import Descents
 from stylegan_jax.commands.flags import Flat, typed
-from stylegan_jax.commands.photographs import Faces, cropped, listed, names_of
-from stylegan_jax.errors import InputError
+from stylegan_jax.commands.photographs import Faces, cropped, listed
 
 Photos = Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="PHOTO …", help_behavior_hint="")]
 
@@ -30,6 +29,8 @@ def project(
 
     python -m stylegan_jax project photos/ --model ffhq.pkl --no-align --out photos.npz
 
+    python -m stylegan_jax project photos/ --out photos.npz --resume
+
     Beside the file lies a sheet of the photographs and what the model makes of them. Photographs that cannot be used
     are named, and the others go on; 2 is the exit code if none was left.
 
@@ -42,33 +43,16 @@ def project(
       overwrite: replace what is there.
     """
     import stylegan_jax
-    from stylegan_jax.pictures import encoding, latentfiles
-    from stylegan_jax.projection.project import side_by_side
-    from stylegan_jax.storage import atomic, checkpoint
 
-    place, sheet = Path(out), Path(out).with_suffix(".png")
-    if place.suffix.lower() != ".npz":
-        raise InputError("is no place for ws", "end it in .npz", file=f"--out {out}")
-    for each in (place, sheet):
-        atomic.output_path(each, overwrite=overwrite)
+    place = projected.Place(out, overwrite=overwrite)
+    how.check_video(overwrite=overwrite)
+    unfinished = how.unfinished(Path(out).with_suffix(".unfinished.npz"), overwrite=overwrite)
     settings, found = how.settings(), listed(photos)
     loaded = stylegan_jax.load(model, networks=["G_ema"])
     crops = cropped(found, which, loaded)
     if not crops:
         return cli.BAD_INPUT
-    made = how.run(loaded, [crop.pixels for _, crop in crops], settings)
-    names = names_of(crops)
-    note = {
-        "model": str(loaded.lineage.get("source")),
-        "model_sha256": checkpoint.fingerprint(loaded),
-        "photographs": names,
-        **how.notes(settings),
-        "losses": [round(float(value), 5) for value in made.losses],
-    }
-    latentfiles.write_ws(place, [made.ws], made.ws.shape, note, names=names)
-    picture = side_by_side([crop.pixels for _, crop in crops], list(made.images))
-    encoding.write_picture(sheet, picture, note, overwrite=overwrite)
-    for name, psnr, similar in zip(names, made.psnr, made.ms_ssim, strict=True):
-        print(f"{name}: {psnr:.1f} dB, MS-SSIM {similar:.2f}")
-    print(f"wrote {place} and {sheet}")
+    made = how.run(loaded, [crop.pixels for _, crop in crops], settings, unfinished, overwrite=overwrite)
+    place.write(loaded, crops, made, how.notes(settings))
+    unfinished.done()
     return cli.DONE

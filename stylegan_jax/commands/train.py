@@ -4,7 +4,10 @@ from typing import Annotated
 
 import tyro
 
+from stylegan_jax.errors import InputError
 from stylegan_jax.train.request import Request
+
+MOST_FACES = 1000
 
 ALIASES = {
     "--data": "",
@@ -30,4 +33,29 @@ def train(request: Annotated[Request, tyro.conf.arg(name="")]) -> int:
     import stylegan_jax
     from stylegan_jax.train import start
 
-    return start.train(request, stylegan_jax.load)
+    return start.train(request, stylegan_jax.load, framing=_framing(request.framing, request.data))
+
+
+def _framing(given: str | None, data: str) -> "str | list[list[float]] | None":
+    """What --framing says of a data set: FFHQ's by name, or the mean places of four points in at most 1,000 images."""
+    if given in (None, "ffhq"):
+        return given
+    from stylegan_jax.pictures import images
+    from stylegan_jax.projection import detection, framing, landmarks
+    from stylegan_jax.train.data import sources
+
+    table, find = ({}, detection.dlib_finder()) if given == "detect" else (landmarks.in_file(given), None)
+    found, faces = sources.find(data), []
+    for name in found.names[:: -(-len(found.names) // MOST_FACES)]:
+        try:
+            pixels = images.read(found.open(name))
+            seen = landmarks.of_picture(table, name, given) if find is None else find(pixels)
+        except InputError:
+            continue  # training leaves out what cannot be read, and says so
+        if seen:
+            faces.append((max(seen, key=lambda face: face.size).points, pixels.shape[1], pixels.shape[0]))
+    if not faces:
+        raise InputError(
+            "no face in the data", "name a file of their points, or leave it out", file=f"--framing {given}"
+        )
+    return framing.measured(faces)

@@ -2,7 +2,7 @@
 
 import functools
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from collections.abc import Mapping as MappingType
 from typing import TypeVar
 
@@ -108,11 +108,11 @@ def computes_in_16_bits(config: ConvConfig, resolution: int) -> bool:
 
 
 @functools.lru_cache(maxsize=64)
-def _graph(network: type[nnx.Module], config: ConvConfig) -> nnx.GraphDef:
+def _graph(network: type[nnx.Module], config: Hashable) -> nnx.GraphDef:
     return nnx.split(nnx.eval_shape(lambda: network(config, rngs=None)))[0]  # type: ignore[call-arg]
 
 
-def assemble(network: type[Network], config: ConvConfig, weights: Weights) -> Network:
+def assemble(network: type[Network], config: Hashable, weights: Weights) -> Network:
     """A network that holds `weights`; nothing is initialised, computed or copied. Cheap enough to run inside jit.
 
     The names and shapes are taken as they are: files are checked when they are read (`checkpoint.load`).
@@ -120,13 +120,13 @@ def assemble(network: type[Network], config: ConvConfig, weights: Weights) -> Ne
     return nnx.merge(_graph(network, config), unflatten(weights))
 
 
-def initial_weights(network: type[nnx.Module], config: ConvConfig, key: PRNGKeyArray) -> dict[str, Array]:
+def initial_weights(network: type[nnx.Module], config: Hashable, key: PRNGKeyArray) -> dict[str, Array]:
     """Freshly initialised weights as a flat dict; N(0, 1) with equalised learning rate, as the official programs do."""
     return flatten(_initialiser(network, config)(key))
 
 
 @functools.lru_cache(maxsize=8)
-def _initialiser(network: type[nnx.Module], config: ConvConfig) -> Callable[[PRNGKeyArray], dict]:
+def _initialiser(network: type[nnx.Module], config: Hashable) -> Callable[[PRNGKeyArray], dict]:
     """The compiled initialisation: compiling takes far longer than running."""
 
     def init(key: PRNGKeyArray) -> dict:

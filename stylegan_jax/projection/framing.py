@@ -1,6 +1,6 @@
 """Where the face lies in the images of a model: FFHQ's square, or the mean places of four points."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +63,20 @@ def _fitted(points: Points, places: Float64[np.ndarray, "4 2"]) -> Quad:
 
 def _complex(points: Float64[np.ndarray, "4 2"]) -> np.ndarray:
     return points[:, 0] + 1j * points[:, 1]
+
+
+def measured(faces: Iterable[tuple[Points, int, int]]) -> list[list[float]]:
+    """Mean places of the points of faces in the largest centre squares of their pictures, and of the mirror images.
+
+    Args:
+      faces: points, and width and height of the picture, of each; one at least.
+    """
+    found = []
+    for points, width, height in faces:
+        side = min(width, height)
+        places = (points + 0.5 - [(width - side) // 2, (height - side) // 2]) / side
+        found += [places, np.stack([1 - places[[1, 0, 3, 2], 0], places[[1, 0, 3, 2], 1]], -1)]
+    return np.round(np.mean(found, 0), 4).tolist()
 
 
 FFHQ = Framing("ffhq")

@@ -67,3 +67,18 @@ def _mapped(config: GeneratorConfig):
 def in_p_n(ws: Float[Array, "n l d"], center: Float[Array, " d"], whiten: Float[Array, "d d"]) -> Float[Array, "n l d"]:
     """The ws in P_N, of unit variance in every direction where the model's own vary."""
     return (jnp.where(ws < 0, ws / LRELU_SLOPE, ws) - center) @ whiten
+
+
+def from_p_n(
+    p: Float[Array, "n l k"], center: Float[Array, " d"], unwhiten: Float[Array, "k d"]
+) -> Float[Array, "n l d"]:
+    """The ws of places in P_N: the way back from `in_p_n`."""
+    undone = p @ unwhiten + center
+    return jnp.where(undone < 0, undone * LRELU_SLOPE, undone)
+
+
+def widest(space: LatentSpace, count: int) -> tuple[Float[np.ndarray, "d k"], Float[np.ndarray, "k d"]]:
+    """The `count` directions of P_N in which w varies most: the columns of `whiten`, and the rows that undo them."""
+    unwhiten = np.linalg.inv(space.whiten.astype(np.float64))
+    chosen = np.argsort(-np.square(unwhiten).sum(1), kind="stable")[:count]
+    return space.whiten[:, chosen], unwhiten[chosen].astype(np.float32)

@@ -8,9 +8,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
-from stylegan_jax.scores.features import in_ycc, octaves, pooled
+from stylegan_jax.scores.features import halved, in_ycc, octaves, pooled
 
 Images = Float[Array, "n r r c"]
 """In [-1, 1]."""
@@ -50,7 +51,7 @@ def pyramid(images: Images, coarsest: int = 8) -> list[Array]:
     """The images and their means over boxes of 2, 4, … pixels, down to `coarsest`."""
     found = [images]
     while found[-1].shape[1] > coarsest:
-        found.append(pooled(found[-1], found[-1].shape[1] // 2))
+        found.append(halved(found[-1]))
     return found
 
 
@@ -64,7 +65,7 @@ def scattering_loss(scattering: float = 0.75, pixels: float = 0.5) -> Loss:
 
     def describe(images: Images) -> Any:
         amplitudes = octaves(in_ycc((images + 1) * 127.5), smooth=1e-6)[:4]
-        return [pooled(jnp.log1p(16 * a), a.shape[1] // 2) for a in amplitudes], pyramid(images)
+        return [halved(jnp.log1p(16 * a)) for a in amplitudes], pyramid(images)
 
     def compare(found: Any, wanted: Any) -> Float[Array, " n"]:
         (amplitudes, images), (wanted_amplitudes, wanted_images) = found, wanted
@@ -112,33 +113,36 @@ def ms_ssim(a: Images, b: Images) -> Float[Array, " n"]:
         luminance, contrast = _ssim(a, b)
         last = i == len(scales) - 1
         found.append(jnp.maximum(luminance * contrast if last else contrast, 1e-6) ** weight)
-        a, b = (pooled(x, x.shape[1] // 2) for x in (a, b)) if not last else (a, b)
+        a, b = (halved(x) for x in (a, b)) if not last else (a, b)
     return jnp.prod(jnp.stack(found), 0)
 
 
 def _ssim(a: Images, b: Images) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
     """Mean luminance and contrast-structure terms, in Gaussian windows of 11×11, σ 1.5; the range of values is 2."""
-    offsets = jnp.arange(11) - 5.0
-    window = jnp.exp(-(offsets**2) / (2 * 1.5**2))
-    window /= window.sum()
-
-    def blurred(x: Array) -> Array:
-        x = jnp.einsum("nhwck,k->nhwc", _windows(x, 1), window, precision="highest")
-        return jnp.einsum("nhwck,k->nhwc", _windows(x, 2), window, precision="highest")
-
-    mean_a, mean_b = blurred(a), blurred(b)
-    var_a, var_b = blurred(a * a) - mean_a**2, blurred(b * b) - mean_b**2
-    covariance = blurred(a * b) - mean_a * mean_b
+    mean_a, mean_b, square_a, square_b, product = jnp.split(_blurred(jnp.concatenate([a, b, a * a, b * b, a * b])), 5)
+    var_a, var_b, covariance = square_a - mean_a**2, square_b - mean_b**2, product - mean_a * mean_b
     c1, c2 = (0.01 * 2) ** 2, (0.03 * 2) ** 2
     luminance = (2 * mean_a * mean_b + c1) / (mean_a**2 + mean_b**2 + c1)
     contrast = (2 * covariance + c2) / (var_a + var_b + c2)
     return luminance.mean((1, 2, 3)), contrast.mean((1, 2, 3))
 
 
-def _windows(x: Array, axis: int) -> Array:
-    """Eleven shifted copies along an axis, as the last one."""
-    length = x.shape[axis] - 10
-    return jnp.stack([jax.lax.slice_in_dim(x, i, i + length, axis=axis) for i in range(11)], -1)
+def _blurred(x: Float[Array, "n h h c"]) -> Float[Array, "n v v c"]:
+    """Each channel under the Gaussian window, where it fits: products with a band matrix, quick to compile."""
+    size = x.shape[1]
+    away = np.arange(size)[:, None] - np.arange(size - 10) - 5.0
+    band = np.where(np.abs(away) <= 5, np.exp(-(away**2) / (2 * 1.5**2)), 0)
+    band = jnp.asarray(band / band.sum(0), jnp.float32)
+    planes = jnp.einsum("nhwc,hu->ncuw", x, band, precision="highest")
+    return jnp.einsum("ncuw,wv->nuvc", planes, band, precision="highest")
+
+
+def in_grey(images: Images) -> Images:
+    """The luma of RGB or RGBA images in each colour; opacity, and what is grey already, stay."""
+    if images.shape[-1] == 1:
+        return images
+    luma = jnp.dot(images[..., :3], jnp.array([0.299, 0.587, 0.114], images.dtype), precision="highest")
+    return jnp.concatenate([jnp.repeat(luma[..., None], 3, -1), images[..., 3:]], -1)
 
 
 def psnr(a: Images, b: Images) -> Float[Array, " n"]:

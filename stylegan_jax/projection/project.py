@@ -7,19 +7,21 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Array, Bool, Float, UInt8
 
 from stylegan_jax.errors import InputError
 from stylegan_jax.pictures.images import to_float
 from stylegan_jax.projection.descent import Settings, descend
 from stylegan_jax.projection.latentspace import LatentSpace, latent_space
-from stylegan_jax.projection.losses import LOSSES, ms_ssim, psnr
+from stylegan_jax.projection.losses import LOSSES, in_grey, ms_ssim, psnr
+from stylegan_jax.projection.unfinished import Unfinished, described
 from stylegan_jax.sampler import sample_ws
 from stylegan_jax.sampler.latents import Label
 from stylegan_jax.storage.checkpoint import Model
 
 STEPS, LIKENESS = 250, 0.5
 _LOOSEST, _FALL = 0.1, 0.3  # the prior at likeness 0, and its share at ½: .03, of the measured compromise
+_COLOURLESS = 2  # levels between the channels, on average
 Space = Literal["w", "w+"]
 
 
@@ -75,8 +77,12 @@ def project(
     start: Float[np.ndarray, "n l d"] | None = None,
     seed: int = 0,
     report: Callable[[int, Float[np.ndarray, " n"]], Any] | None = None,
+    watch: Callable[[int, Float[Array, "n l d"]], Any] | None = None,
+    unfinished: Unfinished | None = None,
 ) -> Projection:
     """The ws whose images are nearest to pictures of the model's size, all in one batch.
+
+    Of black-and-white pictures the luma is compared, and the colours are left to the model.
 
     Args:
       model: its G_ema.
@@ -88,6 +94,8 @@ def project(
       start: ws to begin from; the mean of w by default.
       seed: of the noise on w.
       report: called with the step and the losses, every ten steps and at the end.
+      watch: called with the step and the ws there, one for each layer or one for all, after every step.
+      unfinished: keeps where the descent stands, and says where it goes on; `done` is left to the caller.
 
     Raises InputError for pictures of another size, and for a loss there is not.
     """
@@ -101,20 +109,50 @@ def project(
         raise InputError("a projection needs images of 16 pixels or more", "use a larger model")
     settings = settings or settings_of()
     measured = space or latent_space(model, class_idx)
-    step = None
-    for number, step in enumerate(
-        descend(model, pictures, LOSSES[loss](), measured, settings, start=start, seed=seed), 1
-    ):
+    step, grey, falling = None, _grey(pictures), LOSSES[loss]()
+    begun = None
+    if unfinished is not None:
+        begun = unfinished.begin(described(model, pictures, settings, falling.name, start, seed))
+    shades = grey if grey.any() else None
+    steps = descend(model, pictures, falling, measured, settings, grey=shades, start=start, begun=begun, seed=seed)
+    for number, step in enumerate(steps, 1 if begun is None else begun.step + 1):
+        if unfinished is not None and number < settings.steps:
+            unfinished.keep(step)
+        if watch is not None:
+            watch(number, step.w)
         if report is not None and (number % 10 == 0 or number == settings.steps):
             report(number, np.asarray(step.loss))
     assert step is not None
     found: Any = jax.device_get(step.w)
     ws = np.array(np.broadcast_to(found, (len(pictures), config.num_ws, config.w_dim)), np.float32)
+    return seen(model, pictures, ws, np.asarray(step.loss))
+
+
+def seen(
+    model: Model,
+    pictures: UInt8[np.ndarray, "n r r c"],
+    ws: Float[np.ndarray, "n l d"],
+    losses: Float[np.ndarray, " n"],
+) -> Projection:
+    """What a model makes of ws that were found for pictures, and how like them it is."""
     images = np.concatenate(list(sample_ws(model, ws)))
-    made, wanted = to_float(jnp.asarray(images)), to_float(jnp.asarray(pictures))
-    return Projection(
-        ws, images, np.asarray(step.loss), np.asarray(psnr(made, wanted)), np.asarray(ms_ssim(made, wanted))
-    )
+    return Projection(ws, images, losses, *map(np.asarray, _likeness(images, pictures, _grey(pictures))))
+
+
+@jax.jit
+def _likeness(
+    images: UInt8[Array, "n r r c"], pictures: UInt8[Array, "n r r c"], grey: Bool[Array, " n"]
+) -> tuple[Array, Array]:
+    """PSNR and MS-SSIM, of luma where the picture is grey."""
+    made, wanted = to_float(images), to_float(pictures)
+    made = jnp.where(grey[:, None, None, None], in_grey(made), made)
+    return psnr(made, wanted), ms_ssim(made, wanted)
+
+
+def _grey(pictures: UInt8[np.ndarray, "n r r c"]) -> Bool[np.ndarray, " n"]:
+    """Which pictures have no colours but what JPEG leaves."""
+    colours = pictures[..., :3].astype(np.int16)
+    return (np.ptp(colours, axis=-1).mean((1, 2)) < _COLOURLESS) & (colours.shape[-1] > 1)
 
 
 def side_by_side(pictures: Sequence[np.ndarray], images: Sequence[np.ndarray]) -> UInt8[np.ndarray, "H W c"]:

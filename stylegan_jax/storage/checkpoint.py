@@ -117,11 +117,16 @@ def _load(place: Path, networks: Sequence[str] | None, *, as_stored: bool) -> Mo
 
 def fingerprint(model: Model, network: str = "G_ema") -> str:
     """SHA-256 over the names and values of one network: equal for equal weights, whatever file they come from."""
-    digest = hashlib.sha256()
-    for name, leaf in sorted(model.networks[network].items()):
-        digest.update(f"{name} {leaf.shape} ".encode())
-        digest.update(np.ascontiguousarray(leaf, np.float32).data)
-    return digest.hexdigest()
+    return digest(model.networks[network])
+
+
+def digest(weights: Mapping[str, np.ndarray]) -> str:
+    """SHA-256 over names and values, as float32."""
+    found = hashlib.sha256()
+    for name, leaf in sorted(weights.items()):
+        found.update(f"{name} {leaf.shape} ".encode())
+        found.update(np.ascontiguousarray(leaf, np.float32).data)
+    return found.hexdigest()
 
 
 def contents(path: str | Path) -> tuple[ModelConfig, list[str], dict[str, Any]]:
@@ -144,6 +149,8 @@ def _open_file(path: Path) -> tuple[dict[str, Any], _Reader]:
     if not safetensors.looks_like(path):
         raise InputError("is no .safetensors file", "pass it through python -m convert first", file=path)
     header = safetensors.read_header(path)
+    if manifests.ENCODER in header.metadata:
+        raise InputError("is an encoder, not a model", "name the model that it was trained for", file=path)
     if _KEY not in header.metadata:
         what = "holds no stylegan-jax configuration, or a damaged one"
         raise InputError(what, "pass it through python -m convert first", file=path)

@@ -15,12 +15,14 @@ from stylegan_jax.storage.inputs import Budget
 
 FORMAT_VERSION = 1
 NAME, WEIGHTS = "model.json", "weights"
+ENCODER = "stylegan_jax_encoder"
+"""Where the file of an encoder has its manifest; see `projection.encoderfile`."""
 DAMAGED = "convert or download it again"
 LARGEST = 16 << 20  # bytes
 _LARGEST_FACTS = 8 << 20  # bytes of the files in which Orbax describes the arrays
 _MOST_FILES, _MOST_SHOWN = 10_000, 8
-_CRC = schema.Number(0, (1 << 32) - 1, whole=True)
-_LINEAGE = schema.Table(
+CRC = schema.Number(0, (1 << 32) - 1, whole=True)
+LINEAGE = schema.Table(
     {
         **dict.fromkeys(("source", "sha256", "format", "made_by", "cfg", "after_training"), schema.Text()),
         **dict.fromkeys(("notes", "left_aside"), schema.ListOf(schema.Text())),
@@ -33,9 +35,9 @@ _MANIFEST = schema.Table(
     {
         "format_version": schema.Number(1, FORMAT_VERSION, whole=True),
         "config": schema.Table(others=schema.Anything()),
-        "lineage": _LINEAGE,
-        "tensors": schema.Table(others=_CRC),
-        "files": schema.Table(others=_CRC, most=_MOST_FILES),
+        "lineage": LINEAGE,
+        "tensors": schema.Table(others=CRC),
+        "files": schema.Table(others=CRC, most=_MOST_FILES),
     },
     required=("config", "lineage", "tensors", "files"),
     others=schema.Anything(),
@@ -53,10 +55,11 @@ def text_of(
         "tensors": tensors,
         "files": files,
     }
-    return json.dumps({**manifest, "crc32": _own_crc32(manifest)}, indent=1)
+    return json.dumps({**manifest, "crc32": own_crc32(manifest)}, indent=1)
 
 
-def _own_crc32(manifest: Mapping[str, Any]) -> int:
+def own_crc32(manifest: Mapping[str, Any]) -> int:
+    """Checksum of what a manifest says."""
     return zlib.crc32(json.dumps(manifest, sort_keys=True).encode())
 
 
@@ -76,9 +79,9 @@ def parsed(text: str, path: Path) -> dict[str, Any]:
             raise InputError(newer, "update stylegan-jax", file=path)
         if lines := schema.faults(manifest, _MANIFEST):
             raise ValueError("; ".join(lines))
-        if manifest.pop("crc32") != _own_crc32(manifest):
+        if manifest.pop("crc32") != own_crc32(manifest):
             raise ValueError("its checksum differs")
-        lineage = _printable(manifest["lineage"])
+        lineage = printable(manifest["lineage"])
         return {**manifest, "config": ModelConfig.from_json(manifest["config"]), "lineage": lineage}
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise InputError(f"its description is damaged ({first_line(error)})", DAMAGED, file=path) from error
@@ -87,12 +90,12 @@ def parsed(text: str, path: Path) -> dict[str, Any]:
         raise
 
 
-def _printable(tree: Any) -> Any:
+def printable(tree: Any) -> Any:
     """Lineage without characters that move a terminal's cursor; commands print it."""
     if type(tree) is dict:
-        return {_printable(key): _printable(value) for key, value in tree.items()}
+        return {printable(key): printable(value) for key, value in tree.items()}
     if type(tree) is list:
-        return [_printable(value) for value in tree]
+        return [printable(value) for value in tree]
     return ascii(tree)[1:-1] if type(tree) is str and not tree.isprintable() else tree
 
 

@@ -13,6 +13,11 @@ def shipped_models() -> dict[str, Path]:
     return {path.stem: path for path in sorted(_MODELS.glob("*.safetensors"))}
 
 
+def shipped_encoders() -> list[Path]:
+    """The encoders that come with the package; each says to which model it belongs."""
+    return sorted((_MODELS / "encoders").glob("*.safetensors"))
+
+
 def remedy(path: str | Path) -> str:
     """What to do about a path at which there is nothing: the nearest name of its folder or of a shipped model."""
     folder, name = os.path.split(os.path.normpath(path))

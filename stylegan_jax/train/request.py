@@ -60,6 +60,9 @@ class Request:
     """Of the images, which are cropped and resized to it."""
     labels: Annotated[Literal["none", "json", "folders"], tyro.conf.arg(metavar="[folders]")] = "none"
     """Train a conditional model on the labels of dataset.json, or (folders) with subfolders as classes."""
+    framing: Annotated[str | None, tyro.conf.arg(metavar="ffhq|detect|FILE")] = None
+    """Where faces lie in the images, for photographs to be aligned alike: as in FFHQ, where dlib finds them, or where a
+    .json or .csv file of their points says."""
     gpus: Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="(default: --devices)")] = None
     """How many GPUs --cfg auto counts on."""
     devices: Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="(default: all)")] = None

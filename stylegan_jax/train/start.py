@@ -27,11 +27,12 @@ MAY_CHANGE = ("config.kimg", "lineage.source", "lineage.data.name", "lineage.fro
 """What a continuation may say anew: how long it trains, and names of what may have been renamed or moved."""
 
 
-def train(asked: Request, load: Callable[[str], Model]) -> int:
+def train(asked: Request, load: Callable[[str], Model], *, framing: Any = None) -> int:
     """Runs what was asked for; returns the exit code. Nothing is written before the input has proved good.
 
     Args:
       load: reads any model by path, name or address.
+      framing: of the faces in the images, as the lineage of a model states it.
     """
     with contextlib.ExitStack() as stack:
         sources.require_data(asked.data)  # the first thing that was typed
@@ -45,7 +46,7 @@ def train(asked: Request, load: Callable[[str], Model]) -> int:
         mesh = mesh_of(config, asked.devices)
         if not running:
             stack.enter_context(rundir.lock(asked.out))
-        lineage = _lineage(asked, data, model)
+        lineage = _lineage(asked, data, model) | ({} if framing is None else {"framing": framing})
         rundir.open_run(asked.out, {"config": config.to_json(), "lineage": lineage}, may_change=MAY_CHANGE)
         lineage |= {"labels": counts} if (counts := counted(data.image_labels)) else {}  # `--class random` draws them
         options = {"records": asked.records, "resident": asked.resident}

@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageSequence
 
 import stylegan_jax as sj
 from interp.toonify import toonify
 from stylegan_jax.commands import cli
 from stylegan_jax.commands.project import project
 from stylegan_jax.pictures import images
+from stylegan_jax.projection import unfinished
 from tests.sampling import pixels, sample
 from tests.tiny_models import tiny_model
 
@@ -38,7 +39,7 @@ def test_projected_ws_are_read_wherever_ws_are_and_show_the_images_of_the_sheet(
         config = tiny_model().config.generator
         assert stored["w"].shape == (2, config.num_ws, config.w_dim) and list(stored["names"]) == ["ada", "cy"]
     assert sample("ffhq.safetensors", "--w", "w.npz", "--out", "again") == 0
-    np.testing.assert_array_equal(pixels("again/proj01.png"), pixels("w.png")[16:, 16:])
+    np.testing.assert_array_equal(pixels("again/cy.png"), pixels("w.png")[16:, 16:])
     assert run(project, "ada.png", "--model", "ffhq.safetensors", "--out", "w.npz", *QUICK) == 2
     assert "w.npz: exists — pass --overwrite" in capsys.readouterr().err
 
@@ -71,12 +72,112 @@ def test_a_toon_is_what_the_blend_makes_of_the_projected_photograph(folder):
     assert run(toonify, "ada.png", *pair, "--swap", "8", "--out", "toons", *QUICK) == 2
 
 
+PAIR = ("--base", "ffhq.safetensors", "--transfer", "toon.safetensors")
+
+
+def test_a_set_for_students_holds_photographs_and_toons_of_the_same_names_and_size(folder):
+    assert run(toonify, "ada.png", "bob.png", *PAIR, "--swap", "8", "--paired", "--out", "set", *QUICK) == 0
+    names = [sorted(path.name for path in (folder / "set" / side).iterdir()) for side in ("photos", "toons")]
+    assert names == [["ada.png", "bob.png"]] * 2
+    np.testing.assert_array_equal(pixels("set/photos/bob.png"), np.asarray(Image.open("bob.png")))
+    assert run(toonify, "ada.png", "bob.png", *PAIR, "--swap", "8", "--out", "toons", *QUICK) == 0
+    np.testing.assert_array_equal(pixels("set/toons/bob.png"), pixels("toons/bob.png"))
+    assert run(toonify, "bob.png", *PAIR, "--paired", "--out", "set", *QUICK) == 2
+
+
+def test_a_truncated_toon_is_pulled_towards_the_w_avg_of_the_base(folder):
+    assert run(toonify, "bob.png", *PAIR, "--swap", "8", "--psi", "0", "--out", "toons", *QUICK) == 0
+    w_avg = sj.load("ffhq.safetensors").networks["G_ema"]["mapping.w_avg"]
+    mixed = sj.blend("ffhq.safetensors", "toon.safetensors", 8)
+    middle = np.broadcast_to(w_avg, (1, mixed.config.generator.num_ws, len(w_avg)))
+    expected = np.concatenate(list(sj.sampler.sample_ws(mixed, np.array(middle))))
+    assert np.abs(pixels("toons/bob.png") - expected[0].astype(int)).max() <= 1
+    assert images.made_by("toons/bob.png")["recipe"]["psi"] == 0
+
+
+def test_a_base_without_w_avg_truncates_nothing(folder, capsys):
+    sj.save(tiny_model(2, w_avg_beta=None), "flat.safetensors")
+    pair = ("--base", "flat.safetensors", "--transfer", "toon.safetensors")
+    assert run(toonify, "bob.png", *pair, "--swap", "8", "--psi", "0.5", *QUICK) == 2
+    assert "flat.safetensors: has no w_avg to truncate towards — use psi 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("sweep", "columns"), [("swap", 5), ("width", 9)])
+def test_a_sweep_shows_every_hand_over_or_every_width_in_one_sheet(folder, sweep, columns):
+    assert run(toonify, "bob.png", *PAIR, "--swap", "8", "--sweep", sweep, "--out", "toons", *QUICK) == 0
+    with Image.open("toons/bob-sheet.png") as sheet:
+        assert sheet.width // 128 == columns
+    assert run(toonify, "bob.png", *PAIR, "--swap", "8", "--out", "plain", *QUICK) == 0
+    np.testing.assert_array_equal(pixels("toons/bob.png"), pixels("plain/bob.png"))
+
+
+@pytest.mark.parametrize("door", ["project", "toonify"])
+def test_an_interrupted_projection_goes_on_to_the_same_bits(folder, monkeypatch, capsys, door):
+    typed, made, kept = {
+        "project": ((project, "--model", "ffhq.safetensors", "--out", "w.npz"), "w.npz", "w.unfinished.npz"),
+        "toonify": ((toonify, *PAIR, "--swap", "8", "--out", "toons"), "toons/ada.png", "toons/unfinished.npz"),
+    }[door]
+    function, *options = typed
+    arguments = ("ada.png", "bob.png", *options, "--no-align", "--steps", "6")
+    monkeypatch.setattr(unfinished, "EVERY", 0.0)
+    keep = unfinished.Unfinished.keep
+
+    def stops(self, step):
+        keep(self, step)
+        if step.standing().step == 3:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(unfinished.Unfinished, "keep", stops)
+        assert run(function, *arguments) == cli.INTERRUPTED
+    assert (folder / kept).exists() and not (folder / made).exists()
+    assert run(function, *arguments) == 2
+    assert "a projection was interrupted — pass --resume" in capsys.readouterr().err
+    assert run(function, *arguments, "--resume", "--lr", "0.2") == 2
+    assert "was made with rate 0.1, not 0.2" in capsys.readouterr().err
+    assert run(function, *arguments, "--resume") == 0
+    assert not (folder / kept).exists()
+    resumed = np.load(made)["w"] if door == "project" else pixels(made)
+    assert run(function, *arguments, "--overwrite") == 0
+    np.testing.assert_array_equal(resumed, np.load(made)["w"] if door == "project" else pixels(made))
+
+
+def test_a_projection_begins_at_the_ws_of_a_file(folder, capsys):
+    arguments = ("ada.png", "bob.png", "--model", "ffhq.safetensors", "--no-align")
+    assert run(project, *arguments, "--steps", "4", "--out", "w.npz") == 0
+    still = ("--start", "w.npz", "--steps", "1")  # the rate of the first step is 0
+    assert run(project, *arguments, *still, "--out", "again.npz") == 0
+    np.testing.assert_array_equal(np.load("again.npz")["w"], np.load("w.npz")["w"])
+    assert run(project, *arguments, *still, "--space", "w", "--out", "one.npz") == 0
+    np.testing.assert_allclose(np.load("one.npz")["w"][:, 0], np.load("w.npz")["w"].mean(1), rtol=1e-5)
+    assert run(project, *arguments, "cy.png", *still, "--out", "three.npz") == 2
+    assert "--start w.npz: holds 2 ws, and there are 3 faces" in capsys.readouterr().err
+
+
+def test_what_is_no_interrupted_projection_is_left_alone(folder, capsys):
+    (folder / "w.unfinished.npz").write_bytes(b"mine")
+    arguments = ("ada.png", "--model", "ffhq.safetensors", "--out", "w.npz", "--resume", *QUICK)
+    assert run(project, *arguments) == 2
+    assert "w.unfinished.npz: is no interrupted projection — move it away" in capsys.readouterr().err
+
+
+def test_a_film_shows_how_the_images_come_nearer(folder, capsys):
+    arguments = ("ada.png", "bob.png", "--model", "ffhq.safetensors", "--out", "w.npz", *QUICK)
+    assert run(project, *arguments, "--save-video", "w.gif") == 0
+    with Image.open("w.gif") as film:
+        assert (film.size, sum(1 for _ in ImageSequence.Iterator(film))) == ((512, 512), 4)
+    assert run(project, *arguments, "--overwrite", "--save-video", "w.avi") == 2
+    assert ".avi is no form of film" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
         (("--likeness", "2"), "--likeness 2: must be a finite number from 0 to 1"),
         (("--steps", "0"), "--steps 0: out of range"),
         (("--lr", "nan"), "--lr nan: must be a finite number"),
+        (("--psi", "nan"), "--psi nan: must be a finite number"),
+        (("--paired", "--paste"), "--paired writes no sheets and pastes nothing"),
         (("--swap", "24"), "--swap 24: not a resolution of this model"),
         (("--out", "ada.png"), "--out ada.png: is a file"),
     ],

@@ -56,8 +56,10 @@ def leaves(run):
 
 
 def test_an_official_pickle_is_fine_tuned_on_a_folder_with_odd_pictures(pictures, tmp_path):
-    code, said = train(pictures, tmp_path / "run", "--augment", "fixed", "--augment-p", "0.3", "--freeze-d", "2")
+    fixed = ("--augment", "fixed", "--augment-p", "0.3", "--freeze-d", "2", "--framing", "ffhq")
+    code, said = train(pictures, tmp_path / "run", *fixed)
     assert code == 0, said
+    assert stylegan_jax.load(tmp_path / "run").lineage["framing"] == "ffhq"
     assert "98 images" in said and "2 left out" in said and "text.png" in said and "frozen: " in said
     before, after = (stylegan_jax.load(path) for path in (golden("gen/s01_skip32.pkl"), tmp_path / "run"))
     assert before.config.generator == after.config.generator

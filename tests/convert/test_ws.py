@@ -198,3 +198,12 @@ def test_mixed_styles_are_saved_as_they_were_shown(tmp_path):
     shown = [pixels(tmp_path / "x" / f"{name}.png") for name in ("2-2", "1-1", "1-2")]
     again = [pixels(tmp_path / "again" / f"proj{i:02d}.png") for i in range(3)]
     np.testing.assert_array_equal(shown, again)
+
+
+def test_images_are_called_what_the_file_calls_them(tmp_path):
+    np.savez(tmp_path / "w.npz", w=np.zeros((2, LAYERS, WIDTH), np.float32), names=np.array(["ada", "a/bob.jpg"]))
+    assert read(tmp_path / "w.npz").names == ["ada", "bob"]
+    np.savez(tmp_path / "wrong.npz", w=np.zeros((2, LAYERS, WIDTH), np.float32), names=np.array(["ada"]))
+    assert read(tmp_path / "wrong.npz").names == ["proj00", "proj01"]
+    np.savez(tmp_path / "odd.npz", w=np.zeros((2, LAYERS, WIDTH), np.float32), names=np.array([b"a", b"b"]))
+    assert read(tmp_path / "odd.npz").names == ["proj00", "proj01"]

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from interp import video
 from interp.film import film
 from interp.scenes import fitted
 from stylegan_jax.commands import cli
+from stylegan_jax.pictures import video
 from tests.saved_models import BASE, PAIR, TRANSFER, save_models
 
 MODELS = (BASE, TRANSFER, "metfaces.safetensors")

@@ -7,7 +7,7 @@ from scipy import ndimage
 
 from stylegan_jax.errors import InputError
 from stylegan_jax.pictures import images
-from stylegan_jax.projection import align
+from stylegan_jax.projection import align, framing
 from stylegan_jax.projection.framing import FFHQ, PORTRAITS, Framing, ffhq_quad, of_model
 from stylegan_jax.projection.landmarks import Face
 from stylegan_jax.storage import checkpoint
@@ -191,3 +191,11 @@ def test_a_model_may_state_its_framing_and_has_ffhqs_if_it_says_nothing():
     for wrong in ("wide", [[0, 0]] * 3, [[0, 0]] * 4, [[0, 2]] * 4, {"a": 1}, [["x", 1]] * 4):
         with pytest.raises(InputError, match="neither ffhq nor four places"):
             of_model({"framing": wrong})
+
+
+def test_a_framing_is_measured_in_the_squares_that_training_sees_and_in_their_mirror_images():
+    square = np.array([[30, 40], [60, 40], [35, 70], [55, 70]], float) - 0.5
+    wide = square + np.array([20, 0])  # the same in the middle of 140×100
+    places = framing.measured([(square, 100, 100), (wide, 140, 100)])
+    np.testing.assert_allclose(places, [[0.35, 0.4], [0.65, 0.4], [0.4, 0.7], [0.6, 0.7]], atol=1e-9)
+    assert of_model({"framing": places}).places == tuple(map(tuple, places))

@@ -1,13 +1,17 @@
 """Descents: the official projector's numbers, and what a batch may not change."""
 
+import dataclasses
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from stylegan_jax.projection.descent import Settings, descend, noise_penalty
+from stylegan_jax.projection.descent import Settings, _Places, descend, noise_penalty
 from stylegan_jax.projection.latentspace import latent_space
-from stylegan_jax.projection.losses import features_loss, scattering_loss
+from stylegan_jax.projection.losses import features_loss, ms_ssim, scattering_loss
+from stylegan_jax.projection.project import project, settings_of
 from stylegan_jax.scores.features import pooled
 from tests.golden_data import assert_close, load_npz
 from tests.golden_networks import model
@@ -91,3 +95,63 @@ def test_the_noise_penalty_is_that_of_its_definition():
         for axis in (1, 2):
             total = total + np.square((size * np.roll(size, 1, axis)).mean((1, 2)))
     np.testing.assert_allclose(noise_penalty(jnp.asarray(noise, jnp.float32)), total, rtol=1e-5)
+
+
+def tiny_descent(n, **options):
+    tiny = tiny_model(img_resolution=16)
+    targets = np.random.RandomState(0).randint(0, 256, (n, 16, 16, 3), np.uint8)
+    settings = Settings(steps=6, space="w+", noise_weight=options.pop("noise_weight", None), prior=0.03)
+    return descend(tiny, targets, scattering_loss(), latent_space(tiny, samples=200), settings, **options)
+
+
+def test_many_images_go_in_parts_and_each_goes_as_it_would_alone():
+    places = _Places.for_images(42, tiny_model().config.generator)
+    assert (places.mesh.size, places.parts, places.size) == (8, 2, 3)
+    many, few = list(tiny_descent(42)), list(tiny_descent(2))
+    assert many[-1].w.shape == (42, 6, 16) and many[-1].loss.shape == (42,)
+    np.testing.assert_allclose(many[-1].w[:2], few[-1].w, atol=2e-4)
+    assert np.ptp(many[-1].w[:, 0, 0]) > 0.01
+
+
+@pytest.mark.parametrize("noise_weight", [None, 1e5])
+def test_a_descent_that_goes_on_comes_to_the_same_bits(noise_weight):
+    whole = list(tiny_descent(42, noise_weight=noise_weight))
+    half = tiny_descent(42, noise_weight=noise_weight)
+    standing = [next(half) for _ in range(3)][-1].standing()
+    rest = list(tiny_descent(42, noise_weight=noise_weight, begun=standing))
+    assert standing.step == 3 and len(rest) == 3
+    np.testing.assert_array_equal(rest[-1].w, whole[-1].w)
+    np.testing.assert_array_equal(rest[-1].loss, whole[-1].loss)
+
+
+def test_similarity_is_that_of_the_windows_one_by_one():
+    """MS-SSIM on one scale, by its definition."""
+    random = np.random.RandomState(0)
+    a = random.uniform(-1, 1, (2, 16, 16, 1))
+    b = np.clip(a + 0.4 * random.randn(*a.shape), -1, 1)
+    window = np.exp(-np.square(np.arange(11) - 5) / (2 * 1.5**2))
+    window = np.outer(window, window) / window.sum() ** 2
+    contrast, luminance = np.zeros(2), np.zeros(2)
+    for i, y, x in itertools.product(range(2), range(6), range(6)):
+        one, two = (each[i, y : y + 11, x : x + 11, 0] for each in (a, b))
+        mean_one, mean_two = (window * one).sum(), (window * two).sum()
+        spread = (window * one**2).sum() - mean_one**2 + (window * two**2).sum() - mean_two**2
+        shared = (window * one * two).sum() - mean_one * mean_two
+        contrast[i] += (2 * shared + 0.06**2) / (spread + 0.06**2) / 36
+        luminance[i] += (2 * mean_one * mean_two + 0.02**2) / (mean_one**2 + mean_two**2 + 0.02**2) / 36
+    found = ms_ssim(jnp.asarray(a, jnp.float32), jnp.asarray(b, jnp.float32))
+    np.testing.assert_allclose(found, contrast * luminance, rtol=1e-4)
+
+
+def test_of_a_grey_picture_the_luma_alone_is_compared():
+    tiny = tiny_model(img_resolution=16)
+    shades = np.random.RandomState(0).randint(0, 256, (2, 16, 16, 1), np.uint8).repeat(3, -1)
+    made = project(tiny, shades, settings_of(steps=12))
+    assert np.ptp(made.images.astype(int), axis=-1).max() > 20, "the colours are the model's"
+    shift = np.array([0.587, -0.299, 0], np.float32)  # of another colour, and the same luma
+    leaves = {**tiny.networks["G_ema"]}
+    leaves["synthesis.b16.torgb.bias"] = leaves["synthesis.b16.torgb.bias"] + shift
+    moved = project(dataclasses.replace(tiny, networks={"G_ema": leaves}), shades, settings_of(steps=12))
+    np.testing.assert_allclose(moved.ws, made.ws, atol=1e-3)
+    both = np.concatenate([shades[:1], np.random.RandomState(1).randint(0, 256, (1, 16, 16, 3), np.uint8)])
+    np.testing.assert_allclose(project(tiny, both, settings_of(steps=12)).ws[0], made.ws[0], atol=1e-3)

@@ -147,3 +147,17 @@ def test_images_above_256_pixels_are_averaged_down_and_grey_ones_get_three_chann
     assert seen[0].shape == (2, 256, 256, 3)
     expected = (np.asarray(images[0, :2, :2, 0]).mean() + 1) * 127.5
     np.testing.assert_allclose(seen[0][0, 0, 0], expected, rtol=1e-6)
+
+
+def test_toon_distance_is_one_for_the_samples_it_is_measured_by_and_grows_outside():
+    random = np.random.RandomState(0)
+    own = random.randn(500, 40) * np.linspace(1, 3, 40) + 7
+    assert metrics.toon_distance(own, own).mean() == pytest.approx(1, rel=1e-9)
+    middle = own.mean(0)
+    twice = middle + 2 * (own - middle)
+    np.testing.assert_allclose(metrics.toon_distance(twice, own), 4 * metrics.toon_distance(own, own), rtol=1e-9)
+    narrow = np.zeros(40)
+    narrow[0] = 5  # the axis of the least variance is none of the thirty
+    assert metrics.toon_distance((middle + narrow)[None], own)[0] < 0.5
+    with pytest.raises(InputError, match="toon distance in 30 dimensions of 30 images"):
+        metrics.toon_distance(own, own[:30])

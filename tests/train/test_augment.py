@@ -87,6 +87,19 @@ def test_the_path_for_large_images_gives_the_same(stored, monkeypatch):
     np.testing.assert_allclose(by_adds, jax.jit(lambda x: warp.warp(x, inverse))(images), atol=3e-6)
 
 
+@pytest.mark.parametrize("moved", [0, 1, 3, 6])
+def test_images_that_no_transform_moves_stay_as_they_are_however_many_others_move(stored, moved):
+    images = nhwc(stored["in_sampled"])[:1].repeat(6, 0) * np.linspace(0.5, 1, 6, dtype=np.float32)[:, None, None, None]
+    turned = jnp.array([[0.8, -0.6, 1.5], [0.6, 0.8, 0], [0, 0, 1]])
+    at = np.array([4, 0, 5, 2, 1, 3])[:moved]
+    inverse = jnp.eye(3)[None].repeat(6, 0).at[at].set(turned)
+    result = np.asarray(jax.jit(warp.warp)(images, inverse))
+    still = np.setdiff1d(np.arange(6), at)
+    np.testing.assert_array_equal(result[still], np.asarray(images)[still])
+    for i in at:
+        np.testing.assert_allclose(result[i], warp.warp(images[i : i + 1], turned[None])[0], atol=3e-6)
+
+
 def test_the_controller_follows_the_official_trajectory(stored):
     p = jnp.zeros(())
     for step, sign_mean in enumerate(stored["ada.signs_mean"]):

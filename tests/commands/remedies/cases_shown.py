@@ -56,7 +56,7 @@ _FILM = [
     Case("interp/motion.py", "write single seeds, such as 1..5..9", "film", f"{FILM} --swap 4..8 --seeds 1..5-9"),
     Case("interp/rendering.py", "use {}", lambda: _mixed("both"), follow=lambda: _mixed("transfer")),
     Case(
-        "interp/video.py",
+        "stylegan_jax/pictures/video.py",
         "use {}",
         "film",
         f"{PAIR} --seconds 0.1 --fps 10 --size 16 --swap 4..8 --seeds 0 --out x.avi",

@@ -9,9 +9,9 @@ import filelock
 import jax
 import jax.numpy as jnp
 
-from interp import video
 from stylegan_jax.commands import cli
 from stylegan_jax.config import ModelConfig
+from stylegan_jax.pictures import video
 from stylegan_jax.storage import checkpoint, remote, rundir, safetensors
 from stylegan_jax.storage.downloads import modelcache
 from stylegan_jax.train.config import official
@@ -68,7 +68,7 @@ _PLACES = [
     Case(ATOMIC, SUFFIX, "blend", f"{BLEND} x.h5"),
     Case(ATOMIC, SUFFIX, "sample", "ffhq.safetensors --seeds 0 --out faces.bmp"),
     Case(
-        "interp/video.py",
+        "stylegan_jax/pictures/video.py",
         "python -m pip install av, or give the film the suffix .webp",
         lambda: _film(".mp4"),
         follow=lambda: _film(".webp"),

@@ -4,6 +4,7 @@ _CACHE, _ADDRESSES = "tests/storage/test_modelcache.py::test_", "tests/storage/t
 _REMOTE, _COMMANDS = "tests/storage/test_remote.py::test_", "tests/commands/test_models_by_address.py::test_"
 _SAVED, _TRAIN = "tests/train/test_saved.py::test_", "tests/train/test_train.py::test_"
 _OFFICIAL, _TENSORFLOW = "tests/convert/test_official.py::test_", "tests/convert/test_tensorflow.py::test_"
+_PROJECT = "tests/commands/test_project_command.py::test_"
 _IMAGES = "tests/pictures/test_images.py::test_"
 _TRANSFERS, _MODELCACHE = "stylegan_jax/storage/downloads/transfers.py", "stylegan_jax/storage/downloads/modelcache.py"
 _PLACES, _AGAIN = "stylegan_jax/storage/downloads/addresses.py", "download or export it again"
@@ -81,6 +82,27 @@ ELSEWHERE: dict[tuple[str, str], str] = {
     ("convert/translation.py", "it comes from a fork that cannot be represented"): (
         f"{_TENSORFLOW}variables_of_a_fork_are_named"
     ),
+    ("interp/toonify.py", "leave --paste and --sweep out"): (f"{_PROJECT}values_that_make_no_toon_end_in_one_line"),
+    ("interp/toons.py", "use psi 1"): f"{_PROJECT}a_base_without_w_avg_truncates_nothing",
+    ("stylegan_jax/projection/unfinished.py", "move it away"): (
+        f"{_PROJECT}what_is_no_interrupted_projection_is_left_alone"
+    ),
+    ("stylegan_jax/projection/unfinished.py", "pass --resume to go on with it, or --overwrite to begin anew"): (
+        f"{_PROJECT}an_interrupted_projection_goes_on_to_the_same_bits"
+    ),
+    (
+        "stylegan_jax/projection/unfinished.py",
+        "type what was typed then, or pass --overwrite in place of --resume",
+    ): f"{_PROJECT}an_interrupted_projection_goes_on_to_the_same_bits",
+    ("stylegan_jax/commands/descents.py", "give one for each, or one for all"): (
+        f"{_PROJECT}a_projection_begins_at_the_ws_of_a_file"
+    ),
+    ("stylegan_jax/commands/train.py", "name a file of their points, or leave it out"): (
+        "tests/commands/test_train_framing.py::test_a_file_of_other_pictures_is_no_framing"
+    ),
+    ("interp/quality.py", "use larger models"): (
+        "tests/interp/test_quality.py::test_models_too_small_to_be_described_are_refused"
+    ),
 }
 """(file, remedy) → the test that provokes it, which a fixture watches: it must make the error at that place."""
 
@@ -102,7 +124,6 @@ NOT_YET: set[tuple[str, str]] = {
     ("stylegan_jax/storage/inputs.py", "unpack it with its password first"),
     ("interp/toonify.py", "name a folder"),
     ("interp/toonify.py", "pass --overwrite, or give another --out"),
-    ("stylegan_jax/commands/project.py", "end it in .npz"),
     ("stylegan_jax/commands/photographs.py", "repair the zip"),
     ("stylegan_jax/projection/landmarks.py", "{}"),
     ("stylegan_jax/train/advance.py", "leave --resident out"),
