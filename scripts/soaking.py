@@ -4,9 +4,9 @@
 
 The work, on tiny models and in random order: writing and reading every form, blends, samples, sheets, a few steps of a
 projection, films, data sets, and damaged and unfit inputs between. Says every minute where it is. After the first
-sixth, in which programs are compiled and caches fill, memory may grow by 2 MiB a minute at most (the slope of a line
-through all that was seen), and open files, threads and leftovers not at all; else it ends with 1. Reads /proc, so it
-needs Linux.
+sixth, in which programs are compiled and caches fill, memory may grow by 20 KiB for a piece of work at most (the slope
+of a line through all that was seen), and open files, threads and leftovers not at all; else it ends with 1. Reads
+/proc, so it needs Linux.
 """
 
 import argparse
@@ -35,7 +35,7 @@ from stylegan_jax.projection.project import project, settings_of
 from stylegan_jax.train.data.dataset import Dataset
 from tests.tiny_models import tiny_model
 
-_STEEPEST = 2.0  # MiB a minute
+_STEEPEST = 20.0  # KiB for a piece of work
 _FORMS = ("x.pkl", "x.pt", "x.safetensors", "x")
 _SHARES = (3, 3, 3, 1)  # few Orbax folders: writing one keeps a KiB for each array (TensorStore 0.1.86)
 
@@ -144,9 +144,13 @@ def _held(folder: Path, elsewhere: Path) -> dict[str, float]:
 def _verdict(seen: list[tuple[float, dict[str, float]]], seconds: float) -> list[str]:
     """What grew after the first sixth."""
     late = [(time, held) for time, held in seen if time > seconds / 6]
-    times = np.array([time for time, _ in late]) / 60
-    slope = np.polyfit(times, [held["MiB"] for _, held in late], 1)[0]
-    print(f"memory: {late[0][1]['MiB']:.0f} to {late[-1][1]['MiB']:.0f} MiB, {slope:+.3f} MiB a minute")
+    memory = [held["MiB"] for _, held in late]
+    each, minute = (
+        np.polyfit(along, memory, 1)[0]
+        for along in ([held["pieces"] for _, held in late], [time / 60 for time, _ in late])
+    )
+    slope = 1024 * each
+    print(f"memory: {memory[0]:.0f} to {memory[-1]:.0f} MiB, {minute:+.3f} MiB a minute, {slope:+.1f} KiB a piece")
     grown = ["memory"] if slope > _STEEPEST else []
     for name in ("files", "threads", "leftovers"):
         first, last = ([held[name] for _, held in half] for half in (late[: len(late) // 2], late[len(late) // 2 :]))
@@ -185,10 +189,10 @@ def _worked(work: Work, place: Path, elsewhere: Path, seconds: float) -> tuple[l
         for piece in pieces:
             piece()
         count += len(pieces)
-        seen.append((time.monotonic() - begun, _held(place, elsewhere)))
+        seen.append((time.monotonic() - begun, {**_held(place, elsewhere), "pieces": count}))
         if now > told:
             told = now + 60
-            print(f"{now / 60:5.1f} min: {count} pieces, {seen[-1][1]}", flush=True)
+            print(f"{now / 60:5.1f} min: {seen[-1][1]}", flush=True)
     return seen, count
 
 
