@@ -3,6 +3,7 @@
 import math
 import mmap
 import re
+import warnings
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -42,7 +43,7 @@ def stored(path: Path, name: str | None, budget: Budget) -> list[Stored]:
     """
     if path.is_dir():
         return _of_tree(unpickle.load_folder(path, budget), name)
-    with inputs.open_regular(path) as file:
+    with inputs.open_regular(path) as file, warnings.catch_warnings(action="ignore"):  # numpy's, of headers by Python 2
         start = file.read(8)
         if start.startswith(b"\x93NUMPY"):
             return [Stored(_npy(path))]
@@ -59,7 +60,8 @@ def stored(path: Path, name: str | None, budget: Budget) -> list[Stored]:
 
 def _npy(path: Path) -> np.ndarray:
     try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
+        with np.errstate(all="raise"):  # numpy multiplies the sides of its header, and prints where they overflow
+            return np.load(path, mmap_mode="r", allow_pickle=False)
     except Exception as error:  # numpy raises half a dozen kinds
         raise InputError("is no file of ws", _FORM) from error
 

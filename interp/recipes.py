@@ -11,7 +11,7 @@ from interp.alphas import Settings, parse_kind
 from interp.argument_errors import ArgumentError
 from interp.schedule_text import parse
 from interp.schedules import Schedule
-from stylegan_jax.errors import InputError
+from stylegan_jax.errors import InputError, shown
 from stylegan_jax.names import DEFAULT_NETWORKS, NETWORKS
 from stylegan_jax.storage import inputs, schema
 
@@ -118,7 +118,7 @@ def parse_networks(text: str) -> tuple[str, ...]:
     """`all`, `G_ema` or a list such as `G,G_ema` → names of networks; InputError for others."""
     networks = NETWORKS if text == "all" else tuple(text.split(","))
     if unknown := [network for network in networks if network not in NETWORKS]:
-        raise ArgumentError("networks", text, f"no network {', '.join(unknown)}", "use G_ema or all")
+        raise ArgumentError("networks", text, f"no network {shown(', '.join(unknown))}", "use G_ema or all")
     return networks
 
 

@@ -21,7 +21,7 @@ from interp.schedules import (
     smoothstep,
     swap,
 )
-from stylegan_jax.errors import InputError
+from stylegan_jax.errors import InputError, shown
 
 PRESETS = {
     "ukiyo-e": "swap=16",
@@ -46,12 +46,14 @@ def parse(text: str) -> Schedule:
     name, equals, value = head.partition("=")
     if name not in _READERS or not equals:
         presets = ", ".join(f"{preset} ({stands_for})" for preset, stands_for in PRESETS.items())
-        raise InputError(f"{text or 'an empty schedule'}: not a schedule", f"use {', '.join(_READERS)} or {presets}")
+        raise InputError(
+            f"{shown(text, 200) or 'an empty schedule'}: not a schedule", f"use {', '.join(_READERS)} or {presets}"
+        )
     given = {key: text for key, _, text in (option.partition("=") for option in options)}
     invert = given.pop("invert", None) is not None
     schedule = _READERS[name](value, given)
     if given:
-        raise ArgumentError(name, value, f"takes no {', '.join(given)}", "leave it away")
+        raise ArgumentError(name, value, f"takes no {shown(', '.join(given))}", "leave it away")
     return inverted(schedule) if invert else schedule
 
 

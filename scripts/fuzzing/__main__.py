@@ -2,10 +2,11 @@
 
     scripts/fuzz TARGET [--count 100000] [--seconds 0] [--seed 0] [--keep FOLDER] [FILE ...]
 
-Each mutant follows from the seed and its number. Readers run in a process of their own, whose memory is bounded, and
-which is started anew when it dies. Prints what came of them, and ends with 1 if anything ran, was imported, opened
-(elsewhere) or connected, if another exception than InputError came out or one of several lines with escapes, if a
-mutant took five seconds or more than 1 GiB, or if the process died. `--keep` keeps those mutants.
+Each mutant follows from the seed and its number, and lies in memory where the system has a folder for it. Readers run
+in a process of their own, whose memory is bounded, and which is started anew when it dies. Says every minute how far it
+is, at last what came of all, and ends with 1 if anything ran, was imported, opened (elsewhere), connected, or printed,
+if another exception than InputError came out or one of several lines with escapes, if a mutant took five seconds or
+more than 1 GiB, or if the process died. `--keep` keeps those mutants.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from scripts.fuzzing.targets import TARGETS
 
 _SLOW = 5  # seconds of its own
 _STUCK, _WARMING = 60, 600  # by the clock, for a mutant and for all that goes before
+_MEMORY = Path("/dev/shm")  # of Linux: disks take longer than readers
 
 
 class Account:
@@ -31,6 +33,7 @@ class Account:
     def __init__(self, keep: Path | None):
         self.outcomes: collections.Counter[str] = collections.Counter()
         self.slowest, self.bad, self.keep = 0.0, [], keep
+        self.begun = self.told = time.monotonic()
 
     def note(self, number: int, outcome: str, seconds: float, events: list[str], mutant: Path) -> None:
         """Counts one, and keeps it if it was not as it should be."""
@@ -42,6 +45,14 @@ class Account:
                 self.keep.mkdir(parents=True, exist_ok=True)
                 place = self.keep / f"{number}-{mutant.name}"
                 (shutil.copytree if mutant.is_dir() else shutil.copy)(mutant, place)
+        if time.monotonic() > self.told + 60:
+            self.told = time.monotonic()
+            print(f"{self.pace()}, {len(self.bad)} not as it should be", flush=True)
+
+    def pace(self) -> str:
+        """How many there were, and in what time."""
+        count, seconds = self.outcomes.total(), time.monotonic() - self.begun
+        return f"{count} mutants in {seconds:.0f} s ({count / seconds:.0f} each second)"
 
 
 def _run(options: argparse.Namespace, folder: Path, account: Account) -> int:
@@ -96,9 +107,9 @@ def main() -> int:
         if not file.is_file():
             parser.error(f"{file}: no such file")
     account = Account(options.keep)
-    with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
+    with tempfile.TemporaryDirectory(prefix="fuzz-", dir=_MEMORY if _MEMORY.is_dir() else None) as folder:
         count = _run(options, Path(folder), account)
-    print(f"{options.target}: {count} mutants: {dict(account.outcomes)}, slowest {account.slowest:.2f} s")
+    print(f"{options.target}: {account.pace()}: {dict(account.outcomes)}, slowest {account.slowest:.2f} s")
     for line in account.bad[:20]:
         print(f"  {line}")
     print("all were read or refused in a line, and nothing else happened" if not account.bad else "NOT as it should be")

@@ -24,6 +24,13 @@ from stylegan_jax.storage import checkpoint, manifest
 from tests.tiny_models import tiny_model
 
 _LARGEST = 8 << 20  # bytes of a golden that is worth damaging
+_SMALL: dict[str, Any] = {
+    "img_resolution": 4,
+    "z_dim": 4,
+    "w_dim": 4,
+    "channel_max": 4,
+    "mapping_layers": 1,
+}  # and every kind of tensor
 ROOT = Path(__file__).resolve().parent.parent.parent
 Mutate = Callable[[random.Random, Path], None]
 
@@ -46,7 +53,7 @@ class Target:
 
 def safetensors(folder: Path, files: Sequence[Path]) -> Target:
     """Headers and manifests, ours with a right checksum."""
-    path = checkpoint.save(tiny_model(img_resolution=4, discriminator=False), folder / "base.safetensors")
+    path = checkpoint.save(tiny_model(**_SMALL), folder / "base.safetensors")
     data = path.read_bytes()
     size = int.from_bytes(data[:8], "little")
     header, rest = json.loads(data[8 : 8 + size]), data[8 + size :]
@@ -78,7 +85,7 @@ def _sealed(own: Any) -> str:
 
 def orbax(folder: Path, files: Sequence[Path]) -> Target:
     """Checkpoint folders, their manifest made to agree with what was changed."""
-    base = checkpoint.save(tiny_model(img_resolution=4), folder / "base")
+    base = checkpoint.save(tiny_model(**_SMALL), folder / "base")
 
     def mutate(rng: random.Random, at: Path) -> None:
         shutil.rmtree(at, ignore_errors=True)
@@ -111,10 +118,12 @@ def recipe(folder: Path, files: Sequence[Path]) -> Target:
     whole = {"models": models, "mapping": "base", "kinds": ["torgb=0.3"], "seeds": "0-7", "psi": 0.7}
     whole |= {"noise": "base", "w_avg": 0.5, "networks": "G_ema", "same_w": True, "w": ["a.npy"], "w_space": "w"}
     whole |= {"class_idx": [1, 0]}
+    schedules = ("smooth=16:width=0.5:invert", "band=4-16", "alpha=4=1 16=0.6", "alpha-layers=1,0.5", "only=8,32")
     words = ("&a ", "*a", "<<: *a", "!!python/object/apply:os.system [id]", "!!binary ", "? ", "| ", "[", "{", "0x")
     words += ("\t", "1:1:1:1", "!!set ", "2001-01-01", "\ufeff", "%YAML 9", "---\n", "1e999", "~", "'", '"\\x1b"')
 
     def mutate(rng: random.Random, at: Path) -> None:
+        models[1]["schedule"] = rng.choice(schedules)
         text = mutants.text(mutants.tree(whole, rng)).decode()
         if rng.random() < 0.3:
             at.write_bytes(mutants.png(f'{{"recipe": {text}}}'.encode(), rng))
@@ -125,11 +134,15 @@ def recipe(folder: Path, files: Sequence[Path]) -> Target:
         data = text.encode(errors="surrogatepass")
         at.write_bytes(data if rng.random() < 0.8 else mutants.flipped(data, rng))
 
+    def read(at: Path) -> object:
+        found = recipes.read(at)
+        return found.schedules, found.settings
+
     def intact(at: Path) -> object:
         at.write_text(json.dumps(whole))
-        return recipes.read(at)
+        return read(at)
 
-    return Target(mutate, recipes.read, intact)
+    return Target(mutate, read, intact)
 
 
 def arrays(folder: Path, files: Sequence[Path]) -> Target:
@@ -155,24 +168,17 @@ def arrays(folder: Path, files: Sequence[Path]) -> Target:
 
 def torch(folder: Path, files: Sequence[Path]) -> Target:
     """torch's zips and older streams, and the pickles of the official programs."""
-    made = [convert.write(tiny_model(img_resolution=8), folder / name) for name in ("a.pkl", "b.pt")]
-    golden = (ROOT / "tests" / "golden", ROOT.parent / "shared" / "golden")
-    found = list(files) or [*made, *(path for place in golden for path in sorted(place.rglob("*.p[kt]*")))]
-    sources = [
-        data for data in (path.read_bytes() for path in found) if files or (len(data) < _LARGEST and _is_model(data))
-    ]
+    made = [] if files else _small_models(folder)
+    sources = [*made, *([path.read_bytes() for path in files] or _golden_models())]
     places = [pickles.structure(data) for data in sources]
-    tree = {"a": np.zeros((2, 3), np.float32), "b": [np.ones(4, np.float64)]}
-    small = io.BytesIO()
-    torch_file.save_zip(small, tree)
-    with zipfile.ZipFile(small) as archive:
-        members = {name: archive.read(name) for name in archive.namelist()}
+    members = [_members(data) for data in (*made, _small_tree()) if data[:2] == b"PK"]
+    often = [20] * len(made) + [1] * (len(sources) - len(made))  # the small ones, which are read in a moment
 
     def mutate(rng: random.Random, at: Path) -> None:
-        if rng.random() < 0.2:
-            at.write_bytes(mutants.zipped(members, lambda name, data: mutants.flipped(data, rng), rng))
+        if rng.random() < 0.3:
+            at.write_bytes(_damaged_zip(rng.choice(members), rng))
             return
-        index = rng.randrange(len(sources))
+        index = rng.choices(range(len(sources)), often)[0]
         at.write_bytes(pickles.damaged(sources[index], rng.choice(sources), places[index], rng))
 
     def read(at: Path) -> object:
@@ -182,6 +188,40 @@ def torch(folder: Path, files: Sequence[Path]) -> Target:
         return [_tree_of(data) for data in sources]
 
     return Target(mutate, read, intact)
+
+
+def _small_models(folder: Path) -> list[bytes]:
+    """One model in every form that is written here: for both official programs, and rosinality's, a zip."""
+    model = tiny_model(**_SMALL)
+    made = [convert.write(model, folder / "a.pkl"), convert.write(model, folder / "b.pkl", sg3=True)]
+    return [path.read_bytes() for path in (*made, convert.write(model, folder / "c.pt"))]
+
+
+def _golden_models() -> list[bytes]:
+    places = (ROOT / "tests" / "golden", ROOT.parent / "shared" / "golden")
+    found = [path.read_bytes() for place in places for path in sorted(place.rglob("*.p[kt]*"))]
+    return [data for data in found if len(data) < _LARGEST and _is_model(data)]
+
+
+def _small_tree() -> bytes:
+    file = io.BytesIO()
+    torch_file.save_zip(file, {"a": np.zeros((2, 3), np.float32), "b": [np.ones(4, np.float64)]})
+    return file.getvalue()
+
+
+def _members(data: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def _damaged_zip(members: dict[str, bytes], rng: random.Random) -> bytes:
+    """A zip whose checksums are right, so that what is in it is read: often its pickle is what is damaged."""
+    name = next(name for name in members if name.endswith("data.pkl"))
+    if rng.random() < 0.3:
+        return mutants.zipped(members, lambda _, data: mutants.flipped(data, rng), rng)
+    pickle = members[name]
+    changed = {**members, name: pickles.damaged(pickle, pickle, list(range(len(pickle))), rng)}
+    return mutants.zipped(changed, lambda _, data: data, rng)
 
 
 def _is_model(data: bytes) -> bool:

@@ -1,5 +1,6 @@
 """The process that reads mutants: what it may take and do, and what it says of each."""
 
+import os
 import random
 import resource
 import sys
@@ -43,15 +44,37 @@ def _outcome(target: Target, path: Path) -> str:
     return "read"
 
 
+def _hear(file: Path) -> None:
+    """From now on, what this process prints goes to a file: also what libraries print of their own, and warnings."""
+    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    sys.stdout.flush()
+    os.dup2(handle, 1)
+    os.dup2(handle, 2)
+    warnings.simplefilter("always")  # and not once for each place
+    for hidden in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
+        warnings.simplefilter("ignore", hidden)  # as Python itself does
+
+
+def _heard(file: Path) -> list[str]:
+    """What was printed since the last time."""
+    if not os.stat(file).st_size:
+        return []
+    text = file.read_text(errors="replace")
+    os.truncate(file, 0)
+    return [f"printed {text[:300]!a}"]
+
+
 def work(make: str, files: list[Path], seed: int, numbers: range, folder: Path, said: Connection) -> None:
     """Reads mutants and says of each: its number, outcome, seconds, what it did."""
-    warnings.simplefilter("error")
+    printed = folder / "printed"
+    _hear(printed)
     name, factory = TARGETS[make]
     target, path = factory(folder, files), folder / name
     target.intact(path)
     for number in range(40):  # whatever readers import late
         target.mutate(random.Random(f"warm {number}"), path)
         _outcome(target, path)
+    _heard(printed)
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + _MEMORY, resource.RLIM_INFINITY))
     events: list[str] = []
@@ -63,5 +86,6 @@ def work(make: str, files: list[Path], seed: int, numbers: range, folder: Path, 
         said.send((number, "begun", 0.0, []))
         start = time.process_time()
         outcome = _outcome(target, path)
-        said.send((number, outcome, time.process_time() - start, list(events)))
+        seconds = time.process_time() - start
+        said.send((number, outcome, seconds, [*events, *_heard(printed)]))
     said.send((numbers.stop, "over", 0.0, []))

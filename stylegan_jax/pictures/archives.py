@@ -153,8 +153,17 @@ class Archive:
                         saving.close()
                     self._note()
                 self._finish(folder)
-            remote.publish(folder / "index", f"{self.path}.json")
-            remote.publish(folder / "images", self.path)  # last: where it is, all is
+            self._publish(folder)
+
+    def _publish(self, folder: Path) -> None:
+        """The images last: where they are, all is. Over others, first of all: no index is ever beside other images."""
+        index = f"{self.path}.json"
+        pieces = [(folder / "index", index), (folder / "images", self.path)]
+        if remote.exists(self.path):
+            remote.remove(index)
+            pieces.reverse()
+        for piece, place in pieces:
+            remote.publish(piece, place)
 
     def _claim(self, folder: Path) -> None:
         description = folder / MANIFEST

@@ -249,7 +249,7 @@ def _pixels(picture: Image.Image, channels: int, path: Source) -> UInt8[np.ndarr
         strip = picture.crop((0, top, width, min(top + rows, height)))
         strip = _eight_bits(strip, path)
         strip = strip if channels == 4 else _without_alpha(strip)
-        converted = np.asarray(strip.convert(_MODES[channels]))
+        converted = np.asarray(strip if strip.mode == _MODES[channels] else strip.convert(_MODES[channels]))
         pixels[top : top + rows] = converted.reshape(*converted.shape[:2], channels)
     return pixels
 
@@ -267,7 +267,9 @@ def _eight_bits(picture: Image.Image, path: Source) -> Image.Image:
 def _without_alpha(picture: Image.Image) -> Image.Image:
     if not picture.has_transparency_data:
         return picture
-    picture = picture.convert("RGBA")
+    picture = picture if picture.mode == "RGBA" else picture.convert("RGBA")
+    if picture.getchannel("A").getextrema() == (255, 255):  # as most have it, and composing takes longer than decoding
+        return picture.convert("RGB")
     return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
 
 

@@ -1,5 +1,6 @@
 """What comes from outside: regular files alone, and a budget for what reading one may cost, whatever it says."""
 
+import codecs
 import json
 import os
 import stat
@@ -17,6 +18,8 @@ SPARE = 640 << 20  # bytes beyond a file's own size; with the interpreter and a 
 _DIRECTORY_ENTRY = 800  # bytes of memory for a file in a zip's directory
 _ELSEWHERE = (1 << 32) - 1  # in place of a length that takes 64 bits
 _PLAIN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others take memory that no header bounds
+for _encoding in ("utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"):
+    codecs.lookup(_encoding)  # json would import them while it reads a file that says so
 
 
 class Budget:

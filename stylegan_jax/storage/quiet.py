@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +21,7 @@ def quiet() -> None:
     """
     logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax narrates, and logs the errors that it raises
     logging.getLogger("asyncio").addFilter(_for_others)  # once, however often it is added
+    warnings.filterwarnings("ignore", r"coroutine '\w*Handler\.", RuntimeWarning)  # what it begins and gives up
     if not isinstance(sys.unraisablehook, _Unraisable):
         sys.unraisablehook = _Unraisable(sys.unraisablehook)
 

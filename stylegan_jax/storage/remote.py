@@ -213,6 +213,17 @@ def siblings(path: str | Path) -> list[str]:
     return list(RemoteFolder(str(path).rpartition("/")[0]).names())
 
 
+def remove(path: str | Path) -> None:
+    """Deletes a file, if it is there."""
+    if not is_remote(path):
+        Path(path).unlink(missing_ok=True)
+        return
+    system, key = file_system(str(path))
+    with reaching(str(path)):
+        if system.exists(key):
+            system.rm_file(key)
+
+
 def publish(file: Path, path: str | Path) -> None:
     """Moves a complete local file to its path or URL, replacing what is there."""
     if not is_remote(path):

@@ -30,6 +30,7 @@ def npy(shape, descr="<f4", data=b""):
     [
         npy((10**9, 6, 16)),
         npy((0, 2**62, 2**62)),
+        npy((2**61, 2**62), data=bytes(100)),
         npy((1,), "|V1000000000"),
         npy((1, 16), "<f8", np.full(16, 1e300).tobytes()),
         b"\x93NUMPY\x01\x00" + struct.pack("<H", 9000) + b"(" * 8999 + b"\n",
@@ -40,7 +41,20 @@ def npy(shape, descr="<f4", data=b""):
         zipped({"w.npy": npy((1, 16), data=bytes(64))}, zipfile.ZIP_LZMA),
         zipped({"\x1b[2Ja\n.npy": npy((1, 16), data=bytes(64)), "b.npy": npy((1, 16), data=bytes(64))}),
     ],
-    ids=["long", "zero", "void", "1e300", "nested", "promise", "bomb", "plain bomb", "many", "lzma", "escape"],
+    ids=[
+        "long",
+        "zero",
+        "overflow",
+        "void",
+        "1e300",
+        "nested",
+        "promise",
+        "bomb",
+        "plain bomb",
+        "many",
+        "lzma",
+        "escape",
+    ],
 )
 def test_hostile_files_of_ws_are_refused(model, tmp_path, capsys, data):
     (tmp_path / "w.npz").write_bytes(data)

@@ -1,6 +1,8 @@
 """Files of ws in every form people have them."""
 
+import io
 import os
+import warnings
 import zipfile
 
 import numpy as np
@@ -10,6 +12,7 @@ from convert import ws
 from convert.pickles import torch_file
 from stylegan_jax.errors import InputError
 from stylegan_jax.storage import checkpoint
+from tests.pictures_and_zips import zipped
 from tests.sampling import pixels, sample
 from tests.tiny_models import tiny_model
 
@@ -80,6 +83,19 @@ def test_every_shape_of_ws_is_read(tmp_path, shape, space, count):
 def test_what_is_no_w_of_the_model_is_refused(tmp_path, array, space, message):
     with pytest.raises(InputError, match=message):
         read(saved(tmp_path / "x.npy", array), space=space)
+
+
+def test_arrays_that_python_2_saved_are_read_without_a_word(tmp_path):
+    file = io.BytesIO()
+    np.save(file, np.ones((1, WIDTH), np.float32))
+    data = file.getvalue().replace(b"(1, 8), }  ", b"(1L, 8L), }")
+    (tmp_path / "w.npy").write_bytes(data)
+    (tmp_path / "w.npz").write_bytes(zipped({"w.npy": data}))
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        for name in ("w.npy", "w.npz"):
+            assert (read(tmp_path / name).values == 1).all()
+    assert not told
 
 
 def test_the_only_array_of_an_archive_is_read_whatever_its_name(tmp_path):

@@ -1,3 +1,4 @@
+import contextlib
 import io
 import json
 import subprocess
@@ -13,6 +14,7 @@ from stylegan_jax.pictures import containers, encoding
 from stylegan_jax.pictures.archives import Archive
 from stylegan_jax.pictures.imagefolder import ImageFolder
 from stylegan_jax.pictures.naming import Pictures
+from stylegan_jax.storage import remote
 from stylegan_jax.storage.parts import Part
 
 ALL = Part()
@@ -70,6 +72,30 @@ def test_the_index_says_where_every_image_lies(tmp_path, suffix):
     for number, (start, size) in enumerate(index["files"].values(), 4):
         found = encoding.decode(data.read_bytes()[start : start + size], "png", 3)
         np.testing.assert_array_equal(found, PIXELS[number])
+
+
+@pytest.mark.parametrize("suffix", ["zip", "tar"])
+@pytest.mark.parametrize("moment", [0, 1, 2])
+def test_a_kill_between_images_and_index_takes_none_for_others(tmp_path, monkeypatch, suffix, moment):
+    place, other, publish, calls = tmp_path / f"x.{suffix}", {"psi": 0.5}, remote.publish, []
+
+    def killed(file, path):
+        calls.append(path)
+        if len(calls) > moment:
+            raise KeyboardInterrupt
+        publish(file, path)
+
+    fill(place)
+    former = place.read_bytes()
+    fill(tmp_path / f"wanted.{suffix}", manifest=other)
+    with monkeypatch.context() as patched, contextlib.suppress(KeyboardInterrupt):
+        patched.setattr(remote, "publish", killed)
+        fill(place, manifest=other, overwrite=True)
+    wanted = (tmp_path / f"wanted.{suffix}").read_bytes()
+    assert place.read_bytes() == (former if moment == 0 else wanted)
+    fill(place, manifest=other, overwrite=True)
+    index = json.loads(place.with_name(f"{place.name}.json").read_text())
+    assert index["made_by"]["psi"] == 0.5 and place.read_bytes() == wanted
 
 
 @pytest.mark.parametrize("suffix", ["zip", "tar"])

@@ -104,6 +104,11 @@ def test_exif_orientation_is_applied(tmp_path, orientation):
     np.testing.assert_array_equal(images.read(tmp_path / "a.png"), NOISE)
 
 
+def test_opaque_pixels_are_those_of_the_file(tmp_path):
+    Image.fromarray(NOISE).convert("RGBA").save(tmp_path / "a.png")
+    np.testing.assert_array_equal(images.read(tmp_path / "a.png"), NOISE)
+
+
 def test_sixteen_bit_values_are_scaled_not_clipped(tmp_path):
     values = np.array([[0, 128, 257, 32768, 65535]], np.uint16)
     for name in ("a.png", "a.tiff", "a.pgm"):

@@ -1,8 +1,10 @@
 import dataclasses
+import gc
 import json
 import random
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from stylegan_jax.config import DiscriminatorConfig, GeneratorConfig, ModelConfi
 from stylegan_jax.errors import InputError
 from stylegan_jax.storage import atomic, checkpoint
 from stylegan_jax.storage.checkpoint import Model, load, save
+from stylegan_jax.storage.quiet import quiet
 from tests.tiny_models import tiny_model
 
 SMALL = ModelConfig(
@@ -20,6 +23,7 @@ SMALL = ModelConfig(
     discriminator=DiscriminatorConfig(img_resolution=8, channel_base=32),
 )
 FORMS = ("toon.safetensors", "toon")
+_TABLE = "weights/state/_METADATA"  # Orbax's own, of an array each
 
 
 def random_leaves(network):
@@ -158,6 +162,34 @@ def test_a_missing_or_damaged_part_of_a_directory_is_an_input_error(model, tmp_p
     (place / checkpoint.MANIFEST).unlink()
     with pytest.raises(InputError, match=r"model\.json is missing"):
         load(place)
+
+
+def test_what_orbax_begins_and_gives_up_is_not_told(model, tmp_path):
+    import orbax.checkpoint.experimental.v1 as ocp
+
+    place = save(model, tmp_path / "toon")
+    table = json.loads((place / _TABLE).read_text())
+    last = list(table["tree_metadata"].values())[-1]
+    last["value_metadata"]["value_type"] = None
+    (place / _TABLE).write_text(json.dumps(table))
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        quiet()
+        ocp.metadata(str(place / checkpoint.WEIGHTS))
+        gc.collect()
+    assert not [str(warning.message) for warning in told if "coroutine" in str(warning.message)]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_reading_keeps_nothing_in_memory(model, tmp_path, form):
+    place = save(model, tmp_path / form)
+    load(place)
+    gc.collect()
+    before = len(gc.get_objects())
+    for _ in range(10):
+        load(place)
+    gc.collect()
+    assert len(gc.get_objects()) < before + 100
 
 
 def test_a_newer_format_says_so(model, tmp_path):

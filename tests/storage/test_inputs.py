@@ -5,6 +5,8 @@ import io
 import json
 import os
 import struct
+import subprocess
+import sys
 import zipfile
 
 import pytest
@@ -59,6 +61,20 @@ def test_json_that_unfolds_is_refused_before_it_is_parsed(text):
 def test_json_nested_deeply_is_a_value_error():
     with pytest.raises(ValueError, match="deeply"):
         inputs.parsed(b"[" * 5000, Budget(5000))
+
+
+def test_no_encoding_of_json_imports_anything_while_it_is_read():
+    names = ("utf-8-sig", "utf-16", "utf-32", "utf-16-be", "utf-32-be", "utf-16-le", "utf-32-le")
+    code = f"""
+import sys
+from stylegan_jax.storage import inputs
+inputs.parsed(b"{{}}", inputs.Budget())
+imported = []
+sys.addaudithook(lambda event, arguments: imported.append(arguments[0]) if event == "import" else None)
+print([inputs.parsed(text, inputs.Budget()) for text in {["{}".encode(name) for name in names]}], imported)
+"""
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ended.stdout == f"{[{}] * 7} []\n"
 
 
 def packed(files, packing=zipfile.ZIP_STORED):

@@ -1,0 +1,1 @@
+"""Commands that are killed in the middle of a write."""
