@@ -48,7 +48,7 @@ def test_encoded_ws_are_read_wherever_ws_are_and_show_the_images_of_the_sheet(fo
     with np.load("w.npz") as stored:
         assert stored["w"].shape == (2, 6, 16) and list(stored["names"]) == ["ada", "bob"]
     assert sample(MODEL, "--w", "w.npz", "--out", "again") == 0
-    np.testing.assert_array_equal(pixels("again/proj01.png"), pixels("w.png")[16:, 16:])
+    np.testing.assert_array_equal(pixels("again/bob.png"), pixels("w.png")[16:, 16:])
     note = images.made_by("w.png")
     assert note["rounds"] == 3 and note["encoder"] == encoderfile.load(ENCODER).sha256
     assert run(encode, "ada.png", *BY_IT, "--out", "w.npz") == 2

@@ -277,7 +277,7 @@ def test_a_model_is_tuned_to_each_photograph_and_its_images_are_nearer(folder, c
     assert after > before
     assert pixels("w-tuned.png").shape == (48, 32, 3)
     assert sample("w-tuned-bob.safetensors", "--w", "w.npz", "--out", "again") == 0
-    np.testing.assert_array_equal(pixels("again/proj01.png"), pixels("w-tuned.png")[32:, 16:])
+    np.testing.assert_array_equal(pixels("again/bob.png"), pixels("w-tuned.png")[32:, 16:])
     for name in ("w.npz", "w.png", "w-tuned.png"):
         (folder / name).unlink()
     assert run(project, *usual, "--out", "w.npz") == 2
