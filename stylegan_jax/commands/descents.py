@@ -151,7 +151,7 @@ class Descents:
         return found.mean(1, keepdims=True) if settings.space == "w" else found
 
     def _given(self, model: "Model", count: int) -> "np.ndarray":
-        """The ws of a file, one for each of `count` faces; InputError for none, and for another number than that or one."""
+        """The ws of a file, one for each of `count` faces; InputError for another number than that or one."""
         if not Path(self.start).exists():
             what = "is no place to start from"
             raise InputError(what, "use mean, encoder, encoder=FILE or a file of ws", file=f"--start {self.start}")
