@@ -15,6 +15,7 @@ from stylegan_jax.commands.project import project
 from stylegan_jax.commands.train_encoder import train_encoder
 from stylegan_jax.pictures import images
 from stylegan_jax.projection import encoderfile, schooling
+from stylegan_jax.projection.encoder import EncoderFile
 from stylegan_jax.storage import shipped
 from tests.commands.endings import ends_in_one_line
 from tests.projection.encoders import untrained
@@ -145,4 +146,5 @@ def test_every_encoder_that_ships_belongs_to_a_model_that_does():
         assert path.name in {each.name for each in models}, path
         model = next(model for each, model in models.items() if each.name == path.name)
         encoderfile.check_belongs(encoderfile.load(path), model, "train it again: scripts/make_demo_encoder IMAGES")
-        assert encoders.of_model(model).sha256 == encoderfile.load(path).sha256
+        found = encoders.of_model(model)
+        assert isinstance(found, EncoderFile) and found.sha256 == encoderfile.load(path).sha256

@@ -1,6 +1,6 @@
 """Judges a pair by its samples: the blends beside their parents, dead seeds, and proxy-FID where images are given.
 
-scripts/bench pair [BASE TRANSFER] [--images PORTRAITS TOONS] [--count 800] [--json pair.json]
+scripts/bench quality [BASE TRANSFER] [--images PORTRAITS TOONS] [--count 800] [--json quality.json]
 """
 
 import argparse
