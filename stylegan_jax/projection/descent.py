@@ -22,7 +22,7 @@ from stylegan_jax.networks.layers import Weights
 from stylegan_jax.networks.stylegan2 import noise_layers
 from stylegan_jax.pictures.images import to_float
 from stylegan_jax.projection.latentspace import LatentSpace, in_p_n
-from stylegan_jax.projection.losses import Loss, in_grey
+from stylegan_jax.projection.losses import Loss, in_grey, noise_penalty
 from stylegan_jax.sampler import batching
 from stylegan_jax.storage.checkpoint import Model
 
@@ -83,16 +83,43 @@ class Standing(NamedTuple):
     state: State
 
 
-class Step(NamedTuple):
-    """Where a descent stands after a step: w `[n l d]`, distances and whole losses `[n]` before it.
-
-    `standing` copies what the descent needs to go on from here; it can be called until the next step is asked for.
-    """
+class _Seen(NamedTuple):
+    """What a step says of one part of the images."""
 
     w: Float[Array, "n l d"]
     distance: Float[Array, " n"]
     loss: Float[Array, " n"]
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """Where a descent stands after a step; numpy arrays, copied from the devices when they are asked for.
+
+    `standing` copies what the descent needs to go on from here; it can be called until the next step is asked for.
+    """
+
+    parts: Sequence[_Seen]
+    images: int
     standing: Callable[[], Standing]
+
+    @property
+    def w(self) -> Float[np.ndarray, "n l d"]:
+        """One for each layer, or one for all: l is 1."""
+        return self._joined("w")
+
+    @property
+    def distance(self) -> Float[np.ndarray, " n"]:
+        """What the loss was before the step, without regularisers."""
+        return self._joined("distance")
+
+    @property
+    def loss(self) -> Float[np.ndarray, " n"]:
+        """The whole of it."""
+        return self._joined("loss")
+
+    def _joined(self, name: str) -> np.ndarray:
+        # On the host: a slice of what lies on many devices is a program that meets the next step's.
+        return np.concatenate([np.asarray(getattr(part, name)) for part in self.parts])[: self.images]
 
 
 class _Program(NamedTuple):
@@ -161,8 +188,7 @@ def descend(
         for i, moved in enumerate(places.split(scaled)):
             states[i], part = program.step(weights, prior, wanted[i], states[i], moved, rate)
             seen.append(part)
-        w, distance, total = (_joined(parts, n) for parts in zip(*seen, strict=True))
-        yield Step(w, distance, total, functools.partial(_standing, step + 1, states, n))
+        yield Step(seen, n, functools.partial(_standing, step + 1, states, n))
 
 
 @dataclass(frozen=True)
@@ -200,12 +226,6 @@ class _Places:
 
         parts = [jax.tree.map(functools.partial(part, i=i), tree) for i in range(self.parts)]
         return [jax.device_put(each, NamedSharding(self.mesh, P("batch"))) for each in parts]
-
-
-def _joined(parts: Sequence[Array], n: int) -> Array:
-    """The rows of all parts without those that fill them up."""
-    whole = parts[0] if len(parts) == 1 else jnp.concatenate(parts)
-    return whole if len(whole) == n else whole[:n]
 
 
 def _standing(step: int, states: Sequence[State], n: int) -> Standing:
@@ -252,7 +272,7 @@ def _program(config: GeneratorConfig, loss: Loss, settings: Settings, mesh: Mesh
                 state.parameters, weights, prior, wanted, moved
             )
         state = _adam(state, gradients, rate)
-        return state, (state.parameters["w"], distance, total)
+        return state, _Seen(state.parameters["w"], distance, total)
 
     each, all_ = P("batch"), P()
     shard = functools.partial(jax.shard_map, mesh=mesh, out_specs=each, check_vma=False)
@@ -272,18 +292,6 @@ def _adam(state: State, gradients: Tree, rate: Float[Array, " 2"]) -> State:
     if "noise" in parameters:
         parameters["noise"] = jax.tree.map(_normalised, parameters["noise"])
     return State(parameters, first, second)
-
-
-def noise_penalty(noise: Float[Array, "n r r"]) -> Float[Array, " n"]:
-    """Correlation of neighbours, at every size down to 8×8: noise must carry no signal (StyleGAN2, appendix D)."""
-    total = jnp.zeros(len(noise))
-    while True:
-        for axis in (1, 2):
-            total += jnp.square((noise * jnp.roll(noise, 1, axis)).mean((1, 2)))
-        if noise.shape[1] <= 8:
-            return total
-        n, r, _ = noise.shape
-        noise = noise.reshape(n, r // 2, 2, r // 2, 2).mean((2, 4))
 
 
 def _normalised(noise: Float[Array, "n r r"]) -> Float[Array, "n r r"]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Array, Float, UInt8
+from jaxtyping import Float, UInt8
 from PIL import Image
 
 from stylegan_jax.pictures import video
@@ -33,10 +33,10 @@ class Film:
         self._every, self._steps = -(-steps // _FRAMES), steps
         self._ws: list[np.ndarray] = []
 
-    def watch(self, step: int, w: Float[Array, "n l d"]) -> None:
+    def watch(self, step: int, w: Float[np.ndarray, "n l d"]) -> None:
         """Keeps the ws of this step, if it is one that is shown."""
         if step % self._every == 0 or step == self._steps:
-            self._ws.append(np.asarray(w))
+            self._ws.append(w)
 
     def frames(self) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
         """One for each of the ws that were kept."""

@@ -148,3 +148,15 @@ def in_grey(images: Images) -> Images:
 def psnr(a: Images, b: Images) -> Float[Array, " n"]:
     """Peak signal-to-noise ratio in dB of images in [-1, 1]."""
     return 10 * jnp.log10(4 / jnp.square(a - b).mean((1, 2, 3)))
+
+
+def noise_penalty(noise: Float[Array, "n r r"]) -> Float[Array, " n"]:
+    """Correlation of neighbours, at every size down to 8×8: noise must carry no signal (StyleGAN2, appendix D)."""
+    total = jnp.zeros(len(noise))
+    while True:
+        for axis in (1, 2):
+            total += jnp.square((noise * jnp.roll(noise, 1, axis)).mean((1, 2)))
+        if noise.shape[1] <= 8:
+            return total
+        n, r, _ = noise.shape
+        noise = noise.reshape(n, r // 2, 2, r // 2, 2).mean((2, 4))

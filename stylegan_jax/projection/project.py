@@ -77,7 +77,7 @@ def project(
     start: Float[np.ndarray, "n l d"] | None = None,
     seed: int = 0,
     report: Callable[[int, Float[np.ndarray, " n"]], Any] | None = None,
-    watch: Callable[[int, Float[Array, "n l d"]], Any] | None = None,
+    watch: Callable[[int, Float[np.ndarray, "n l d"]], Any] | None = None,
     unfinished: Unfinished | None = None,
 ) -> Projection:
     """The ws whose images are nearest to pictures of the model's size, all in one batch.
@@ -121,11 +121,10 @@ def project(
         if watch is not None:
             watch(number, step.w)
         if report is not None and (number % 10 == 0 or number == settings.steps):
-            report(number, np.asarray(step.loss))
+            report(number, step.loss)
     assert step is not None
-    found: Any = jax.device_get(step.w)
-    ws = np.array(np.broadcast_to(found, (len(pictures), config.num_ws, config.w_dim)), np.float32)
-    return seen(model, pictures, ws, np.asarray(step.loss))
+    ws = np.array(np.broadcast_to(step.w, (len(pictures), config.num_ws, config.w_dim)), np.float32)
+    return seen(model, pictures, ws, step.loss)
 
 
 def seen(

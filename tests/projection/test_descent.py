@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from stylegan_jax.projection.descent import Settings, _Places, descend, noise_penalty
+from stylegan_jax.projection.descent import Settings, _Places, descend
 from stylegan_jax.projection.latentspace import latent_space
-from stylegan_jax.projection.losses import features_loss, ms_ssim, scattering_loss
+from stylegan_jax.projection.losses import features_loss, ms_ssim, noise_penalty, scattering_loss
 from stylegan_jax.projection.project import project, settings_of
 from stylegan_jax.scores.features import pooled
 from tests.golden_data import assert_close, load_npz
