@@ -115,6 +115,7 @@ class Pictures:
         return self.pixels[index]
 
 
+@pytest.mark.slow  # compiles for 14 seconds each
 @pytest.mark.parametrize("with_photographs", [False, True])
 def test_lessons_bring_what_the_model_makes_nearer_to_pictures(model, pictures, with_photographs):
     settings = Schooling(kimg=0.24, batch=4, rounds=2, rate=0.02, seed=1)

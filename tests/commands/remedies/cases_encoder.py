@@ -103,7 +103,7 @@ CASES = [
     Case(COMMAND, "train one: {}, and name it: --encoder encoder.safetensors", found, follow=lambda: found(ENCODER)),
     Case(
         "stylegan_jax/commands/descents.py",
-        "use mean or encoder",
+        "use mean, encoder, encoder=FILE or a file of ws",
         lambda: begun("middle"),
         follow=lambda: begun("mean"),
     ),

@@ -120,8 +120,8 @@ def _read_again():
 
 
 def _forbidden():
-    """A checkpoint that the system does not let Orbax read."""
-    with mock.patch("orbax.checkpoint.experimental.v1.load", side_effect=PermissionError(13, "Permission denied")):
+    """A checkpoint whose arrays the system does not let us read."""
+    with mock.patch.object(checkpoint, "_stored", side_effect=PermissionError(13, "Permission denied")):
         checkpoint.load("ours")
 
 
