@@ -34,6 +34,7 @@ def image(index):
     return PIXELS[index] if index < 5 else PIXELS[index - 5][:, ::-1]
 
 
+@pytest.mark.slow  # compiles for 18 seconds each
 @pytest.mark.parametrize("devices", [1, 2])
 def test_iterations_in_one_program_move_the_state_as_single_ones_do(devices):
     phases = Phases(SMALL, mesh_of(SMALL, devices), augmentation(SMALL))
