@@ -1,7 +1,8 @@
 """Trains and exports the shipped pair for `scripts/make_demo_models`. Every step goes on where it stopped.
 
 The pair in the package now was made by an earlier recipe, which its cards tell. Seen so far of this one: after 100
-thousand images the base at 32×32 has a proxy-FID of 2.5.
+thousand images the base at 32×32 has a proxy-FID of 2.5. `scripts/beginnings` holds that base, G_ema and D, after 134
+thousand: where the run's folder is lost, train the second stage `--from` it.
 """
 
 import json
