@@ -37,15 +37,18 @@ def warp(images: Images, inverse: Float[Array, "n 3 3"], *, axis_name: str | Non
     margins = _margins(inverse, height, width, axis_name)
     moved = jnp.any(inverse != jnp.eye(3), (1, 2))
 
-    def some(count: int, images: Images) -> Images:
-        """Warps `count` images, those first that are moved; the filters would give the others back as they are."""
-        at = jnp.argsort(~moved)[:count] if count < len(images) else jnp.arange(count)
-        warped = _halve(_sample(_double(images[at], margins), inverse[at], height, width))
-        return images.at[at].set(jnp.where(moved[at, None, None, None], warped, images[at]), unique_indices=True)
+    def warped(at: Array | slice) -> Images:
+        """Those images; the filters would give the ones that are not moved back as they are."""
+        found = _halve(_sample(_double(images[at], margins), inverse[at], height, width))
+        return jnp.where(moved[at, None, None, None], found, images[at])
+
+    def half() -> Images:
+        at = jnp.argsort(~moved)[: len(images) // 2]
+        return images.at[at].set(warped(at), unique_indices=True)
 
     # ADA mostly rests where few images are moved, and on CPUs a warp costs as much as the discriminator.
-    whole, half = functools.partial(some, len(images)), functools.partial(some, len(images) // 2)
-    return lax.cond(jnp.sum(moved) <= len(images) // 2, half, whole, images) if len(images) > 1 else whole(images)
+    whole = functools.partial(warped, slice(None))
+    return lax.cond(jnp.sum(moved) <= len(images) // 2, half, whole) if len(images) > 1 else whole()
 
 
 def _margins(inverse: Float[Array, "n 3 3"], height: int, width: int, axis_name: str | None) -> Margins:
