@@ -1,11 +1,10 @@
 """The arrays of a file that may hold ws, as they are stored, with the names they have there."""
 
-import math
 import mmap
 import re
 import warnings
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
@@ -16,14 +15,13 @@ import numpy as np
 from convert.pickles import unpickle
 from convert.pickles.allowed import Budget
 from stylegan_jax.errors import InputError, shown
-from stylegan_jax.storage import inputs
+from stylegan_jax.storage import arrays, inputs
 
 NAMED = re.compile(r".+\.(png|jpe?g|webp|bmp|tiff?|jfif|gif|npy|npz|pt|pth)", re.IGNORECASE)
 _FORM = "pass floats of shape [n, w_dim] or [n, num_ws, w_dim], in .npy, .npz or .pt"
 _USUAL = ("w", "ws", "latent", "latents")
 _MOST_LISTED = 12
 _MOST_ENTRIES, _MOST_ARRAYS = 10_000, 1_000
-_LONGEST_HEADER = 10_000  # numpy's own limit, of what it evaluates
 _FLOATS = "fV"  # V: bfloat16
 
 
@@ -77,7 +75,7 @@ def _opened(file: BufferedReader, budget: Budget) -> zipfile.ZipFile:
 
 def _npz_members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     """The arrays of a NumPy archive by name; empty if it is none."""
-    found = {e.filename.removesuffix(".npy"): e for e in archive.filelist if e.filename.endswith(".npy")}
+    found = arrays.members(archive)
     if len(found) > _MOST_ARRAYS:
         raise InputError(f"holds more than {_MOST_ARRAYS} arrays", _FORM)
     return found
@@ -99,35 +97,16 @@ def _choose(
 
 def _is_float(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bool:
     try:
-        inputs.require_plain(entry)
-        with archive.open(entry) as member:
-            shape, _, dtype = _header(member)
-        return dtype.kind in _FLOATS and len(shape) > 0
+        shape, dtype = arrays.facts(archive, entry)
     except Exception:  # whatever is wrong with it, it is no candidate
         return False
-
-
-def _header(member: Any) -> tuple[tuple[int, ...], bool, np.dtype]:
-    version = np.lib.format.read_magic(member)
-    read: Callable[..., Any] = {
-        (1, 0): np.lib.format.read_array_header_1_0,
-        (2, 0): np.lib.format.read_array_header_2_0,
-    }[version]
-    return read(member, max_header_size=_LONGEST_HEADER)
+    return dtype.kind in _FLOATS and len(shape) > 0
 
 
 def _member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, budget: Budget) -> np.ndarray:
-    """Unpacks one array, after its header and the zip's directory agree on what it takes."""
+    """Unpacks one array; InputError if it cannot be."""
     try:
-        inputs.require_plain(entry)
-        with archive.open(entry) as member:
-            shape, _, dtype = _header(member)
-        size = math.prod(shape) * dtype.itemsize
-        if not 0 < size < entry.file_size:
-            raise InputError(f"holds an array of shape {list(shape)} and {entry.file_size} bytes", "export it again")
-        budget.allocate(size, f"an array of shape {list(shape)}")
-        with archive.open(entry) as member:
-            return np.lib.format.read_array(member, allow_pickle=False, max_header_size=_LONGEST_HEADER)
+        return arrays.read(archive, entry, budget)
     except InputError:
         raise
     except Exception as error:  # numpy and zipfile raise all kinds

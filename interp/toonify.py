@@ -89,6 +89,8 @@ def toonify(
     if paired and (paste or sweep):
         raise InputError("--paired writes no sheets and pastes nothing", "leave --paste and --sweep out")
     settings, tuning, found = how.settings(), tuned.settings(), listed(photos)
+    if fast or encoder:
+        how.check_unused(tuning=tuning is not None)
     ends = [f"{side}/{{}}.png" for side in PAIRED] if paired else ["{}.png", "{}-sheet.png"]
     how.check_video(overwrite=overwrite)
     folder = _folder(out, [end.format(photo.stem) for photo in found for end in ends], overwrite=overwrite)

@@ -1,5 +1,6 @@
 """What people type about a projection, and the projection with its progress."""
 
+import dataclasses
 import functools
 import sys
 from collections.abc import Sequence
@@ -48,6 +49,19 @@ class Descents:
     """film how the images come nearer: .mp4 (needs PyAV), .webp or .gif"""
     resume: bool = False
     """go on with what an interrupted projection left here"""
+
+    def check_unused(self, *, tuning: bool) -> None:
+        """Raises InputError if anything was typed that a projection by an encoder does not listen to.
+
+        Args:
+          tuning: of the base follows, which compares too.
+        """
+        heard = ("loss", "vgg16", "lpips", "seed") if tuning else ()
+        for field in dataclasses.fields(self):
+            if getattr(self, field.name) != field.default and field.name not in heard:
+                flag = "--" + field.name.replace("_", "-")
+                what = f"{flag} is of a descent, and an encoder needs none"
+                raise InputError(what, f"leave {flag} out, or pass --start encoder in place of --fast")
 
     def check_video(self, *, overwrite: bool) -> None:
         """Raises InputError for a film that cannot be made; called before long work."""

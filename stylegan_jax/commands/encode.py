@@ -19,7 +19,7 @@ def encode(
     encoder: Annotated[str | None, typed("FILE")] = None,
     out: Annotated[str, typed("FILE.npz")],
     which: Annotated[Faces, Flat],
-    rounds: Annotated[str, typed("N")] = "3",
+    rounds: Annotated[str, typed("N")] = str(encoders.ROUNDS),
     overwrite: bool = False,
 ) -> int:
     """Finds ws for photographs in a moment, by an encoder: what `project` finds in a minute, less like them.

@@ -1,6 +1,5 @@
 """Files of ws that we write: `.npz` with the key `w`, as the official projector does."""
 
-import io
 import json
 import os
 import zipfile
@@ -14,7 +13,7 @@ from jaxtyping import Float
 
 from stylegan_jax.errors import InputError
 from stylegan_jax.pictures.naming import difference
-from stylegan_jax.storage import inputs, remote
+from stylegan_jax.storage import arrays, inputs, remote
 
 _MEMBERS = 16
 
@@ -43,9 +42,8 @@ def _note_in(file: str | Path) -> Any:
     with inputs.open_regular(file) as stream:
         budget = inputs.Budget(os.fstat(stream.fileno()).st_size)
         with inputs.open_zip(stream, budget, most=_MEMBERS) as archive:
-            member = inputs.member(archive, archive.getinfo("made_by.npy"), budget)
-    text = str(np.load(io.BytesIO(member), allow_pickle=False)).encode()
-    found = inputs.parsed(text, budget)
+            text = str(arrays.read(archive, archive.getinfo("made_by.npy"), budget))
+    found = inputs.parsed(text.encode(), budget)
     if type(found) is not dict:
         raise ValueError("no table")
     return found

@@ -4,17 +4,15 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from stylegan_jax import names
 from stylegan_jax.errors import InputError, shown
 from stylegan_jax.projection.encoder import EncoderConfig, EncoderFile, layout
-from stylegan_jax.storage import atomic, checkpoint, inputs, safetensors, schema
+from stylegan_jax.storage import atomic, checkpoint, safetensors, schema
 from stylegan_jax.storage import manifest as manifests
 from stylegan_jax.storage.checkpoint import Model
-from stylegan_jax.storage.inputs import Budget
 
 FORMAT_VERSION = 1
 SUFFIX = ".safetensors"
@@ -43,6 +41,7 @@ _MANIFEST = schema.Table(
     required=("format_version", "config", "model_sha256", "lineage", "tensors"),
     others=schema.Anything(),
 )
+_KIND = manifests.Kind(_MANIFEST, FORMAT_VERSION, lambda told: EncoderConfig(**told), _DAMAGED)
 
 
 def save(encoder: EncoderFile, path: str | Path, *, overwrite: bool = False) -> Path:
@@ -76,8 +75,8 @@ def load(path: str | Path) -> EncoderFile:
     header = safetensors.read_header(place)
     if manifests.ENCODER not in header.metadata:
         raise InputError("holds no encoder", "name a file that train-encoder wrote", file=path)
-    manifest = _parsed(header.metadata[manifests.ENCODER], path)
-    config = EncoderConfig(**manifest["config"])
+    manifest = manifests.parsed(header.metadata[manifests.ENCODER], path, _KIND)
+    config = manifest["config"]
     if lines := names.differences(header.entries, _layout(config, path)):
         more = f" and {len(lines) - 1} more" if len(lines) > 1 else ""
         raise InputError(f"holds other tensors than its configuration says: {lines[0]}{more}", _DAMAGED, file=path)
@@ -98,27 +97,6 @@ def _layout(config: EncoderConfig, path: str | Path) -> Mapping[str, tuple[int, 
         raise InputError(
             f"its configuration is damaged ({manifests.first_line(error)})", _DAMAGED, file=path
         ) from error
-
-
-def _parsed(text: str, path: str | Path) -> dict[str, Any]:
-    """The manifest, if it is whole and no newer than this program."""
-    try:
-        data = text.encode()
-        manifest = inputs.parsed(data, Budget(len(data)))
-        version = manifest["format_version"]
-        if type(version) is int and FORMAT_VERSION < version < 1000:
-            newer = f"has format version {version}, newer than this program's {FORMAT_VERSION}"
-            raise InputError(newer, "update stylegan-jax", file=path)
-        if lines := schema.faults(manifest, _MANIFEST):
-            raise ValueError("; ".join(lines))
-        if manifest.pop("crc32") != manifests.own_crc32(manifest):
-            raise ValueError("its checksum differs")
-        return {**manifest, "lineage": manifests.printable(manifest["lineage"])}
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise InputError(f"its description is damaged ({manifests.first_line(error)})", _DAMAGED, file=path) from error
-    except InputError as error:
-        error.file = path
-        raise
 
 
 def check_belongs(encoder: EncoderFile, model: Model, path: str | Path) -> None:

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,12 +14,14 @@ import numpy as np
 from stylegan_jax.errors import InputError
 from stylegan_jax.pictures.naming import difference
 from stylegan_jax.projection.descent import Settings, Standing, State, Step
-from stylegan_jax.storage import atomic, checkpoint
+from stylegan_jax.storage import arrays, atomic, checkpoint, inputs
 from stylegan_jax.storage.checkpoint import Model
+from stylegan_jax.storage.inputs import Budget
 
 EVERY = 20.0
 """Seconds between two writes: so much work is soon done again."""
 _MOMENTS = ("parameters", "first", "second")
+_MOST = 256  # arrays: three of each noise image and of w
 
 
 class Unfinished:
@@ -48,9 +51,7 @@ class Unfinished:
         if not (self._resume and self.path.exists()):
             return None
         try:
-            with np.load(self.path, allow_pickle=False) as stored:
-                found = json.loads(str(stored["made_by"]))
-                leaves = {name: stored[name] for name in stored.files if name != "made_by"}
+            found, leaves = _read(self.path)
             standing = Standing(int(leaves.pop("step")), State(*(_below(leaves, name) for name in _MOMENTS)))
         except Exception as error:  # numpy and zipfile raise all kinds
             raise InputError("is no interrupted projection", "move it away", file=self.path) from error
@@ -89,6 +90,15 @@ def described(
         "seed": seed,
         **dataclasses.asdict(settings),
     }
+
+
+def _read(path: Path) -> tuple[Any, dict[str, np.ndarray]]:
+    """What the file says that it was made by, and its other arrays by name."""
+    with inputs.open_regular(path) as file:
+        budget = Budget(os.fstat(file.fileno()).st_size)
+        with inputs.open_zip(file, budget, most=_MOST) as archive:
+            leaves = {name: arrays.read(archive, entry, budget) for name, entry in arrays.members(archive).items()}
+    return inputs.parsed(str(leaves.pop("made_by")).encode(), budget), leaves
 
 
 def _flat(standing: Standing, moment: str) -> dict[str, np.ndarray]:

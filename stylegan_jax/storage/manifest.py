@@ -4,7 +4,8 @@ import json
 import os
 import stat
 import zlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -68,23 +69,35 @@ def first_line(error: Exception) -> str:
     return shown((str(error).strip() or type(error).__name__).splitlines()[0], 200)
 
 
-def parsed(text: str, path: Path) -> dict[str, Any]:
-    """The manifest, if it is whole and no newer than this program."""
+@dataclass(frozen=True)
+class Kind:
+    """A kind of file that has a manifest: what is in it, how its configuration is read, what to do if it is damaged."""
+
+    table: schema.Table
+    newest: int
+    config: Callable[[Any], Any]
+    damaged: str
+
+
+_MODEL = Kind(_MANIFEST, FORMAT_VERSION, ModelConfig.from_json, DAMAGED)
+
+
+def parsed(text: str, path: str | Path, kind: Kind = _MODEL) -> dict[str, Any]:
+    """The manifest of a file (by default a model's), if it is whole and no newer than this program; else InputError."""
     try:
         data = text.encode()
         manifest = inputs.parsed(data, Budget(len(data)))
         version = manifest["format_version"]
-        if type(version) is int and FORMAT_VERSION < version < 1000:
-            newer = f"has format version {version}, newer than this program's {FORMAT_VERSION}"
+        if type(version) is int and kind.newest < version < 1000:
+            newer = f"has format version {version}, newer than this program's {kind.newest}"
             raise InputError(newer, "update stylegan-jax", file=path)
-        if lines := schema.faults(manifest, _MANIFEST):
+        if lines := schema.faults(manifest, kind.table):
             raise ValueError("; ".join(lines))
         if manifest.pop("crc32") != own_crc32(manifest):
             raise ValueError("its checksum differs")
-        lineage = printable(manifest["lineage"])
-        return {**manifest, "config": ModelConfig.from_json(manifest["config"]), "lineage": lineage}
+        return {**manifest, "config": kind.config(manifest["config"]), "lineage": printable(manifest["lineage"])}
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise InputError(f"its description is damaged ({first_line(error)})", DAMAGED, file=path) from error
+        raise InputError(f"its description is damaged ({first_line(error)})", kind.damaged, file=path) from error
     except InputError as error:
         error.file = path
         raise

@@ -90,6 +90,15 @@ def test_what_has_no_encoder_or_another_s_ends_in_one_line(folder, capsys):
     assert not (folder / "w.npz").exists() and not (folder / "toons").exists()
 
 
+def test_what_an_encoder_does_not_listen_to_is_refused(folder, capsys):
+    quick = ("--base", MODEL, "--transfer", OTHER, "--swap", "8", "--no-align", "--encoder", ENCODER)
+    for typed in (("--steps", "9"), ("--resume",), ("--save-video", "x.webp"), ("--seed", "1"), ("--loss", "pixels")):
+        said = ends_in_one_line(capsys, toonify, "ada.png", *quick, *typed)
+        assert f"error: {typed[0]} is of a descent, and an encoder needs none" in said
+    assert not (folder / "toons").exists()
+    assert run(toonify, "ada.png", *quick, "--tune", "all", "--tune-steps", "1", "--loss", "pixels", "--seed", "1") == 0
+
+
 def test_an_encoder_is_trained_kept_and_trained_on(folder, capsys):
     (folder / "photos").mkdir()
     (folder / "ada.png").rename(folder / "photos" / "ada.png")

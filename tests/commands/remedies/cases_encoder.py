@@ -12,7 +12,7 @@ from stylegan_jax.commands.train_encoder import _photographs, train_encoder
 from stylegan_jax.projection import encoderfile
 from stylegan_jax.projection.schooling import Schooling, school
 from stylegan_jax.storage import manifest, safetensors
-from tests.commands.remedies.case import HANDS, Case
+from tests.commands.remedies.case import Case
 from tests.projection.encoders import untrained
 from tests.tiny_models import tiny_model
 
@@ -84,8 +84,8 @@ def begun(start):
 CASES = [
     Case(FILE, "name a file that train-encoder wrote", lambda: encoderfile.load("ffhq.safetensors"), follow=loaded),
     Case(FILE, "name a file that train-encoder wrote", lambda: encoderfile.load("w.npy"), follow=loaded),
-    Case(FILE, "train it again, or take another copy", lambda: changed(model_sha256=7), follow=loaded),
-    Case(FILE, "update stylegan-jax", lambda: changed(format_version=2), follow=HANDS),
+    Case("stylegan_jax/storage/manifest.py", "{}", lambda: changed(model_sha256=7), follow=loaded),
+    Case(FILE, "train it again, or take another copy", lambda: changed(tensors={}), follow=loaded),
     Case(
         FILE,
         "train one for this model: python -m stylegan_jax train-encoder",
@@ -106,6 +106,12 @@ CASES = [
         "use mean, encoder, encoder=FILE or a file of ws",
         lambda: begun("middle"),
         follow=lambda: begun("mean"),
+    ),
+    Case(
+        "stylegan_jax/commands/descents.py",
+        "leave {} out, or pass --start encoder in place of --fast",
+        lambda: Descents(steps="9").check_unused(tuning=False),
+        follow=lambda: [saved(), begun(f"encoder={ENCODER}")],
     ),
     Case(
         "stylegan_jax/commands/projected.py",

@@ -141,7 +141,15 @@ _FILES = [
         flipped("ffhq.safetensors", -5),
         lambda: shutil.copy("toon.safetensors", "ffhq.safetensors"),
     ),
-    Case(MANIFEST, DAMAGED, "convert", "ours x.safetensors", file("ours/model.json", b"{}"), HANDS),
+    Case(MANIFEST, "{}", "convert", "ours x.safetensors", file("ours/model.json", b"{}"), HANDS),
+    Case(
+        MANIFEST,
+        DAMAGED,
+        "convert",
+        "ours x.safetensors",
+        file("ours/weights/_METADATA", b"{}"),
+        HANDS,
+    ),
     Case(CHECKPOINT, "{}", lambda: _forbidden(), follow=lambda: checkpoint.load("ours")),
     Case(MANIFEST, "update stylegan-jax", "convert", "ours x.safetensors", _newer, HANDS),
     Case(

@@ -1,7 +1,9 @@
 """Cases of files of ws."""
 
+import io
 import pickle
 import shutil
+import zipfile
 
 import numpy as np
 
@@ -14,6 +16,14 @@ FORM = "pass floats of shape [n, w_dim] or [n, num_ws, w_dim], in .npy, .npz or 
 FINITE = "pass finite floats of shape [n, w_dim] or [n, num_ws, w_dim], in .npy, .npz, .pt or a folder of those"
 FIT = "use the model they were projected with, or a blend of it"
 ROWS = np.zeros((6, 16), np.float32)
+
+
+def _cut():
+    """An archive whose array is shorter than it says."""
+    file = io.BytesIO()
+    np.save(file, ROWS)
+    with zipfile.ZipFile("x.npz", "w") as archive:
+        archive.writestr("w.npy", file.getvalue()[:-200])
 
 
 _WS = [
@@ -69,6 +79,14 @@ _WS = [
         "sample",
         f"{SHOWN} x.npz",
         file("x.npz", b"PK\3\4broken"),
+        lambda: np.savez("x.npz", w=ROWS),
+    ),
+    Case(
+        "stylegan_jax/storage/arrays.py",
+        "export it again",
+        "sample",
+        f"{SHOWN} x.npz",
+        _cut,
         lambda: np.savez("x.npz", w=ROWS),
     ),
     Case(ARRAYS, FORM, "sample", f"{SHOWN} x.npy", file("x.npy", b"<html>"), array("x.npy", ROWS)),
