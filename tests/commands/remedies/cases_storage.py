@@ -147,7 +147,7 @@ _FILES = [
         DAMAGED,
         "convert",
         "ours x.safetensors",
-        file("ours/weights/_METADATA", b"{}"),
+        file("ours/weights/state/_METADATA", b"{}"),
         HANDS,
     ),
     Case(CHECKPOINT, "{}", lambda: _forbidden(), follow=lambda: checkpoint.load("ours")),
