@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-TARGETS = ("safetensors", "recipe", "arrays", "torch", "training", "orbax")
+TARGETS = ("safetensors", "encoder", "recipe", "arrays", "torch", "training", "orbax")
 
 
 def fuzz(*arguments):

@@ -20,7 +20,9 @@ from convert.pickles.allowed import Budget
 from interp import recipes
 from scripts.fuzzing import mutants, pickles
 from stylegan_jax.errors import InputError
+from stylegan_jax.projection import encoderfile
 from stylegan_jax.storage import checkpoint, manifest
+from tests.projection.encoders import untrained
 from tests.tiny_models import tiny_model
 
 _LARGEST = 8 << 20  # bytes of a golden that is worth damaging
@@ -52,8 +54,19 @@ class Target:
 
 
 def safetensors(folder: Path, files: Sequence[Path]) -> Target:
-    """Headers and manifests, ours with a right checksum."""
+    """Models: headers and manifests, ours with a right checksum."""
     path = checkpoint.save(tiny_model(**_SMALL), folder / "base.safetensors")
+    return _described(path, "stylegan_jax", convert.read)
+
+
+def encoder(folder: Path, files: Sequence[Path]) -> Target:
+    """Encoders: headers and manifests, with a right checksum."""
+    path = encoderfile.save(untrained(tiny_model(0)), folder / "base.safetensors")
+    return _described(path, manifest.ENCODER, encoderfile.load)
+
+
+def _described(path: Path, key: str, read: Callable[[Path], object]) -> Target:
+    """A file of safetensors with a manifest under `key`."""
     data = path.read_bytes()
     size = int.from_bytes(data[:8], "little")
     header, rest = json.loads(data[8 : 8 + size]), data[8 + size :]
@@ -64,15 +77,14 @@ def safetensors(folder: Path, files: Sequence[Path]) -> Target:
             return
         changed = json.loads(json.dumps(header))
         if rng.random() < 0.5:
-            own = mutants.tree(json.loads(changed["__metadata__"]["stylegan_jax"]), rng)
-            changed["__metadata__"]["stylegan_jax"] = _sealed(own)
+            changed["__metadata__"][key] = _sealed(mutants.tree(json.loads(changed["__metadata__"][key]), rng))
         elif rng.random() < 0.5:
             del changed["__metadata__"]
         changed = changed if rng.random() < 0.5 else mutants.tree(changed, rng)
         text = mutants.text(changed)
         at.write_bytes(len(text).to_bytes(8, "little") + text + rest)
 
-    return Target(mutate, convert.read, lambda at: convert.read(path))
+    return Target(mutate, read, lambda at: read(path))
 
 
 def _sealed(own: Any) -> str:
@@ -278,6 +290,7 @@ def training(folder: Path, files: Sequence[Path]) -> Target:
 
 TARGETS: dict[str, tuple[str, Callable[[Path, Sequence[Path]], Target]]] = {
     "safetensors": ("x.safetensors", safetensors),
+    "encoder": ("x.safetensors", encoder),
     "orbax": ("x", orbax),
     "recipe": ("x.yaml", recipe),
     "arrays": ("x.npz", arrays),

@@ -8,6 +8,8 @@ import numpy as np
 
 import convert
 from stylegan_jax.pictures import images
+from stylegan_jax.projection import encoderfile
+from tests.projection.encoders import untrained
 from tests.tiny_models import tiny_model
 
 _BLEND = ("blend", "a.safetensors", "b.safetensors", "--seeds", "0-3")
@@ -69,6 +71,19 @@ COMMANDS = {
         ("out.npz", "out.png"),
         _others,
     ),
+    "encode": _replacing(
+        (
+            *("encode", "pictures/0.png", "--model", "a.safetensors", "--encoder", "encoder.safetensors"),
+            *("--no-align", "--out", "out.npz"),
+        ),
+        ("out.npz", "out.png"),
+        _others,
+    ),
+    "train-encoder": _replacing(
+        ("train-encoder", "a.safetensors", "--kimg", "0.008", "--batch", "4", "--out", "out.safetensors"),
+        ("out.safetensors",),
+        lambda word: {"0.008": "0.004"}.get(word, word),
+    ),
     "toonify": _replacing(
         (
             *("toonify", "pictures/2.png", "pictures/3.png", "--base", "a.safetensors", "--transfer", "b.safetensors"),
@@ -100,10 +115,11 @@ COMMANDS = {
 
 
 def make_inputs(folder: Path) -> None:
-    """Two models, in two forms, and pictures."""
+    """Two models, in two forms, an encoder of the first, and pictures."""
     for seed, name in enumerate("ab"):
         convert.write(tiny_model(seed, discriminator=True), folder / f"{name}.pkl")
         convert.write(tiny_model(seed), folder / f"{name}.safetensors")
+    encoderfile.save(untrained(tiny_model(0)), folder / "encoder.safetensors")
     (folder / "pictures").mkdir()
     for i, pixels in enumerate(np.random.default_rng(0).integers(0, 256, (12, 16, 16, 3), np.uint8)):
         images.write_png(folder / "pictures" / f"{i}.png", pixels)
