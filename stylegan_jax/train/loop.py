@@ -10,18 +10,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
+from jaxtyping import Array
 from tqdm import tqdm
 
+from stylegan_jax.config import GeneratorConfig
 from stylegan_jax.errors import InputError
 from stylegan_jax.networks.generators import generator
+from stylegan_jax.networks.layers import Weights
 from stylegan_jax.pictures import images
 from stylegan_jax.sampler import latents
 from stylegan_jax.scores.features import in_batches
 from stylegan_jax.scores.score import Score
 from stylegan_jax.storage import checkpoint, rundir
 from stylegan_jax.storage.checkpoint import Model
-from stylegan_jax.train import advance, stopping
+from stylegan_jax.train import advance, blends, stopping
 from stylegan_jax.train.augment import ada, pipes
+from stylegan_jax.train.blends import Blends
 from stylegan_jax.train.config import TrainConfig
 from stylegan_jax.train.phases import AXIS, Phases
 from stylegan_jax.train.request import Records
@@ -66,6 +70,7 @@ class Run:
     """One run in its folder: `go` trains until it is done or told to stop.
 
     Args:
+      base: what a fine-tune began from; if it has the run's architecture, blends with it are shown and scored.
       resident: whether the data set lies on the device (see `advance.choose`).
     """
 
@@ -78,6 +83,7 @@ class Run:
         records: Records,
         mesh: Mesh,
         lineage: Mapping[str, Any],
+        base: Model | None = None,
         resident: advance.How = "auto",
     ):
         self.out, self.config, self.data, self.records, self.lineage = out, config, data, records, dict(lineage)
@@ -86,7 +92,9 @@ class Run:
         self.score = Score(data, records.score_images, config.generator.img_resolution)
         self._resident: advance.How = resident
         self._ending = stopping.Ending()
-        self._show = jax.jit(lambda leaves, z, c: generator(config.generator, leaves)(z, c))
+        self._images = jax.jit(lambda leaves, *given: _images(config.generator, leaves, *given))
+        fits = base is not None and base.config.generator == config.generator
+        self.blends = Blends(base, self._of_blends) if base and fits and records.score_images else None
 
     def restore(self, fresh: Callable[[], State]) -> State:
         """The newest checkpoint, or a fresh state."""
@@ -184,13 +192,18 @@ class Run:
         path = self.write_model(state)
         nimg = int(state.iteration) * self.config.batch
         with contextlib.suppress(stopping.Stopped):
-            sheet = images.grid(self.fakes(state, range(64)), 8)
+            sheet = images.grid(self.fakes(state.G_ema, range(64)), 8)
             images.write_png(self.out / f"fakes{nimg // 1000:06d}.png", sheet, {"nimg": nimg}, overwrite=True)
             if self.records.score_images:
-                scores = self.score(lambda seeds: self.fakes(state, seeds))
+                scores = self.score(lambda seeds: self.fakes(state.G_ema, seeds))
                 rundir.append_metrics(self.out, {"nimg": nimg, **scores})
                 shown = [name for name in ("proxy-FID", "proxy-KID", "dead") if name in scores]
                 report("  ".join(f"{name} {scores[name]:.4g}" for name in shown))
+            if self.blends is not None:
+                of_blends, sheet = self.blends(state.G_ema)
+                rundir.append_metrics(self.out, {"nimg": nimg, **of_blends})
+                images.write_png(self.out / f"blends{nimg // 1000:06d}.png", sheet, {"nimg": nimg}, overwrite=True)
+                report("  ".join(f"{name} {share:.2f}" for name, share in of_blends.items()))
         report(str(path))
 
     def write_model(self, state: State) -> Path:
@@ -201,8 +214,8 @@ class Run:
         model = Model(self.config.model, leaves, {**self.lineage, "nimg": nimg, "seed": self.config.seed})
         return checkpoint.save(model, rundir.snapshot_path(self.out, nimg), overwrite=True)
 
-    def fakes(self, state: State, seeds: Any, batch: int = 32) -> np.ndarray:
-        """uint8 images of G_ema, untruncated, with stored noise; labels are those of the data set in turn.
+    def fakes(self, weights: Weights, seeds: Any, psi: float = 1.0, batch: int = 32) -> np.ndarray:
+        """uint8 images of a generator, with stored noise; labels are those of the data set in turn.
 
         Raises Stopped where the run shall end meanwhile.
         """
@@ -210,9 +223,21 @@ class Run:
         for numbers, count in in_batches(np.array(seeds), batch):
             self._ending.check()
             z, c = latents.z_from_seeds(numbers.tolist(), self.config.generator.z_dim), labels[numbers % len(self.data)]
-            shown = images.to_uint8(self._show(state.G_ema, jnp.asarray(z), jnp.asarray(c)))
-            parts.append(np.asarray(shown)[:count])
+            shown = self._images(weights, jnp.asarray(z), jnp.asarray(c), psi)
+            parts.append(np.asarray(images.to_uint8(shown))[:count])
         return np.concatenate(parts)
+
+    def _of_blends(self, weights: Weights) -> np.ndarray:
+        return self.fakes(weights, blends.SEEDS, blends.PSI)
+
+
+def _images(config: GeneratorConfig, weights: Weights, z: Array, c: Array, psi: Array) -> Array:
+    """Images of latents, truncated where the generator knows its mean w."""
+    network = generator(config, weights)
+    ws = latents.broadcast(network.mapping(z, c), config.num_ws)
+    if config.w_avg_beta is not None:
+        ws = latents.truncate(ws, network.mapping.w_avg[...], psi)
+    return network.synthesis(ws)
 
 
 LAZY = ("D/reg", "G/reg", "pl_penalty", "r1_penalty")

@@ -49,7 +49,7 @@ def train(asked: Request, load: Callable[[str], Model], *, framing: Any = None) 
         lineage = _lineage(asked, data, model) | ({} if framing is None else {"framing": framing})
         rundir.open_run(asked.out, {"config": config.to_json(), "lineage": lineage}, may_change=MAY_CHANGE)
         lineage |= {"labels": counts} if (counts := counted(data.image_labels)) else {}  # `--class random` draws them
-        options = {"records": asked.records, "resident": asked.resident}
+        options = {"records": asked.records, "base": model, "resident": asked.resident}
         run = Run(asked.out, config, data, mesh=mesh, lineage=lineage, **options)
         state = run.restore(lambda: begin(config, model))
         _announce(asked, config, data, model, int(state.iteration))

@@ -9,12 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from stylegan_jax import names
+import stylegan_jax as sj
+from stylegan_jax import names, sampler
 from stylegan_jax.config import DiscriminatorConfig, GeneratorConfig
 from stylegan_jax.errors import InputError
+from stylegan_jax.scores import appearance
 from stylegan_jax.storage import rundir
 from stylegan_jax.storage.checkpoint import Model, load
-from stylegan_jax.train import transfer
+from stylegan_jax.train import blends, transfer
 from stylegan_jax.train.advance import PhaseByPhase
 from stylegan_jax.train.config import TrainConfig, official
 from stylegan_jax.train.loop import Run, mesh_of
@@ -23,6 +25,7 @@ from stylegan_jax.train.request import Records
 from stylegan_jax.train.saved import Checkpoints, to_leaves
 from stylegan_jax.train.state import initial_state
 from tests.sampler.test_precision import precisions
+from tests.tiny_models import tiny_model
 
 GENERATOR = GeneratorConfig(img_resolution=8, z_dim=8, w_dim=8, mapping_layers=1, channel_base=64, channel_max=8)
 DISCRIMINATOR = DiscriminatorConfig(img_resolution=8, channel_base=64, channel_max=8, mbstd_group_size=2)
@@ -227,6 +230,23 @@ def test_a_run_that_shall_end_writes_its_model_but_no_sheet_and_no_score(tmp_pat
     started.snapshot(initial_state(CONFIG), lines.append)
     assert [str(tmp_path / "run" / "network-snapshot-000000.safetensors")] == lines
     assert not list((tmp_path / "run").glob("*.png")) and not (tmp_path / "run" / rundir.METRICS).exists()
+
+
+def test_a_fine_tune_shows_and_scores_its_blends_with_its_base(tmp_path):
+    (tmp_path / "run").mkdir()
+    config = dataclasses.replace(CONFIG, generator=dataclasses.replace(CONFIG.generator, img_resolution=16))
+    base, model = (tiny_model(seed, **dataclasses.asdict(config.generator)) for seed in (0, 1))
+    records = dataclasses.replace(RECORDS, score_images=4)
+    options = {"records": records, "mesh": mesh_of(CONFIG, 1), "lineage": {}, "base": base}
+    started = Run(tmp_path / "run", config, Noise(), **options)
+    scores, sheet = started.blends(model.networks["G_ema"])
+    assert set(scores) == {"swap 8/saturation", "swap 8/sharpness"}
+    shown = functools.partial(sampler.sample, seeds=blends.SEEDS, truncation_psi=0.7)
+    parts = [base, sj.blend(base, model, 8, mapping="base"), sj.blend(base, model, "alpha=1", mapping="base")]
+    parent, mixed, own = (np.concatenate(list(shown(part))) for part in parts)
+    expected = appearance.blend_quality(mixed, parent, own)
+    np.testing.assert_allclose(list(scores.values()), expected, atol=2e-3)
+    assert sheet.shape[0] > 3 * 16 and Run(tmp_path / "run", CONFIG, Noise(), **options).blends is None
 
 
 def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_good_checkpoint(tmp_path, monkeypatch):
