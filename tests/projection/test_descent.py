@@ -8,9 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from stylegan_jax.projection.descent import Settings, _Places, descend
+from stylegan_jax.config import GeneratorConfig
+from stylegan_jax.names import generator_layout
+from stylegan_jax.projection.descent import Settings, State, _Places, _program, descend
 from stylegan_jax.projection.latentspace import latent_space
-from stylegan_jax.projection.losses import features_loss, ms_ssim, noise_penalty, scattering_loss
+from stylegan_jax.projection.losses import LOSSES, features_loss, ms_ssim, noise_penalty, scattering_loss
 from stylegan_jax.projection.project import project, settings_of
 from stylegan_jax.scores.features import pooled
 from tests.golden_data import assert_close, load_npz
@@ -155,3 +157,20 @@ def test_of_a_grey_picture_the_luma_alone_is_compared():
     np.testing.assert_allclose(moved.ws, made.ws, atol=1e-3)
     both = np.concatenate([shades[:1], np.random.RandomState(1).randint(0, 256, (1, 16, 16, 3), np.uint8)])
     np.testing.assert_allclose(project(tiny, both, settings_of(steps=12)).ws[0], made.ws[0], atol=1e-3)
+
+
+@pytest.mark.slow
+def test_a_face_of_256_pixels_takes_half_a_gigabyte_and_sixteen_go_one_after_the_other():
+    config, settings, loss = GeneratorConfig(img_resolution=256), settings_of(), LOSSES["scattering"]()
+    places = _Places.for_images(16, config)
+    assert places.size == 1 and places.parts * places.mesh.size == 16
+    mesh = _Places.for_images(1, config).mesh
+    program = _program(config, loss, settings, mesh)
+    layout = {k: s for k, s in generator_layout(config).items() if k.startswith("synthesis.")}
+    weights = {name: jax.ShapeDtypeStruct(shape, np.float32) for name, shape in layout.items()}
+    w, d = jax.ShapeDtypeStruct((1, config.num_ws, config.w_dim), np.float32), config.w_dim
+    prior = jax.ShapeDtypeStruct((d,), np.float32), jax.ShapeDtypeStruct((d, d), np.float32)
+    wanted = jax.eval_shape(program.describe, jax.ShapeDtypeStruct((1, 256, 256, 3), np.uint8)), None
+    rate = jax.ShapeDtypeStruct((2,), np.float32)
+    compiled = program.step.lower(weights, prior, wanted, State({"w": w}, {"w": w}, {"w": w}), w, rate).compile()
+    assert compiled.memory_analysis().temp_size_in_bytes < 600e6
