@@ -1,6 +1,7 @@
-"""Images of blends whose α changes: the weights are mixed on the device, by one program for every schedule."""
+"""Images of blends whose α changes: the weights are mixed on the devices, by one program for every schedule."""
 
 import functools
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -8,7 +9,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, UInt8
 
-from interp.alphas import Sources, alpha_table, model_names
+from interp.alphas import Kind, Sources, alpha_table, model_names
 from interp.arithmetic import mix_trees
 from interp.relatives import check_blendable, merged_config
 from interp.schedules import Schedule
@@ -22,11 +23,11 @@ Tree = Mapping[str, Any]
 
 
 class Renderer:
-    """Models on the device, and images of any blend of them.
+    """Models on the devices, and images of any blend of them. Several threads may ask at once.
 
     Args:
       models, labels: the base, then each transfer model, and how messages name them.
-      batch, plan: by default those that `sampler.sample` chooses for such a model.
+      batch, devices, plan: by default those that `sampler.sample` chooses for such a model.
 
     Raises InputError where the models cannot be blended.
     """
@@ -37,45 +38,62 @@ class Renderer:
         labels: Sequence[str],
         *,
         batch: int | None = None,
+        devices: int | None = None,
         plan: prepared.Choice = "auto",
     ):
         configs = [model.config for model in models]
         check_blendable(configs, labels, DEFAULT_NETWORKS)
         self.models, self.names = models, model_names(len(models) - 1)
         self.config = merged_config(configs, DEFAULT_NETWORKS, mapping=0, w_avg=0).generator
-        self.how = batching.choose(self.config, batch=batch, devices=1, plan=plan)
+        self.how = batching.choose(self.config, batch=batch, devices=devices, plan=plan)
+        self._place = Placement(self.how)
         lay_out = jax.jit(prepared.lay_out) if self.how.plan == "prepared" else prepared.synthesis_of
-        layouts = [jax.device_put(lay_out(model.networks["G_ema"])) for model in models]
+        layouts = [self._place.replicate(lay_out(model.networks["G_ema"])) for model in models]
         self._trained = [{n: a for n, a in tree.items() if not is_buffer(n)} for tree in layouts]
         self._buffers = [{n: a for n, a in tree.items() if is_buffer(n)} for tree in layouts]
         self._tensors = tuple(self._trained[0])
         self._blend: tuple[bytes, Any] | None = None
+        self._mixing = threading.Lock()
 
     def model(self, source: str) -> Model:
         """The model that `base`, `transfer`, `transfer2`, … names; InputError for anything else."""
         return self.models[self._index(source)]
 
     def images(
-        self, schedules: Sequence[Schedule], sources: Sources, ws: Float[np.ndarray, "n l d"]
+        self,
+        schedules: Sequence[Schedule],
+        sources: Sources,
+        ws: Float[np.ndarray, "n l d"],
+        *,
+        kinds: Sequence[Kind] = (),
     ) -> UInt8[np.ndarray, "n h w c"]:
         """The images of one blend, one for each row of `ws`; neither α nor the source of noise compiles anew."""
-        weights, place, (_, run) = self.weights(schedules, sources), Placement(self.how), self.programs
+        _, run = self.programs
         pieces = [ws[start : start + self.how.step] for start in range(0, len(ws), self.how.step)]
-        seeds = place.split(np.zeros(1, np.uint32))  # of random noise, which no blend shows
-        return np.concatenate([np.asarray(run(weights, place.split(rows), seeds))[: len(rows)] for rows in pieces])
+        seeds = self._place.split(np.zeros(1, np.uint32))  # of random noise, which no blend shows
+        rows = [self._place.split(piece) for piece in pieces]
+        with self._mixing:  # until the devices have it to do: the next blend takes its place behind that
+            weights = self._weights(schedules, sources, kinds)
+            made = [run(weights, each, seeds) for each in rows]
+        return np.concatenate([np.asarray(each)[: len(piece)] for each, piece in zip(made, pieces, strict=True)])
 
-    def weights(self, schedules: Sequence[Schedule], sources: Sources) -> Tree:
+    def _weights(self, schedules: Sequence[Schedule], sources: Sources, kinds: Sequence[Kind]) -> Tree:
         """The blend as its plan takes it, in the memory of the last one: a new one costs more than the numbers."""
         names = [f"synthesis.{name}" for name in self._tensors]
-        table, noise = alpha_table(names, schedules, sources), self._index(sources.noise)
+        table, noise = alpha_table(names, schedules, sources, kinds), self._index(sources.noise)
         alphas = np.array([table[name] for name in names], np.float32)
         key = alphas.tobytes() + bytes([noise])
         if self._blend is None or self._blend[0] != key:
             mix, _ = self.programs
-            arguments = self._trained, self._buffers[noise], alphas
-            old = self._blend[1] if self._blend else _space(mix, *arguments)
+            arguments = self._trained, self._buffers[noise], self._place.replicate(alphas)
+            old = self._blend[1] if self._blend else self._space(mix, *arguments)
             self._blend = key, mix(old, *arguments)
         return self._blend[1]
+
+    def _space(self, mix: Callable[..., Tree], *arguments: Any) -> Tree:
+        """Memory for a blend."""
+        shapes = jax.eval_shape(functools.partial(mix, None), *arguments)
+        return jax.tree.map(lambda leaf: self._place.replicate(np.zeros(leaf.shape, leaf.dtype)), shapes)
 
     @property
     def programs(self) -> tuple[Callable[..., Tree], Callable[..., Array]]:
@@ -86,12 +104,6 @@ class Renderer:
         if source not in self.names:
             raise InputError(f"{source}: not a source", f"use {', '.join(self.names)}")
         return self.names.index(source)
-
-
-def _space(mix: Callable[..., Tree], *arguments: Any) -> Tree:
-    """Memory for a blend."""
-    shapes = jax.eval_shape(functools.partial(mix, None), *arguments)
-    return jax.tree.map(lambda leaf: jax.device_put(np.zeros(leaf.shape, leaf.dtype)), shapes)
 
 
 @functools.lru_cache(maxsize=8)

@@ -1,7 +1,9 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
-from interp.alphas import resolve_sources
+from interp.alphas import parse_kind, resolve_sources
 from interp.gallery import FIGURES
 from interp.mix import blend
 from interp.rendering import Renderer
@@ -47,6 +49,34 @@ def test_neither_alpha_nor_a_schedule_nor_a_source_compiles_anew(models, rendere
         for noise in ("base", "transfer"):
             renderer.images([schedule], sources(schedule, noise=noise), ws)
     assert [program._cache_size() for program in renderer.programs] == before
+
+
+def test_threads_that_ask_at_once_get_what_each_would_alone(models, renderer):
+    ws = map_seeds(models[0], range(5))
+    schedules = [constant(share / 8) for share in range(8)] * 3
+    alone = {each.text: renderer.images([each], sources(each), ws) for each in schedules}
+    with ThreadPoolExecutor(8) as threads:
+        found = [*threads.map(lambda each: renderer.images([each], sources(each), ws), schedules)]
+    for each, pixels in zip(schedules, found, strict=True):
+        np.testing.assert_array_equal(pixels, alone[each.text])
+
+
+def test_images_do_not_depend_on_the_number_of_devices(models, renderer):
+    ws, schedule = map_seeds(models[0], range(11)), smooth(4, 0.5)
+    one = Renderer(models, ["base", "transfer"], plan=renderer.how.plan, devices=1)
+    assert len(one.how.devices) == 1 < len(renderer.how.devices)
+    expected = one.images([schedule], sources(schedule), ws)
+    np.testing.assert_array_equal(renderer.images([schedule], sources(schedule), ws), expected)
+
+
+def test_kinds_of_tensors_have_their_own_share(models, renderer):
+    base, transfer = models
+    kinds, schedule = [parse_kind("torgb=0.3"), parse_kind("weight=x0.5")], swap(4)
+    mixed = blend(base, transfer, schedule, kinds=kinds)
+    ws = map_seeds(mixed, range(3), truncation_psi=0.7)
+    expected = np.concatenate(list(sample_ws(mixed, ws))).astype(int)
+    found = renderer.images([schedule], sources(schedule), ws, kinds=kinds).astype(int)
+    assert np.abs(found - expected).max() <= 1 and (found == expected).mean() > 0.99
 
 
 def test_a_source_that_is_a_number_is_refused(renderer):

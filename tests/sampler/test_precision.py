@@ -121,8 +121,8 @@ def test_the_prepared_plan_computes_float32_in_full(form):
 @pytest.mark.parametrize("plan", ["plain", "prepared"])
 def test_films_and_figures_compute_float32_in_full(plan):
     models = [tiny_model(seed, **SMALL) for seed in (0, 1)]
-    renderer = Renderer(models, ["a", "b"], plan=plan)
-    weights = renderer.weights([constant(0.5)], resolve_sources([constant(0.5)], None, None, None))
+    renderer = Renderer(models, ["a", "b"], devices=1, plan=plan)
+    weights = renderer._weights([constant(0.5)], resolve_sources([constant(0.5)], None, None, None), ())
     ws = np.zeros((4, models[0].config.generator.num_ws, 16), np.float32)
     with jax.default_matmul_precision("bfloat16"):
         assert precisions(renderer.programs[1], weights, ws, np.zeros(4, np.uint32)) == {"HIGHEST"}
