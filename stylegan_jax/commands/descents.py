@@ -28,8 +28,8 @@ class Descents:
 
     likeness: Annotated[str, typed("0…1")] = "0.5"
     """low: a face that the model makes easily, whose toons are clean; high: the person's own, whose toons smear"""
-    steps: Annotated[str, typed("N")] = "250"
-    """of gradient descent"""
+    steps: Annotated[str | None, typed("N")] = None
+    """of gradient descent (default: 250, and 1000 with --official)"""
     lr: Annotated[str, typed("NUMBER")] = "0.1"
     """its learning rate"""
     space: Literal["w", "w+"] | None = None
@@ -40,6 +40,8 @@ class Descents:
     """compare as the official projector does instead, by LPIPS: the official vgg16.pt, or torchvision's with --lpips"""
     lpips: Annotated[str | None, typed("FILE")] = None
     """the weights of LPIPS for torchvision's file: vgg.pth of the package lpips, version 0.1"""
+    official: bool = False
+    """the official projector, number for number: one w, noise images that move too, no prior; needs --vgg16"""
     seed: Annotated[str, typed("N")] = "0"
     """of the noise on w"""
     start: Annotated[str, typed("mean|encoder[=FILE]|FILE")] = "mean"
@@ -80,15 +82,26 @@ class Descents:
 
     def settings(self) -> "Settings":
         """Of the descent; InputError for what is no number or out of range, and for files that hold no VGG16."""
-        from stylegan_jax.projection.project import settings_of
+        from stylegan_jax.projection.descent import Settings
+        from stylegan_jax.projection.project import STEPS, settings_of
 
+        rate = cli.number(self.lr, "--lr", low=1e-6, high=100)
+        usual = str(Settings.steps if self.official else STEPS)
+        steps = cli.natural(self.steps or usual, "--steps", low=1, high=100_000)
+        if self.official:
+            self._check_official()
         _ = self.compared  # read before long work
-        return settings_of(
-            likeness=cli.number(self.likeness, "--likeness", low=0, high=1),
-            steps=cli.natural(self.steps, "--steps", low=1, high=100_000),
-            space=self.space,
-            rate=cli.number(self.lr, "--lr", low=1e-6, high=100),
-        )
+        if self.official:
+            return Settings(steps=steps, rate=rate)
+        likeness = cli.number(self.likeness, "--likeness", low=0, high=1)
+        return settings_of(likeness=likeness, steps=steps, space=self.space, rate=rate)
+
+    def _check_official(self) -> None:
+        if self.vgg16 is None:
+            raise InputError("--official compares as the official projector does", "pass --vgg16 FILE too")
+        for flag, is_given in (("--likeness", self.likeness != "0.5"), ("--space", self.space is not None)):
+            if is_given:
+                raise InputError(f"--official has one w and no prior, and {flag} none to choose", f"leave {flag} out")
 
     @functools.cached_property
     def compared(self) -> "str | Loss":
@@ -111,6 +124,7 @@ class Descents:
             "lr": settings.rate,
             "prior": settings.prior,
             "seed": cli.natural(self.seed, "--seed"),
+            **({"official": True} if self.official else {}),
             "start": self.start if self.start.startswith("encoder") else Path(self.start).name,
         }
 

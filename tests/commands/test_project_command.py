@@ -16,7 +16,8 @@ from stylegan_jax.commands import cli
 from stylegan_jax.commands.encode import encode
 from stylegan_jax.commands.project import project
 from stylegan_jax.pictures import images
-from stylegan_jax.projection import align, psp, unfinished
+from stylegan_jax.projection import align, descent, perceptual, psp, unfinished
+from stylegan_jax.projection.latentspace import latent_space
 from stylegan_jax.psp import PspConfig
 from tests.convert import test_psp as psp_file
 from tests.sampling import pixels, sample
@@ -225,14 +226,27 @@ def test_a_vgg16_of_the_users_is_what_photographs_are_compared_by(folder, vgg16)
         assert not np.allclose(one["w"], other["w"])
 
 
+def test_the_official_projector_is_one_flag(folder, vgg16):
+    aligned = ("bob.png", "--model", "ffhq.safetensors", "--no-align", "--steps", "3", "--seed", "5")
+    assert run(project, *aligned, *vgg16, "--official", "--out", "w.npz") == 0
+    base, target = sj.load("ffhq.safetensors"), pixels("bob.png").astype(np.uint8)[None]
+    loss = perceptual.lpips_loss(convert.read_vgg16("vgg16.pth", "vgg.pth"))
+    *_, last = descent.descend(base, target, loss, latent_space(base), descent.Settings(steps=3), seed=5)
+    with np.load("w.npz") as stored:
+        np.testing.assert_allclose(stored["w"], np.broadcast_to(last.w, stored["w"].shape), atol=1e-5)
+    assert images.made_by("w.png")["official"] and last.w.shape[1] == 1
+
+
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
         (("--lpips", "x.pth"), "--lpips goes with --vgg16"),
+        (("--official",), "--official compares as the official projector does — pass --vgg16 FILE too"),
+        (("--official", "--vgg16", "x", "--space", "w+"), "--space none to choose — leave --space out"),
         (("--vgg16", "none.pt"), "none.pt: no such file"),
         (("--vgg16", "ffhq.safetensors"), "ffhq.safetensors: is no file of torch's"),
     ],
-    ids=["lpips alone", "no file", "another kind"],
+    ids=["lpips alone", "official alone", "official in w+", "no file", "another kind"],
 )
 def test_files_that_hold_no_vgg16_end_in_one_line_before_the_work(folder, capsys, typed, said):
     assert run(project, "ada.png", "--model", "ffhq.safetensors", "--out", "w.npz", "--no-align", *typed) == 2
