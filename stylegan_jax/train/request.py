@@ -15,7 +15,8 @@ class Freeze:
     """What keeps its values."""
 
     freeze: Annotated[str | None, tyro.conf.arg(metavar="mapping,affine,torgb")] = None
-    """Words of G's names, with commas: mapping, affine, torgb, b16, conv1, …; D.fromrgb freezes in D."""
+    """Words of G's names, with commas: mapping, affine, torgb, b16, conv1, …, or parts of names with *: b64.*bias;
+    D.fromrgb freezes in D."""
     freeze_g: Annotated[str | None, tyro.conf.arg(metavar="4,8")] = None
     """Resolutions of G, with commas."""
     freeze_d: int = 0

@@ -1,6 +1,7 @@
 """Beginning from another model: tensors copied by name, and rules that name what stays frozen."""
 
 from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
@@ -74,7 +75,7 @@ def frozen_names(
 
     Args:
       words: of G's names, all tensors with which are frozen: `mapping`, `affine`, `torgb`, `b16`, `conv1`, …;
-        `D.fromrgb` freezes in D.
+        or a part of them with `*`: `b64.*bias`; `D.fromrgb` freezes in D.
       g_resolutions: blocks of G, as numbers or as they were typed.
       d_layers: how many layers of D, from its highest resolution on (Freeze-D).
 
@@ -94,9 +95,10 @@ def frozen_names(
 
 def _named(rule: str, every: Sequence[str]) -> list[str]:
     network, word = ("D", rule[2:]) if rule.startswith("D.") else ("G", rule.removeprefix("G."))
-    found = [name for name in every if name.startswith(f"{network}.") and word in name.split(".")]
+    own = [name for name in every if name.startswith(f"{network}.")]
+    found = [name for name in own if (fnmatchcase(name, f"*{word}*") if "*" in word else word in name.split("."))]
     if not found:
-        known = "mapping, affine, torgb, b8, conv1, …" if network == "G" else "D.fromrgb, D.b8, D.conv1, …"
+        known = "mapping, affine, torgb, b8, conv1, b64.*bias, …" if network == "G" else "D.fromrgb, D.b8, D.conv1, …"
         what = f"no tensor of {network} has {word!r} in its name"
         raise InputError(what, f"use {known}", file=f"--freeze {rule}")
     return found

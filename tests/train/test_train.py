@@ -303,6 +303,9 @@ def test_freeze_rules_name_layers_as_the_official_programs_count_them():
     frozen = transfer.frozen_names(CONFIG, d_layers=2)
     assert frozen == ("D.b8.fromrgb.weight", "D.b8.fromrgb.bias", "D.b8.conv0.weight", "D.b8.conv0.bias")
     assert all(".affine." in name for name in transfer.frozen_names(CONFIG, words=["affine"]))
+    biases = ["conv0.affine.bias", "conv0.bias", "conv1.affine.bias", "conv1.bias", "torgb.affine.bias", "torgb.bias"]
+    found = transfer.frozen_names(CONFIG, words=["b8.*bias"])
+    assert sorted(found) == [f"G.synthesis.b8.{name}" for name in biases]
     with pytest.raises(InputError, match="no tensor of G has 'nothing' in its name"):
         transfer.frozen_names(CONFIG, words=["nothing"])
 
