@@ -27,11 +27,12 @@ SHARED = {"mirror": True, "pl_weight": 0.0, "style_mixing": 0.5, "ada_kimg": 100
 SHARED |= {"num_fp16_res": 0, "conv_clamp": None, "dtype": "bfloat16", "kimg": 1e6}
 RECIPES: dict[str, dict[str, Any]] = {
     "portraits": {"seed": 21, "ema_kimg": 20.0, "ema_rampup": 0.05, "augment_p": 0.1},
-    # One w means one face in both: what turns z into styles stays as the base has it.
     "toons": {"seed": 22, "ema_kimg": 10.0, "ema_rampup": None, "g_lr": 0.002, "d_lr": 0.002},
 }
 PROFILED = 20  # the call whose kernels are timed
-FROZEN = {"portraits": ("noise_strength",), "toons": ("noise_strength", "mapping", "affine")}
+# One w means one face in both, and the base's upper layers meet in a blend what they know: see demo_models.py.
+FROZEN = {"portraits": ("noise_strength",), "toons": ("noise_strength", "mapping", "affine", "torgb")}
+UPPER = 32  # from this resolution on biases stay the base's too
 
 
 def train(options: Namespace, report: Any) -> None:
@@ -149,5 +150,6 @@ def configuration(name: str, options: Namespace) -> TrainConfig:
     size = SMALL if options.smoke else SIZE
     changes = {"batch": options.batch, "mbstd_group_size": 4, **size, **SHARED, **RECIPES[name]}
     config = official("auto", changes, resolution=changes.pop("resolution"))
-    frozen = transfer.frozen_names(config, words=FROZEN[name])
+    upper = [f"b{r}.*bias" for r in config.generator.resolutions if r >= UPPER and name == "toons"]
+    frozen = transfer.frozen_names(config, words=[*FROZEN[name], *upper])
     return dataclasses.replace(config, frozen=frozen)
