@@ -31,9 +31,11 @@ def train(request: Annotated[Request, tyro.conf.arg(name="")]) -> int:
     The same command run again goes on where it stopped; the folder of the run is a model for every other command.
     """
     import stylegan_jax
+    from interp.beside import Blends
     from stylegan_jax.train import start
 
-    return start.train(request, stylegan_jax.load, framing=_framing(request.framing, request.data))
+    framing = _framing(request.framing, request.data)
+    return start.train(request, stylegan_jax.load, framing=framing, compare=Blends)
 
 
 def _framing(given: str | None, data: str) -> "str | list[list[float]] | None":

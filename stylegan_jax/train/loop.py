@@ -23,14 +23,16 @@ from stylegan_jax.scores.features import in_batches
 from stylegan_jax.scores.score import Score
 from stylegan_jax.storage import checkpoint, rundir
 from stylegan_jax.storage.checkpoint import Model
-from stylegan_jax.train import advance, blends, stopping
+from stylegan_jax.train import advance, stopping
 from stylegan_jax.train.augment import ada, pipes
-from stylegan_jax.train.blends import Blends
 from stylegan_jax.train.config import TrainConfig
 from stylegan_jax.train.phases import AXIS, Phases
 from stylegan_jax.train.request import Records
 from stylegan_jax.train.saved import Checkpoints
 from stylegan_jax.train.state import State, initial_state
+
+Compared = Callable[[Weights], tuple[dict[str, float], np.ndarray]]
+"""A G_ema → scores of its blends by name, and a sheet of them."""
 
 
 def mesh_of(config: TrainConfig, devices: int | None = None) -> Mesh:
@@ -70,7 +72,7 @@ class Run:
     """One run in its folder: `go` trains until it is done or told to stop.
 
     Args:
-      base: what a fine-tune began from; if it has the run's architecture, blends with it are shown and scored.
+      compare: of a fine-tune, takes `fakes` and returns what shows and scores its blends with its base.
       resident: whether the data set lies on the device (see `advance.choose`).
     """
 
@@ -83,7 +85,7 @@ class Run:
         records: Records,
         mesh: Mesh,
         lineage: Mapping[str, Any],
-        base: Model | None = None,
+        compare: Callable[[Callable[..., np.ndarray]], Compared] | None = None,
         resident: advance.How = "auto",
     ):
         self.out, self.config, self.data, self.records, self.lineage = out, config, data, records, dict(lineage)
@@ -93,8 +95,7 @@ class Run:
         self._resident: advance.How = resident
         self._ending = stopping.Ending()
         self._images = jax.jit(lambda leaves, *given: _images(config.generator, leaves, *given))
-        fits = base is not None and base.config.generator == config.generator
-        self.blends = Blends(base, self._of_blends) if base and fits and records.score_images else None
+        self._compared = compare(self.fakes) if compare and records.score_images else None
 
     def restore(self, fresh: Callable[[], State]) -> State:
         """The newest checkpoint, or a fresh state."""
@@ -194,16 +195,15 @@ class Run:
         with contextlib.suppress(stopping.Stopped):
             sheet = images.grid(self.fakes(state.G_ema, range(64)), 8)
             images.write_png(self.out / f"fakes{nimg // 1000:06d}.png", sheet, {"nimg": nimg}, overwrite=True)
-            if self.records.score_images:
-                scores = self.score(lambda seeds: self.fakes(state.G_ema, seeds))
+            if scores := self.score(lambda seeds: self.fakes(state.G_ema, seeds)):
                 rundir.append_metrics(self.out, {"nimg": nimg, **scores})
                 shown = [name for name in ("proxy-FID", "proxy-KID", "dead") if name in scores]
                 report("  ".join(f"{name} {scores[name]:.4g}" for name in shown))
-            if self.blends is not None:
-                of_blends, sheet = self.blends(state.G_ema)
-                rundir.append_metrics(self.out, {"nimg": nimg, **of_blends})
+            if self._compared is not None:
+                shares, sheet = self._compared(state.G_ema)
+                rundir.append_metrics(self.out, {"nimg": nimg, **shares})
                 images.write_png(self.out / f"blends{nimg // 1000:06d}.png", sheet, {"nimg": nimg}, overwrite=True)
-                report("  ".join(f"{name} {share:.2f}" for name, share in of_blends.items()))
+                report("  ".join(f"{name} {share:.2f}" for name, share in shares.items()))
         report(str(path))
 
     def write_model(self, state: State) -> Path:
@@ -226,9 +226,6 @@ class Run:
             shown = self._images(weights, jnp.asarray(z), jnp.asarray(c), psi)
             parts.append(np.asarray(images.to_uint8(shown))[:count])
         return np.concatenate(parts)
-
-    def _of_blends(self, weights: Weights) -> np.ndarray:
-        return self.fakes(weights, blends.SEEDS, blends.PSI)
 
 
 def _images(config: GeneratorConfig, weights: Weights, z: Array, c: Array, psi: Array) -> Array:

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -19,7 +20,7 @@ from stylegan_jax.train.config import NETWORK_FIELDS, TrainConfig, official
 from stylegan_jax.train.data import sources
 from stylegan_jax.train.data.dataset import Dataset
 from stylegan_jax.train.data.labels import counted
-from stylegan_jax.train.loop import Run, mesh_of
+from stylegan_jax.train.loop import Compared, Run, mesh_of
 from stylegan_jax.train.request import Freeze, Request
 from stylegan_jax.train.state import State, initial_state
 
@@ -27,12 +28,19 @@ MAY_CHANGE = ("config.kimg", "lineage.source", "lineage.data.name", "lineage.fro
 """What a continuation may say anew: how long it trains, and names of what may have been renamed or moved."""
 
 
-def train(asked: Request, load: Callable[[str], Model], *, framing: Any = None) -> int:
+def train(
+    asked: Request,
+    load: Callable[[str], Model],
+    *,
+    framing: Any = None,
+    compare: Callable[[Model, Callable[..., Any]], Compared] | None = None,
+) -> int:
     """Runs what was asked for; returns the exit code. Nothing is written before the input has proved good.
 
     Args:
       load: reads any model by path, name or address.
       framing: of the faces in the images, as the lineage of a model states it.
+      compare: for a fine-tune of one architecture, shows and scores its blends with the model that it began from.
     """
     with contextlib.ExitStack() as stack:
         sources.require_data(asked.data)  # the first thing that was typed
@@ -49,7 +57,9 @@ def train(asked: Request, load: Callable[[str], Model], *, framing: Any = None) 
         lineage = _lineage(asked, data, model) | ({} if framing is None else {"framing": framing})
         rundir.open_run(asked.out, {"config": config.to_json(), "lineage": lineage}, may_change=MAY_CHANGE)
         lineage |= {"labels": counts} if (counts := counted(data.image_labels)) else {}  # `--class random` draws them
-        options = {"records": asked.records, "base": model, "resident": asked.resident}
+        options: dict[str, Any] = {"records": asked.records, "resident": asked.resident}
+        if compare is not None and model is not None and model.config.generator == config.generator:
+            options["compare"] = functools.partial(compare, model)
         run = Run(asked.out, config, data, mesh=mesh, lineage=lineage, **options)
         state = run.restore(lambda: begin(config, model))
         _announce(asked, config, data, model, int(state.iteration))

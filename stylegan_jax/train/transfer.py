@@ -98,7 +98,7 @@ def _named(rule: str, every: Sequence[str]) -> list[str]:
     own = [name for name in every if name.startswith(f"{network}.")]
     found = [name for name in own if (fnmatchcase(name, f"*{word}*") if "*" in word else word in name.split("."))]
     if not found:
-        known = "mapping, affine, torgb, b8, conv1, b64.*bias, …" if network == "G" else "D.fromrgb, D.b8, D.conv1, …"
+        known = "mapping, affine, torgb, b8, conv1, b8.*bias, …" if network == "G" else "D.fromrgb, D.b8, D.conv1, …"
         what = f"no tensor of {network} has {word!r} in its name"
         raise InputError(what, f"use {known}", file=f"--freeze {rule}")
     return found

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 
 import stylegan_jax as sj
+from interp.beside import SEEDS, Blends
 from stylegan_jax import names, sampler
 from stylegan_jax.config import DiscriminatorConfig, GeneratorConfig
 from stylegan_jax.errors import InputError
 from stylegan_jax.scores import appearance
 from stylegan_jax.storage import rundir
 from stylegan_jax.storage.checkpoint import Model, load
-from stylegan_jax.train import blends, transfer
+from stylegan_jax.train import transfer
 from stylegan_jax.train.advance import PhaseByPhase
 from stylegan_jax.train.config import TrainConfig, official
 from stylegan_jax.train.loop import Run, mesh_of
@@ -236,17 +237,34 @@ def test_a_fine_tune_shows_and_scores_its_blends_with_its_base(tmp_path):
     (tmp_path / "run").mkdir()
     config = dataclasses.replace(CONFIG, generator=dataclasses.replace(CONFIG.generator, img_resolution=16))
     base, model = (tiny_model(seed, **dataclasses.asdict(config.generator)) for seed in (0, 1))
-    records = dataclasses.replace(RECORDS, score_images=4)
-    options = {"records": records, "mesh": mesh_of(CONFIG, 1), "lineage": {}, "base": base}
+    options = {"records": RECORDS, "mesh": mesh_of(CONFIG, 1), "lineage": {}}
     started = Run(tmp_path / "run", config, Noise(), **options)
-    scores, sheet = started.blends(model.networks["G_ema"])
-    assert set(scores) == {"swap 8/saturation", "swap 8/sharpness"}
-    shown = functools.partial(sampler.sample, seeds=blends.SEEDS, truncation_psi=0.7)
+    scores, sheet = Blends(base, started.fakes)(model.networks["G_ema"])
+    assert set(scores) == {"swap 8/saturation", "swap 8/sharpness"} and sheet.shape[0] > 3 * 16
+    shown = functools.partial(sampler.sample, seeds=SEEDS, truncation_psi=0.7)
     parts = [base, sj.blend(base, model, 8, mapping="base"), sj.blend(base, model, "alpha=1", mapping="base")]
     parent, mixed, own = (np.concatenate(list(shown(part))) for part in parts)
     expected = appearance.blend_quality(mixed, parent, own)
     np.testing.assert_allclose(list(scores.values()), expected, atol=2e-3)
-    assert sheet.shape[0] > 3 * 16 and Run(tmp_path / "run", CONFIG, Noise(), **options).blends is None
+
+
+def test_what_compares_a_fine_tune_is_asked_with_every_sheet(tmp_path):
+    folder, seen = tmp_path / "run", []
+    folder.mkdir()
+    records = dataclasses.replace(RECORDS, score_images=4)
+
+    def compare(show):
+        def compared(ema):
+            seen.append(show(ema, range(2), 0.5).shape)
+            return {"swap 4/sharpness": 0.5}, np.zeros((8, 8, 3), np.uint8)
+
+        return compared
+
+    options = {"records": records, "mesh": mesh_of(CONFIG, 1), "lineage": {}, "compare": compare}
+    lines, started = [], Run(folder, CONFIG, Noise(), **options)
+    started.snapshot(initial_state(CONFIG), lines.append)
+    assert seen == [(2, 8, 8, 3)] and lines[0] == "swap 4/sharpness 0.50" and (folder / "blends000000.png").exists()
+    assert json.loads((folder / rundir.METRICS).read_text().splitlines()[-1]) == {"nimg": 0, "swap 4/sharpness": 0.5}
 
 
 def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_good_checkpoint(tmp_path, monkeypatch):

@@ -1,11 +1,12 @@
 """How blends of a fine-tune with its base look: it is chosen by its blends, and not alone by itself."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
 
+from interp import mix, schedules
 from stylegan_jax.networks.layers import Weights
 from stylegan_jax.pictures import images
 from stylegan_jax.scores import appearance
@@ -24,13 +25,13 @@ class Blends:
 
     Args:
       base: the model that the fine-tune began from.
-      show: images of `SEEDS` at `PSI` by the leaves of a G.
+      show: makes images of the leaves of a G, seeds and psi.
     """
 
-    def __init__(self, base: Model, show: Callable[[Weights], Pixels]):
+    def __init__(self, base: Model, show: Callable[[Weights, Sequence[int], float], Pixels]):
         leaves = base.networks[transfer.generator_of(base)]
         self._base = Model(base.config, {"G_ema": {name: np.asarray(leaf) for name, leaf in leaves.items()}}, {})
-        self._show = show
+        self._show = lambda leaves: show(leaves, SEEDS, PSI)
         self._swaps = [r for r in _SWAPS if r in base.config.generator.resolutions[:-1]]
         self._parent: Pixels | None = None
 
@@ -39,8 +40,6 @@ class Blends:
 
         - `swap 16/saturation`, `swap 16/sharpness`: as shares of the lesser parent's (see `appearance.blend_quality`).
         """
-        from interp import mix, schedules
-
         tuned = Model(self._base.config, {"G_ema": {name: np.asarray(leaf) for name, leaf in ema.items()}}, {})
 
         def blended(schedule: Any) -> Pixels:
