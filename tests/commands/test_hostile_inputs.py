@@ -96,6 +96,7 @@ def test_arrays_of_another_shape_are_not_loaded(folder_model, tmp_path, capsys):
     assert "arrays of other shapes" in ends_in_one_line(capsys, convert, place, tmp_path / "y.safetensors")
 
 
+@pytest.mark.slow
 def test_packed_arrays_that_unfold_are_not_loaded(folder_model, tmp_path, capsys):
     wide = tiny_model(z_dim=16_000, w_dim=14_000)
     leaves = {f"G_ema.{name}": np.zeros(leaf.shape, np.float32) for name, leaf in wide.networks["G_ema"].items()}

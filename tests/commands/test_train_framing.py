@@ -29,7 +29,7 @@ def folder(tmp_path, monkeypatch):
 )
 def test_a_run_states_the_framing_of_its_images(folder, monkeypatch, typed, stated):
     found = []
-    monkeypatch.setattr(start, "train", lambda asked, load, framing: found.append(framing) or 0)
+    monkeypatch.setattr(start, "train", lambda asked, load, framing, compare: found.append(framing) or 0)
     assert cli.run(train, "train", ("pictures", "--out", "run", *typed)) == 0
     assert (found[0][0] if isinstance(found[0], list) else found[0]) == stated
 

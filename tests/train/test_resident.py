@@ -113,6 +113,7 @@ def test_unasked_the_data_set_lies_on_an_accelerator_that_has_four_times_its_mem
         advance.choose("on", phases, Noise(), initial_state(SMALL))
 
 
+@pytest.mark.slow
 def test_a_resident_run_leaves_the_same_records_as_one_phase_by_phase(data, tmp_path, monkeypatch):
     config, found = dataclasses.replace(SMALL, kimg=0.032, augment="none"), {}
     for resident in ("off", "on"):
