@@ -1,7 +1,7 @@
 """Trains and exports the shipped pair for `scripts/make_demo_models`. Every step goes on where it stopped.
 
 The pair in the package now was made by an earlier recipe, which its cards tell. Seen so far of this one, of the base at
-64×64: proxy-FID 4.0 after 40 thousand images, 2.4 after 80, 2.1 after 120, 1.9 after 160. `scripts/beginnings` holds
+64×64: proxy-FID 4.0 after 40 thousand images, 2.4 after 80, 2.1 after 120, 1.8 after 180. `scripts/beginnings` holds
 it, G_ema and D, as far as it has come: where the run's folder is lost, go on `--from` there.
 """
 
