@@ -1,5 +1,6 @@
 """How blends of a fine-tune with its base look: it is chosen by its blends, and not alone by itself."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -7,16 +8,14 @@ import numpy as np
 from jaxtyping import UInt8
 
 from interp import mix, schedules
+from interp.quality import PSI, SEEDS, swaps_of
 from stylegan_jax.networks.layers import Weights
 from stylegan_jax.pictures import images
 from stylegan_jax.scores import appearance
 from stylegan_jax.storage.checkpoint import Model
 from stylegan_jax.train import transfer
 
-SEEDS, PSI = range(64), 0.7
-"""Of the images that are measured; the sheet shows the first eight."""
-_SWAPS = (8, 16, 32)
-_SHOWN = 8
+_SHOWN = 8  # of the seeds that are measured
 Pixels = UInt8[np.ndarray, "n r r c"]
 
 
@@ -32,13 +31,14 @@ class Blends:
         leaves = base.networks[transfer.generator_of(base)]
         self._base = Model(base.config, {"G_ema": {name: np.asarray(leaf) for name, leaf in leaves.items()}}, {})
         self._show = lambda leaves: show(leaves, SEEDS, PSI)
-        self._swaps = [r for r in _SWAPS if r in base.config.generator.resolutions[:-1]]
+        self._swaps = swaps_of(base.config.generator.resolutions)
         self._parent: Pixels | None = None
 
     def __call__(self, ema: Weights) -> tuple[dict[str, float], UInt8[np.ndarray, "H W 3"]]:
         """(scores by name, a sheet) of the blends with a G_ema, one w for all that are compared.
 
         - `swap 16/saturation`, `swap 16/sharpness`: as shares of the lesser parent's (see `appearance.blend_quality`).
+          What neither parent has, as grey ones have no saturation, is left out.
         """
         tuned = Model(self._base.config, {"G_ema": {name: np.asarray(leaf) for name, leaf in ema.items()}}, {})
 
@@ -53,7 +53,7 @@ class Blends:
         scores = {}
         for r, pixels in found.items():
             quality = appearance.blend_quality(pixels, self._parent, own)._asdict()
-            scores |= {f"swap {r}/{name}": round(share, 4) for name, share in quality.items()}
+            scores |= {f"swap {r}/{name}": round(x, 4) for name, x in quality.items() if math.isfinite(x)}
         rows = {"base": self._parent, **{f"swap {r}": pixels for r, pixels in found.items()}, "this": own}
         sheet = images.sheet([row[:_SHOWN] for row in rows.values()], row_labels=[*rows])
         return scores, sheet

@@ -74,14 +74,18 @@ def quality(models: Sequence[Model], labels: tuple[str, str]) -> Quality:
     view.check(models, labels)
     ws = view.ws_of(models[0])
     base, transfer = (images_of(renderer, constant(share), ws) for share in (0, 1))
-    resolutions = renderer.config.resolutions[:-1]
-    swaps = [r for r in _SWAPS if r in resolutions] or [usual_swap(resolutions)]
+    swaps = swaps_of(renderer.config.resolutions)
     found = {r: appearance.blend_quality(images_of(renderer, swap(r), ws), base, transfer) for r in swaps}
     dead: list[dict[float, list[int]]] = [{}, {}]
     for share, psi in itertools.product((0, 1), (PSI, 1.0)):
         own = own_images(renderer, constant(share), SEEDS, psi)
         dead[share][psi] = np.flatnonzero(appearance.dead(own)).tolist()
     return Quality(labels, found, (dead[0], dead[1]))
+
+
+def swaps_of(resolutions: Sequence[int]) -> list[int]:
+    """The hand-over resolutions at which blends of models with these resolutions are judged."""
+    return [r for r in _SWAPS if r in resolutions[:-1]] or [usual_swap(resolutions)]
 
 
 def own_images(renderer: Renderer, schedule: Schedule, seeds: Sequence[int], psi: float) -> Pictures:

@@ -17,6 +17,7 @@ from stylegan_jax.errors import InputError
 from stylegan_jax.names import DEFAULT_NETWORKS, is_buffer
 from stylegan_jax.sampler import batching, prepared
 from stylegan_jax.sampler.programs import Placement, synthesis_program
+from stylegan_jax.sampler.run import synthesised
 from stylegan_jax.storage.checkpoint import Model
 
 Tree = Mapping[str, Any]
@@ -68,14 +69,11 @@ class Renderer:
         kinds: Sequence[Kind] = (),
     ) -> UInt8[np.ndarray, "n h w c"]:
         """The images of one blend, one for each row of `ws`; neither α nor the source of noise compiles anew."""
-        _, run = self.programs
         pieces = [ws[start : start + self.how.step] for start in range(0, len(ws), self.how.step)]
-        seeds = self._place.split(np.zeros(1, np.uint32))  # of random noise, which no blend shows
-        rows = [self._place.split(piece) for piece in pieces]
-        with self._mixing:  # until the devices have it to do: the next blend takes its place behind that
+        batches = [(range(len(piece)), piece) for piece in pieces]  # seeds of random noise, which no blend shows
+        with self._mixing:  # the next blend takes this one's place
             weights = self._weights(schedules, sources, kinds)
-            made = [run(weights, each, seeds) for each in rows]
-        return np.concatenate([np.asarray(each)[: len(piece)] for each, piece in zip(made, pieces, strict=True)])
+            return np.concatenate(list(synthesised(self.config, self._place, weights, batches)))
 
     def _weights(self, schedules: Sequence[Schedule], sources: Sources, kinds: Sequence[Kind]) -> Tree:
         """The blend as its plan takes it, in the memory of the last one: a new one costs more than the numbers."""

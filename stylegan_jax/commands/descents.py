@@ -58,12 +58,16 @@ class Descents:
         Args:
           tuning: of the base follows, which compares too.
         """
-        heard = ("loss", "vgg16", "lpips", "seed") if tuning else ()
-        for field in dataclasses.fields(self):
-            if getattr(self, field.name) != field.default and field.name not in heard:
-                flag = "--" + field.name.replace("_", "-")
-                what = f"{flag} is of a descent, and an encoder needs none"
-                raise InputError(what, f"leave {flag} out, or pass --start encoder in place of --fast")
+        heard = ("--loss", "--vgg16", "--lpips", "--seed") if tuning else ()
+        if idle := [flag for flag in self._typed if flag not in heard]:
+            what = f"{idle[0]} is of a descent, and an encoder needs none"
+            raise InputError(what, f"leave {idle[0]} out, or pass --start encoder in place of --fast")
+
+    @property
+    def _typed(self) -> list[str]:
+        """The flags that say something else than their default."""
+        fields = [field for field in dataclasses.fields(self) if getattr(self, field.name) != field.default]
+        return ["--" + field.name.replace("_", "-") for field in fields]
 
     def check_video(self, *, overwrite: bool) -> None:
         """Raises InputError for a film that cannot be made; called before long work."""
@@ -99,9 +103,9 @@ class Descents:
     def _check_official(self) -> None:
         if self.vgg16 is None:
             raise InputError("--official compares as the official projector does", "pass --vgg16 FILE too")
-        for flag, is_given in (("--likeness", self.likeness != "0.5"), ("--space", self.space is not None)):
-            if is_given:
-                raise InputError(f"--official has one w and no prior, and {flag} none to choose", f"leave {flag} out")
+        if chosen := [flag for flag in self._typed if flag in ("--likeness", "--space")]:
+            what = f"--official has one w and no prior, and {chosen[0]} none to choose"
+            raise InputError(what, f"leave {chosen[0]} out")
 
     @functools.cached_property
     def compared(self) -> "str | Loss":

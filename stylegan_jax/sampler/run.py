@@ -55,7 +55,7 @@ def sample(
     batches = _map(
         source, place, mapping_weights, seeds, psi=truncation_psi, cutoff=truncation_cutoff, class_idx=class_idx
     )
-    return _images(model.config.generator, place, place.prepare(weights), batches)
+    return synthesised(model.config.generator, place, place.prepare(weights), batches)
 
 
 def same_ws(mapping: Model, model: Model) -> Model:
@@ -90,7 +90,7 @@ def sample_ws(
     place = Placement(how)
     pieces = (ws[start : start + place.how.step] for start in range(0, len(ws), place.how.step))
     numbers = _chunks(range(len(ws)) if seeds is None else list(seeds), place.how.step)
-    return _images(config, place, place.prepare(place.replicate(_g_ema(model))), zip(numbers, pieces, strict=True))
+    return synthesised(config, place, place.prepare(place.replicate(_g_ema(model))), zip(numbers, pieces, strict=True))
 
 
 def map_seeds(
@@ -144,10 +144,15 @@ def _map(
     return batches()
 
 
-def _images(
+def synthesised(
     config: GeneratorConfig, place: Placement, weights: Weights, batches: Iterable[tuple[Sequence[int], Any]]
 ) -> Iterator[UInt8[np.ndarray, "n h w c"]]:
-    """Synthesises batch after batch; the devices work on one while the one before is fetched."""
+    """Images of (seeds, ws), step by step; the devices work on one while the one before is fetched.
+
+    Args:
+      weights: as the program of `place` takes them.
+      batches: a step of seeds, which feed random noise, and their ws at most.
+    """
     program = synthesis_program(config, place.how)
     pending: tuple[int, Array] | None = None
     for seeds, ws in batches:

@@ -53,11 +53,12 @@ class BlendQuality(NamedTuple):
 
 
 def blend_quality(blend: Pixels, base: Pixels, transfer: Pixels) -> BlendQuality:
-    """How a blend looks beside its parents, all for the same w."""
-    shares = [
-        measure(blend).mean() / min(measure(base).mean(), measure(transfer).mean())
-        for measure in (saturation, sharpness)
-    ]
+    """How a blend looks beside its parents, all for the same w; no number where a parent has nothing of it."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        shares = [
+            measure(blend).mean() / min(measure(base).mean(), measure(transfer).mean())
+            for measure in (saturation, sharpness)
+        ]
     return BlendQuality(*map(float, shares))
 
 

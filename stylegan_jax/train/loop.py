@@ -1,6 +1,7 @@
 """The training loop: ticks, snapshots, checkpoints, and a clean end whatever happens."""
 
 import contextlib
+import functools
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -94,7 +95,7 @@ class Run:
         self.score = Score(data, records.score_images, config.generator.img_resolution)
         self._resident: advance.How = resident
         self._ending = stopping.Ending()
-        self._images = jax.jit(lambda leaves, *given: _images(config.generator, leaves, *given))
+        self._images = jax.jit(functools.partial(_images, config.generator))
         self._compared = compare(self.fakes) if compare and records.score_images else None
 
     def restore(self, fresh: Callable[[], State]) -> State:

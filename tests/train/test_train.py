@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import stylegan_jax as sj
-from interp.beside import SEEDS, Blends
+from interp.beside import Blends
+from interp.quality import SEEDS
 from stylegan_jax import names, sampler
 from stylegan_jax.config import DiscriminatorConfig, GeneratorConfig
 from stylegan_jax.errors import InputError
@@ -246,6 +247,18 @@ def test_a_fine_tune_shows_and_scores_its_blends_with_its_base(tmp_path):
     parent, mixed, own = (np.concatenate(list(shown(part))) for part in parts)
     expected = appearance.blend_quality(mixed, parent, own)
     np.testing.assert_allclose(list(scores.values()), expected, atol=2e-3)
+
+
+@pytest.mark.filterwarnings("error")
+def test_blends_of_grey_models_have_no_saturation_to_score_and_small_ones_their_only_swap():
+    base, model = (tiny_model(seed, img_resolution=8, img_channels=1) for seed in (0, 1))
+
+    def show(leaves, seeds, psi):
+        shown = sampler.sample(Model(base.config, {"G_ema": leaves}, {}), seeds, truncation_psi=psi)
+        return np.concatenate(list(shown))
+
+    scores, _ = Blends(base, show)(model.networks["G_ema"])
+    assert set(scores) == {"swap 4/sharpness"}
 
 
 def test_what_compares_a_fine_tune_is_asked_with_every_sheet(tmp_path):
