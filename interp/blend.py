@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import stylegan_jax
 from interp.argument_errors import flags_named
 from interp.options import BlendOptions
+from stylegan_jax import values
 from stylegan_jax.commands import cli
 from stylegan_jax.commands.flags import Flat, typed
 
@@ -73,7 +74,7 @@ def _write(
     print("\n".join(decide_loaded(recipe, loaded).lines(recipe.schedules)))
     view = None
     if outputs.sheet is not None:
-        view = view_of(recipe, cli.seeds(recipe.seeds), loaded[0].model)
+        view = view_of(recipe, values.seeds(recipe.seeds), loaded[0].model)
         view.check([each.model for each in loaded], [each.label for each in loaded])
     labels = [each.label for each in loaded]
     for warning in strangers([each.model.networks["G_ema"] for each in loaded], labels):

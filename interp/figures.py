@@ -10,6 +10,7 @@ import stylegan_jax
 from interp.argument_errors import flags_named
 from interp.gallery import FIGURES
 from interp.options import PairOptions, SheetOptions
+from stylegan_jax import values
 from stylegan_jax.commands import cli
 from stylegan_jax.commands.flags import Flat
 from stylegan_jax.errors import InputError
@@ -45,11 +46,11 @@ def figures(
     from stylegan_jax.pictures import encoding
 
     names, models = _sorted(which)
-    side = cli.natural(cell, "--cell", low=16, high=1024)
+    side = values.natural(cell, "--cell", low=16, high=1024)
     recipe = pair.recipe(models, columns, stylegan_jax.shipped_models())
     paths = figure_paths(recipe, names, out, overwrite=overwrite)
     loaded = read_models(recipe, None, stylegan_jax.shipped_models())
-    gallery = Gallery(recipe, loaded, view_of(recipe, cli.seeds(recipe.seeds), loaded[0].model), cell=side)
+    gallery = Gallery(recipe, loaded, view_of(recipe, values.seeds(recipe.seeds), loaded[0].model), cell=side)
     for name, path in paths.items():
         encoding.write_picture(path, *gallery.draw(name), overwrite=overwrite)
     print(f"wrote {', '.join(map(str, paths.values()))}")

@@ -12,6 +12,7 @@ import tyro
 import stylegan_jax
 from interp.argument_errors import flags_named
 from interp.options import File, Models, Number, in_order, models_of
+from stylegan_jax import values
 from stylegan_jax.commands import cli
 from stylegan_jax.commands.flags import Flat, Many, typed
 from stylegan_jax.errors import InputError
@@ -73,18 +74,18 @@ class Timing:
     @property
     def rate(self) -> int:
         """Frames per second."""
-        return cli.natural(self.fps, "--fps", low=1, high=120)
+        return values.natural(self.fps, "--fps", low=1, high=120)
 
     @property
     def count(self) -> int:
         """Frames in all."""
-        return max(1, round(cli.number(self.seconds, "--seconds", low=0, high=3600) * self.rate))
+        return max(1, round(values.number(self.seconds, "--seconds", low=0, high=3600) * self.rate))
 
     def side(self, suffix: str) -> int | None:
         """The largest side of a picture, in pixels; None: as it is, but for small ones."""
         from interp.scenes import usual_size
 
-        return usual_size(suffix) if self.size is None else cli.natural(self.size, "--size", low=16, high=4096)
+        return usual_size(suffix) if self.size is None else values.natural(self.size, "--size", low=16, high=4096)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -177,10 +178,10 @@ def _scene(motion: Motion, cast: Cast, timing: Timing, suffix: str) -> "Scene":
 
     return Scene(
         at=motion.at(),
-        walks=parse_walks(cast.seeds or SEEDS, cli.seeds),
+        walks=parse_walks(cast.seeds or SEEDS, values.seeds),
         count=timing.count,
-        psi=cli.number(cast.psi, "--psi") if cast.psi is not None else 1.0 if cast.w else Scene.psi,
-        class_idx=cli.label(cast.class_),
+        psi=values.number(cast.psi, "--psi") if cast.psi is not None else 1.0 if cast.w else Scene.psi,
+        class_idx=values.label(cast.class_),
         loop=timing.loop,
         ease=timing.ease,
         size=timing.side(suffix),

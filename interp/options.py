@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from stylegan_jax.commands import cli
+from stylegan_jax import values
 from stylegan_jax.commands.flags import Flat, Many, typed
 from stylegan_jax.errors import InputError
 
@@ -229,12 +229,12 @@ def with_columns(recipe: "Recipe", columns: SheetOptions) -> "Recipe":
     if columns.w:
         chosen |= {"w": tuple(map(os.path.abspath, columns.w)), "w_space": columns.w_space, "psi": 1.0}
     if columns.psi is not None:
-        chosen["psi"] = cli.number(columns.psi, "--psi")
+        chosen["psi"] = values.number(columns.psi, "--psi")
     if columns.class_ is not None:
-        chosen["class_idx"] = cli.label(columns.class_)
+        chosen["class_idx"] = values.label(columns.class_)
     if columns.same_w:
         chosen["same_w"] = True
-    cli.seeds(chosen.get("seeds", recipe.seeds))
+    values.seeds(chosen.get("seeds", recipe.seeds))
     return dataclasses.replace(recipe, **chosen)
 
 

@@ -2,6 +2,7 @@
 
 import functools
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -29,6 +30,7 @@ class Renderer:
     Args:
       models, labels: the base, then each transfer model, and how messages name them.
       batch, devices, plan: by default those that `sampler.sample` chooses for such a model.
+      blends: how many stay on the devices, ready to be sampled again.
 
     Raises InputError where the models cannot be blended.
     """
@@ -41,6 +43,7 @@ class Renderer:
         batch: int | None = None,
         devices: int | None = None,
         plan: prepared.Choice = "auto",
+        blends: int = 1,
     ):
         configs = [model.config for model in models]
         check_blendable(configs, labels, DEFAULT_NETWORKS)
@@ -53,7 +56,8 @@ class Renderer:
         self._trained = [{n: a for n, a in tree.items() if not is_buffer(n)} for tree in layouts]
         self._buffers = [{n: a for n, a in tree.items() if is_buffer(n)} for tree in layouts]
         self._tensors = tuple(self._trained[0])
-        self._blend: tuple[bytes, Any] | None = None
+        self._blends: OrderedDict[bytes, Tree] = OrderedDict()  # the one asked for longest ago first
+        self._most = blends
         self._mixing = threading.Lock()
 
     def model(self, source: str) -> Model:
@@ -76,17 +80,19 @@ class Renderer:
             return np.concatenate(list(synthesised(self.config, self._place, weights, batches)))
 
     def _weights(self, schedules: Sequence[Schedule], sources: Sources, kinds: Sequence[Kind]) -> Tree:
-        """The blend as its plan takes it, in the memory of the last one: a new one costs more than the numbers."""
+        """The blend as its plan takes it, in the memory of an older one: a new one costs more than the numbers."""
         names = [f"synthesis.{name}" for name in self._tensors]
         table, noise = alpha_table(names, schedules, sources, kinds), self._index(sources.noise)
         alphas = np.array([table[name] for name in names], np.float32)
         key = alphas.tobytes() + bytes([noise])
-        if self._blend is None or self._blend[0] != key:
+        if key not in self._blends:
             mix, _ = self.programs
             arguments = self._trained, self._buffers[noise], self._place.replicate(alphas)
-            old = self._blend[1] if self._blend else self._space(mix, *arguments)
-            self._blend = key, mix(old, *arguments)
-        return self._blend[1]
+            full = len(self._blends) >= self._most
+            old = self._blends.popitem(last=False)[1] if full else self._space(mix, *arguments)
+            self._blends[key] = mix(old, *arguments)
+        self._blends.move_to_end(key)
+        return self._blends[key]
 
     def _space(self, mix: Callable[..., Tree], *arguments: Any) -> Tree:
         """Memory for a blend."""

@@ -11,6 +11,7 @@ import tyro
 import stylegan_jax
 from interp.argument_errors import flags_named
 from interp.options import ScheduleOptions, base_and_transfer
+from stylegan_jax import values
 from stylegan_jax.commands import cli, encoders
 from stylegan_jax.commands.descents import Descents
 from stylegan_jax.commands.flags import Flat, typed
@@ -84,7 +85,7 @@ def toonify(
     paths = base_and_transfer(base, transfer, shipped)
     text = schedule.text() if schedule.given else "swap=16"
     recipe = Recipe(
-        models=(Ingredient(path=paths[0]), Ingredient(path=paths[1], schedule=text)), psi=cli.number(psi, "--psi")
+        models=(Ingredient(path=paths[0]), Ingredient(path=paths[1], schedule=text)), psi=values.number(psi, "--psi")
     )
     if paired and (paste or sweep):
         raise InputError("--paired writes no sheets and pastes nothing", "leave --paste and --sweep out")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from stylegan_jax import values
 from stylegan_jax.commands import cli
 from stylegan_jax.commands.flags import Flat, typed
 from stylegan_jax.commands.photographs import Faces, Photograph, failures_told, listed
@@ -49,8 +50,8 @@ def align(
 
     place, side = _framing(framing)
     options = {
-        "size": side if size is None else cli.natural(size, "--size", low=16, high=2048),
-        "supersampling": cli.natural(supersampling, "--supersampling", low=1, high=8),
+        "size": side if size is None else values.natural(size, "--size", low=16, high=2048),
+        "supersampling": values.natural(supersampling, "--supersampling", low=1, high=8),
     }
     found = listed(photos)
     targets = _Targets(out, found, which, overwrite=overwrite)

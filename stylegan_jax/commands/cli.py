@@ -1,4 +1,4 @@
-"""What all commands share: parsing, exit codes, one-line errors, JAX's settings, and the values that users type."""
+"""What all commands share: parsing, exit codes, one-line errors and JAX's settings."""
 
 import atexit
 import contextlib
@@ -6,7 +6,6 @@ import functools
 import gc
 import inspect
 import io
-import math
 import os
 import re
 import shutil
@@ -24,10 +23,8 @@ from stylegan_jax.errors import NAMES_AMISS, InputError, remedy_of, system_fault
 from stylegan_jax.storage import usercache
 
 DONE, OUR_BUG, BAD_INPUT, NO_SPACE, RESUME, INTERRUPTED = 0, 1, 2, 74, 75, interrupts.INTERRUPTED
-MOST_SEEDS = 10_000_000
 NO_ALIASES: Mapping[str, str] = {}
 _NARROWEST = 40
-_SPAN = re.compile(r"(\d{1,19})(?:(?:-|\.\.)(\d{1,19}))?")
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 _NO_BACKEND = re.compile(r"Unable to initialize backend '(\w+)'|Unknown backend:? '?(\w+)")
 
@@ -191,63 +188,3 @@ def set_up_jax() -> None:
 def compilation_cache() -> Path | None:
     """A folder of the user's for compiled programs; None where there is no such place."""
     return usercache.folder("compiled")
-
-
-def seeds(text: str, flag: str = "--seeds") -> list[int]:
-    """`0-35,40` → [0, …, 35, 40]; InputError unless all are seeds of numpy (0 to 2³² - 1) in rising ranges."""
-    found: list[int] = []
-    for part in text.split(","):
-        span = _SPAN.fullmatch(part.strip())
-        if span is None:
-            raise InputError(
-                f"{part.strip()[:60]!r} is no seed", "write numbers and ranges such as 0-35,40", file=_named(flag, text)
-            )
-        first, last = int(span[1]), int(span[2] or span[1])
-        if max(first, last) >= 1 << 32:
-            raise InputError("a seed lies between 0 and 4294967295", "choose a smaller one", file=_named(flag, text))
-        if last < first:
-            raise InputError("ends before it begins", f"write {last}-{first}", file=_named(flag, text))
-        if len(found) + last - first >= MOST_SEEDS:
-            raise InputError(f"more than {MOST_SEEDS:,} seeds", "split the work", file=_named(flag, text))
-        found.extend(range(first, last + 1))
-    return found
-
-
-def number(text: str, flag: str, *, low: float = -math.inf, high: float = math.inf) -> float:
-    """A finite number from `low` to `high`; InputError otherwise."""
-    try:
-        value = float(text)
-    except ValueError:
-        raise InputError("is no number", f"write one such as {_example(low, high)}", file=_named(flag, text)) from None
-    if not math.isfinite(value) or not low <= value <= high:
-        limits = f" from {low:g} to {high:g}" if math.isfinite(low + high) else ""
-        raise InputError(
-            f"must be a finite number{limits}", f"write one such as {_example(low, high)}", file=_named(flag, text)
-        )
-    return value
-
-
-def natural(text: str, flag: str, *, low: int = 0, high: int = sys.maxsize) -> int:
-    """A whole number from `low` to `high`; InputError otherwise."""
-    if not re.fullmatch(r"[+-]?\d{1,19}", text.strip()) or not low <= int(text) <= high:
-        limits = f"from {low} to {high}" if high < sys.maxsize else f"of {low} or more"
-        raise InputError("out of range", f"write a whole number {limits}", file=_named(flag, text))
-    return int(text)
-
-
-def label(text: str | None, flag: str = "--class") -> Any:
-    """`3` → a class, `0.5,0.5,0` → a label vector, `random` and None as they are; InputError for anything else."""
-    if text is None or text == "random":
-        return text
-    if "," in text or "." in text:
-        return tuple(number(part.strip(), flag) for part in text.split(","))
-    return natural(text, flag)
-
-
-def _named(flag: str, text: str) -> str:
-    """How an error names a value: `--swap 24`."""
-    return f"{flag} {text[:60] or repr(text)}"
-
-
-def _example(low: float, high: float) -> str:
-    return f"{0.7 if low <= 0.7 <= high else low:g}"

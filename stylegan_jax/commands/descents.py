@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from stylegan_jax.commands import cli
+from stylegan_jax import values
 from stylegan_jax.commands.flags import typed
 from stylegan_jax.errors import InputError
 
@@ -89,15 +89,15 @@ class Descents:
         from stylegan_jax.projection.descent import Settings
         from stylegan_jax.projection.project import STEPS, settings_of
 
-        rate = cli.number(self.lr, "--lr", low=1e-6, high=100)
+        rate = values.number(self.lr, "--lr", low=1e-6, high=100)
         usual = str(Settings.steps if self.official else STEPS)
-        steps = cli.natural(self.steps or usual, "--steps", low=1, high=100_000)
+        steps = values.natural(self.steps or usual, "--steps", low=1, high=100_000)
         if self.official:
             self._check_official()
         _ = self.compared  # read before long work
         if self.official:
             return Settings(steps=steps, rate=rate)
-        likeness = cli.number(self.likeness, "--likeness", low=0, high=1)
+        likeness = values.number(self.likeness, "--likeness", low=0, high=1)
         return settings_of(likeness=likeness, steps=steps, space=self.space, rate=rate)
 
     def _check_official(self) -> None:
@@ -127,7 +127,7 @@ class Descents:
             "steps": settings.steps,
             "lr": settings.rate,
             "prior": settings.prior,
-            "seed": cli.natural(self.seed, "--seed"),
+            "seed": values.natural(self.seed, "--seed"),
             **({"official": True} if self.official else {}),
             "start": self.start if self.start.startswith("encoder") else Path(self.start).name,
         }
@@ -162,7 +162,7 @@ class Descents:
                 progress.set_postfix_str(f"loss {losses.mean():.3f}", refresh=False)
                 progress.update(step - progress.n)
 
-            seed = cli.natural(self.seed, "--seed", high=2**32 - 1)
+            seed = values.natural(self.seed, "--seed", high=2**32 - 1)
             options = {"seed": seed, "report": report, "watch": film.watch if film else None, "start": start}
             made = project(model, batch, settings, loss=self.compared, unfinished=unfinished, **options)
         if film is not None:

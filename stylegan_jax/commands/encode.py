@@ -4,6 +4,7 @@ from typing import Annotated
 
 import tyro
 
+from stylegan_jax import values
 from stylegan_jax.commands import cli, encoders, projected
 from stylegan_jax.commands.flags import Flat, typed
 from stylegan_jax.commands.photographs import Faces, cropped, listed
@@ -43,7 +44,7 @@ def encode(
     import stylegan_jax
 
     place = projected.Place(out, overwrite=overwrite)
-    looks, found = cli.natural(rounds, "--rounds", low=1, high=100), listed(photos)
+    looks, found = values.natural(rounds, "--rounds", low=1, high=100), listed(photos)
     loaded = stylegan_jax.load(model, networks=["G_ema"])
     trained = encoders.of_model(loaded, encoder)
     crops = cropped(found, which, loaded)

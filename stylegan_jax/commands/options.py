@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from stylegan_jax.commands import cli
+from stylegan_jax import values
 from stylegan_jax.commands.flags import Flat as Flat
 from stylegan_jax.commands.flags import Many, typed
 from stylegan_jax.errors import InputError
@@ -52,7 +52,7 @@ class What:
         if len(lists) != 2:
             what = "not of the form ROWSxCOLS"
             raise InputError(what, "write for example 85,100x55,821", file=f"--styles {self.styles}")
-        return cli.seeds(lists[0], "--styles"), cli.seeds(lists[1], "--styles")
+        return values.seeds(lists[0], "--styles"), values.seeds(lists[1], "--styles")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -72,9 +72,9 @@ class Look:
     def truncation(self) -> dict[str, Any]:
         """The arguments of `jobs.Truncation`; InputError for what is no number."""
         return {
-            "psi": None if self.psi is None else cli.number(self.psi, "--psi"),
-            "cutoff": None if self.cutoff is None else cli.natural(self.cutoff, "--cutoff"),
-            "class_idx": cli.label(self.class_),
+            "psi": None if self.psi is None else values.number(self.psi, "--psi"),
+            "cutoff": None if self.cutoff is None else values.natural(self.cutoff, "--cutoff"),
+            "class_idx": values.label(self.class_),
         }
 
 
@@ -118,8 +118,8 @@ class Machine:
     def options(self) -> dict[str, Any]:
         """The arguments of `batching.choose`; InputError for what is no number."""
         return {
-            "batch": None if self.batch is None else cli.natural(self.batch, "--batch", low=1),
-            "devices": None if self.devices is None else cli.natural(self.devices, "--devices", low=1),
+            "batch": None if self.batch is None else values.natural(self.batch, "--batch", low=1),
+            "devices": None if self.devices is None else values.natural(self.devices, "--devices", low=1),
             "parallel": self.parallel,
             "dtype": self.dtype,
             "plan": self.plan,

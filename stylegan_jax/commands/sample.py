@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import tyro
 
-from stylegan_jax.commands import cli
+from stylegan_jax import values
 from stylegan_jax.commands.options import Flat, Look, Machine, Output, What
 from stylegan_jax.errors import InputError
 from stylegan_jax.storage.parts import Part
@@ -77,9 +77,9 @@ def sample(
 def _maker(what: What, look: Look) -> "Callable[[list[Model], dict[str, Any]], list[Made]]":
     """Reads the values before any model is loaded; makes one job for each model."""
     truncation = look.truncation
-    seeds = np.array(cli.seeds(what.seeds) if what.seeds is not None else [], np.uint32)
+    seeds = np.array(values.seeds(what.seeds) if what.seeds is not None else [], np.uint32)
     rows, columns = what.rows_and_columns if what.styles is not None else ([], [])
-    layers = None if what.layers is None else cli.seeds(what.layers, "--layers")
+    layers = None if what.layers is None else values.seeds(what.layers, "--layers")
 
     def make(models: "list[Model]", options: dict[str, Any]) -> "list[Made]":
         from stylegan_jax.sampler import batching, jobs

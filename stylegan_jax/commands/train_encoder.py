@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from stylegan_jax import values
 from stylegan_jax.commands import cli
 from stylegan_jax.commands.flags import typed
 from stylegan_jax.errors import InputError
@@ -64,12 +65,12 @@ def train_encoder(
     from stylegan_jax.train import stopping
 
     settings = Schooling(
-        kimg=cli.number(kimg, "--kimg", low=0.001, high=1e9),
-        minutes=None if minutes is None else cli.number(minutes, "--minutes", low=0.01, high=1e6),
-        batch=cli.natural(batch, "--batch", low=1, high=4096),
-        rounds=cli.natural(rounds, "--rounds", low=1, high=16),
-        rate=cli.number(lr, "--lr", low=1e-8, high=1),
-        seed=cli.natural(seed, "--seed", high=2**31 - 1),
+        kimg=values.number(kimg, "--kimg", low=0.001, high=1e9),
+        minutes=None if minutes is None else values.number(minutes, "--minutes", low=0.01, high=1e6),
+        batch=values.natural(batch, "--batch", low=1, high=4096),
+        rounds=values.natural(rounds, "--rounds", low=1, high=16),
+        rate=values.number(lr, "--lr", low=1e-8, high=1),
+        seed=values.natural(seed, "--seed", high=2**31 - 1),
     )
     settings.check()
     if Path(out).suffix.lower() != encoderfile.SUFFIX:

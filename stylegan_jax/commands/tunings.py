@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from stylegan_jax.commands import cli
+from stylegan_jax import values
 from stylegan_jax.commands.descents import Descents, stacked
 from stylegan_jax.commands.flags import typed
 
@@ -33,8 +33,8 @@ class Tunings:
         """Of the tuning, if there is to be one; InputError for what is no number or out of range."""
         from stylegan_jax.projection.tuning import Tuning
 
-        steps = cli.natural(self.tune_steps, "--tune-steps", low=1, high=100_000)
-        rate = cli.number(self.tune_lr, "--tune-lr", low=1e-6, high=1)
+        steps = values.natural(self.tune_steps, "--tune-steps", low=1, high=100_000)
+        rate = values.number(self.tune_lr, "--tune-lr", low=1e-6, high=1)
         return Tuning(steps=steps, rate=rate) if self.tune else None
 
     def parts(self, count: int) -> list[slice]:
@@ -63,7 +63,7 @@ class Tunings:
         from stylegan_jax.projection.tuning import tune
 
         batch, parts = stacked(pictures, model), self.parts(len(pictures))
-        pause, seed = 0.1 if sys.stderr.isatty() else 60, cli.natural(how.seed, "--seed", high=2**32 - 1)
+        pause, seed = 0.1 if sys.stderr.isatty() else 60, values.natural(how.seed, "--seed", high=2**32 - 1)
         with tqdm(total=tuning.steps * len(parts), unit="step", delay=pause, mininterval=pause) as progress:
             for i, part in enumerate(parts):
 

@@ -10,7 +10,7 @@ from typing import Literal
 
 import pytest
 
-from stylegan_jax import compiling, interrupts
+from stylegan_jax import compiling, interrupts, values
 from stylegan_jax.__main__ import COMMANDS
 from stylegan_jax.commands import cli
 from stylegan_jax.errors import InputError
@@ -123,32 +123,32 @@ def test_no_home_is_no_error(tmp_path):
 
 
 def test_seeds_are_numbers_and_ranges_in_the_order_given():
-    assert cli.seeds("0-3,40, 7") == [0, 1, 2, 3, 40, 7]
-    assert cli.seeds("4294967295") == [2**32 - 1]
+    assert values.seeds("0-3,40, 7") == [0, 1, 2, 3, 40, 7]
+    assert values.seeds("4294967295") == [2**32 - 1]
 
 
 @pytest.mark.parametrize("text", ["", "0-", "-1", "5-1", "4294967296", "0-4294967295", "1,,2", "a", "1.5", "9" * 5000])
 def test_what_is_no_seed_is_an_input_error(text):
     with pytest.raises(InputError, match=r"^--seeds .+: .+ — .+"):
-        cli.seeds(text)
+        values.seeds(text)
 
 
 def test_numbers_are_finite_and_within_their_limits():
-    assert cli.number("-0.5", "--psi") == -0.5
-    assert cli.number("0", "--alpha", low=0, high=1) == 0
+    assert values.number("-0.5", "--psi") == -0.5
+    assert values.number("0", "--alpha", low=0, high=1) == 0
 
 
 @pytest.mark.parametrize("text", ["nan", "inf", "-inf", "", "half", "1e999", "2"])
 def test_what_is_no_number_is_an_input_error(text):
     with pytest.raises(InputError, match=r"^--alpha .+: .+ — write one such as 0\.7"):
-        cli.number(text, "--alpha", low=0, high=1)
+        values.number(text, "--alpha", low=0, high=1)
 
 
 @pytest.mark.parametrize("text", ["-1", "10", "1.0", "", "x", "9" * 5000])
 def test_what_is_no_natural_number_in_range_is_an_input_error(text):
-    assert cli.natural("9", "--class", high=9) == 9
+    assert values.natural("9", "--class", high=9) == 9
     with pytest.raises(InputError, match=r"--class .+: out of range — write a whole number from 0 to 9"):
-        cli.natural(text, "--class", high=9)
+        values.natural(text, "--class", high=9)
 
 
 BUSY = """

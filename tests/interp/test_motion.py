@@ -3,8 +3,8 @@ import pytest
 
 from interp.motion import EASINGS, handover, moving_smooth, parse_span, parse_walks, positions, through, walk
 from interp.schedules import Layer, constant, smooth, swap
-from stylegan_jax.commands.cli import seeds
 from stylegan_jax.errors import InputError
+from stylegan_jax.values import seeds
 
 RESOLUTIONS = (4, 8, 16, 32, 64)
 WS = np.arange(3, dtype=np.float32)[:, None, None] * np.ones((3, 2, 4), np.float32)

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from interp.recipes import from_json
-from stylegan_jax.commands import arguments, cli
+from stylegan_jax import values
+from stylegan_jax.commands import arguments
 from stylegan_jax.commands.train import train
 from stylegan_jax.errors import InputError
 from stylegan_jax.pictures import images
@@ -144,4 +145,4 @@ def test_recipes_keep_label_vectors():
 
 
 def test_a_class_is_read_from_text():
-    assert [cli.label(text) for text in (None, "random", "2", "0.5,1")] == [None, "random", 2, (0.5, 1.0)]
+    assert [values.label(text) for text in (None, "random", "2", "0.5,1")] == [None, "random", 2, (0.5, 1.0)]
