@@ -1,9 +1,10 @@
-"""A recipe as people would type it: the line of `interp.blend` and the Python that make the same picture."""
+"""A recipe as people would type it: the line of `interp.blend` and the Python that make the same images."""
 
 import shlex
 
 from interp.recipes import Recipe
 from interp.schedule_text import PRESETS
+from stylegan_jax import values
 
 
 def command(recipe: Recipe) -> str:
@@ -51,25 +52,32 @@ def _flag(name: str, value: object) -> list[str]:
 
 
 def python(recipe: Recipe) -> str:
-    """The program whose `images` are those of the blend."""
+    """A program at whose end `images` are those of the blend, uint8 `[n h w c]`."""
     base, *others = recipe.models
-    settings = {name: getattr(recipe, name) for name in ("mapping", "noise", "w_avg") if getattr(recipe, name)}
-    lines = ["import numpy as np", "", "from interp.alphas import Settings, parse_kind"] if recipe.kinds else []
-    lines = lines or ["import numpy as np", "", "from interp.alphas import Settings"]
-    lines += ["from interp.mix import blend_all"]
-    given = [f"{name}={value!r}" for name, value in settings.items()]
+    named = [f"{name}={getattr(recipe, name)!r}" for name in ("mapping", "noise", "w_avg") if getattr(recipe, name)]
     if recipe.kinds:
-        given.append(f"kinds=[parse_kind(text) for text in {list(recipe.kinds)!r}]")
-    additions = ", ".join(f"({model.path!r}, {model.schedule!r})" for model in others)
-    lines += ["from stylegan_jax import load, sampler", ""]
-    lines += [f"base = load({base.path!r})"]
-    lines += [f"mixed = blend_all(base, [{additions}], Settings({', '.join(given)}))"]
-    lines += [*_images(recipe)]
-    return "\n".join(lines) + "\n"
+        named.append(f"kinds=[parse_kind(text) for text in {list(recipe.kinds)}]")
+    if len(others) == 1 and not recipe.kinds and recipe.w_avg is None:
+        imports, blend = [], ", ".join(["base", repr(others[0].path), repr(others[0].schedule), *named])
+        mixed = f"mixed = sj.blend({blend})"
+    else:
+        imports = [f"from interp.alphas import Settings{', parse_kind' if recipe.kinds else ''}"]
+        imports += ["from interp.mix import blend_all"]
+        additions = ", ".join(f"({model.path!r}, {model.schedule!r})" for model in others)
+        mixed = f"mixed = blend_all(base, [{additions}], Settings({', '.join(named)}))"
+    more, images = _images(recipe)
+    lines = ["import numpy as np", "", "import stylegan_jax as sj", *sorted([*imports, *more]), ""]
+    return "\n".join([*lines, f"base = sj.load({base.path!r})", mixed, *images]) + "\n"
 
 
-def _images(recipe: Recipe) -> list[str]:
+def _images(recipe: Recipe) -> tuple[list[str], list[str]]:
+    """What the last lines import, and those lines."""
     if recipe.w:
-        psi = [] if recipe.psi == 1 else ["w_avg = mixed.networks['G_ema']['mapping.w_avg']"]
-        return psi
-    return []
+        settings = f"{list(recipe.w)}, {recipe.w_space!r}, base, psi={recipe.psi!r}, class_idx=None"
+        imports = ["from interp.given import given_ws", "from stylegan_jax.sampler import sample_ws"]
+        return imports, [f"ws = given_ws({settings}).values", "images = np.concatenate([*sample_ws(mixed, ws)])"]
+    settings = f"{values.seeds(recipe.seeds)}, truncation_psi={recipe.psi!r}"
+    settings += f", class_idx={recipe.class_idx!r}" if recipe.class_idx is not None else ""
+    settings += ", mapping=base" if recipe.same_w else ""
+    imports = ["from stylegan_jax.sampler import sample"]
+    return imports, [f"images = np.concatenate([*sample(mixed, {settings})])"]

@@ -1,9 +1,11 @@
 """What stands in the columns of a sheet: seeds, or the ws of files that projection and encoders write."""
 
+import dataclasses
 from collections.abc import Sequence
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
 from convert import ws
 from convert.ws import Ws
@@ -30,11 +32,21 @@ def given_ws(files: Sequence[str], space: str | None, base: Model, *, psi: float
     config = base.config.generator
     if class_idx is not None:
         raise InputError("class: ws are beyond the mapping network", "leave the class out")
-    if psi != 1 and config.w_avg_beta is None:
-        raise InputError("the base has no w_avg to truncate towards", "use psi 1")
+    check_truncation(base, psi)
     found = ws.read(files, num_ws=config.num_ws, w_dim=config.w_dim, space=space)
     print("\n".join(found.said))
+    return dataclasses.replace(found, values=truncated(found.values, base, psi))
+
+
+def check_truncation(base: Model, psi: float) -> None:
+    """Raises InputError where a psi asks for a w_avg that the model does not have."""
+    if psi != 1 and base.config.generator.w_avg_beta is None:
+        raise InputError("the base has no w_avg to truncate towards", "use psi 1")
+
+
+def truncated(ws: Float[np.ndarray, "n l d"], base: Model, psi: float) -> Float[np.ndarray, "n l d"]:
+    """Ws pulled towards the base's w_avg, in whose W they lie; InputError as `check_truncation`."""
+    check_truncation(base, psi)
     if psi == 1:
-        return found
-    w_avg = jnp.asarray(base.networks["G_ema"]["mapping.w_avg"])
-    return Ws(found.names, np.asarray(truncate(jnp.asarray(found.values), w_avg, psi)), found.files, found.said)
+        return ws
+    return np.asarray(truncate(jnp.asarray(ws), jnp.asarray(base.networks["G_ema"]["mapping.w_avg"]), psi))

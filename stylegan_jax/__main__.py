@@ -50,6 +50,9 @@ COMMANDS = {
     "toonify": Command(
         "interp.toonify:toonify", "turns photographs into what a blend makes of them: a cartoon of each face"
     ),
+    "studio": Command(
+        "interp.studio.__main__:studio", "opens a page on which α(r) is drawn by hand, and the blend follows, live"
+    ),
     "sample": Command("stylegan_jax.commands.sample:sample", "makes the images of seeds, or of projected faces"),
     "align": Command(
         "stylegan_jax.commands.align:align",

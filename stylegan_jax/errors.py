@@ -99,6 +99,12 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__
 
 
+def fault_line(fault: OSError) -> str:
+    """What the operating system said, of which file, and what to do about it."""
+    place = f"{fault.filename}: " if fault.filename else ""
+    return f"{place}{fault.strerror or fault} — {remedy_of(fault)}"
+
+
 def remedy_of(error: OSError) -> str:
     """What to do about what the operating system said."""
     code = error.errno

@@ -19,7 +19,7 @@ import tyro
 
 from stylegan_jax import compiling, interrupts
 from stylegan_jax.commands.arguments import arranged, check_flags, known, unboxed
-from stylegan_jax.errors import NAMES_AMISS, InputError, remedy_of, system_fault
+from stylegan_jax.errors import NAMES_AMISS, InputError, fault_line, system_fault
 from stylegan_jax.storage import usercache
 
 DONE, OUR_BUG, BAD_INPUT, NO_SPACE, RESUME, INTERRUPTED = 0, 1, 2, 74, 75, interrupts.INTERRUPTED
@@ -141,9 +141,8 @@ def _verdict(error: BaseException) -> tuple[int, str]:
         return BAD_INPUT, f"error: {asked}"
     fault = error if isinstance(error, OSError) else system_fault(error)
     if fault is not None:
-        place = f"{fault.filename}: " if fault.filename else ""
         code = BAD_INPUT if fault.errno in NAMES_AMISS else NO_SPACE
-        return code, f"error: {_CONTROL.sub(_escaped, f'{place}{fault.strerror or fault}')} — {remedy_of(fault)}"
+        return code, f"error: {_CONTROL.sub(_escaped, fault_line(fault))}"
     what = " ".join(f"{type(error).__name__}: {error}".split())
     return OUR_BUG, f"error: {what[:500]} — this is a bug: run again with --debug and report it"
 

@@ -1,0 +1,1 @@
+"""The studio: a page on which α(r) is drawn with the mouse, and the server behind it."""

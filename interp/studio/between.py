@@ -1,0 +1,57 @@
+"""The way from one state to another: schedules, shares of kinds, and ws, mixed."""
+
+from collections.abc import Iterator, Sequence
+
+from interp.alphas import Kind
+from interp.motion import EASINGS
+from interp.schedules import Layer, Schedule
+from interp.studio.painter import Painter, Pictures
+from interp.studio.state import State
+from stylegan_jax.errors import InputError
+
+
+def frames(painter: Painter, first: State, last: State, count: int) -> Iterator[Pictures]:
+    """The pictures of `count` frames; mapping and noise stay those of the first state.
+
+    Raises InputError for states that nothing lies between.
+    """
+    names = [tuple(model.path for model in state.recipe.models) for state in (first, last)]
+    if names[0] != names[1]:
+        raise InputError("the two are blends of different models", "keep two of the same models")
+    ws = [painter.ws(state) for state in (first, last)]
+    if len(ws[0]) != len(ws[1]):
+        raise InputError(f"{len(ws[0])} pictures against {len(ws[1])}", "keep two with as many pictures")
+    one, two = first.recipe.settings.kinds, last.recipe.settings.kinds
+    _check_kinds(one, two)
+    renderer, sources = painter.renderer(first.recipe), painter.sources(first.recipe)
+    for i in range(count):
+        t = EASINGS["smooth"](i / (count - 1))
+        ways = zip(first.recipe.schedules, last.recipe.schedules, strict=True)
+        schedules, kinds = [mixed(*ends, t) for ends in ways], mixed_kinds(one, two, t)
+        yield renderer.images(schedules, sources, (1 - t) * ws[0] + t * ws[1], kinds=kinds)
+
+
+def mixed(one: Schedule, two: Schedule, t: float) -> Schedule:
+    """(1 − t)·one + t·two."""
+
+    def alpha(layer: Layer) -> float:
+        return (1 - t) * one(layer) + t * two(layer)
+
+    return Schedule(f"between={one.text}/{two.text}", alpha)
+
+
+def _check_kinds(one: Sequence[Kind], two: Sequence[Kind]) -> None:
+    fixed = [{kind for kind in kinds if not kind.scales} for kinds in (one, two)]
+    if fixed[0] != fixed[1]:
+        texts = ", ".join(sorted(kind.text for kind in fixed[0] ^ fixed[1]))
+        raise InputError(f"{texts}: only one of the two fixes this share", "scale it, or fix it in both")
+
+
+def mixed_kinds(one: Sequence[Kind], two: Sequence[Kind], t: float) -> list[Kind]:
+    """The factors on the way; a kind that one of the two does not name has the factor 1 there."""
+    factors = [{kind.name: kind.value for kind in kinds if kind.scales} for kinds in (one, two)]
+    moving = [
+        Kind(name, (1 - t) * factors[0].get(name, 1.0) + t * factors[1].get(name, 1.0), scales=True)
+        for name in dict.fromkeys([*factors[0], *factors[1]])
+    ]
+    return [*(kind for kind in one if not kind.scales), *moving]
