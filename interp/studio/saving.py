@@ -49,12 +49,12 @@ class Saver:
         if not ends or end not in (None, *ends):
             raise InputError(f"{what} {end or ''}: nothing that can be saved", f"use {', '.join(FORMS)}")
         self.folder.mkdir(parents=True, exist_ok=True)
-        recipe, files = self._on_disk(state)
         path = self._free(slug(self.library.as_typed(state.recipe)), ends[0] if end is None else end)
         if what == "picture":
-            self._write_picture(path, state, recipe)
-        else:
-            self._write_blend(path, state.recipe, recipe, draws=what == "sheet")
+            self._write_picture(path, state)
+            return [path]
+        recipe, files = self._on_disk(state)
+        self._write_blend(path, state.recipe, recipe, draws=what == "sheet")
         return [path, *files]
 
     def _on_disk(self, state: State) -> tuple[Recipe, list[Path]]:
@@ -67,7 +67,7 @@ class Saver:
             np.savez(file, w=self.painter.ws(state))
         return dataclasses.replace(recipe, w=(str(path.absolute()),), w_space="w+", psi=1.0, class_idx=None), [path]
 
-    def _write_picture(self, path: Path, state: State, recipe: Recipe) -> None:
+    def _write_picture(self, path: Path, state: State) -> None:
         """The blend's pictures as the page shows them, with the state inside."""
         frame = self.painter.frame(state, [BLEND])
         loaded = [self.library.model(model.path) for model in state.recipe.models]

@@ -51,13 +51,13 @@ _PAD = schema.Table(
 
 
 def from_json(data: Any) -> State:
-    """The state that a page or a picture describes; InputError for anything else."""
-    if not isinstance(data, dict) or "pad" not in data:
-        return State(recipe=recipes.from_json(data))
-    rest = {key: value for key, value in data.items() if key != "pad"}
-    pad = data["pad"]
+    """The state that a page or a picture describes; InputError for anything else. A page shows G_ema alone."""
+    fields = dict(data) if isinstance(data, dict) else data
+    pad = fields.pop("pad", None) if isinstance(fields, dict) else None
+    recipe = dataclasses.replace(recipes.from_json(fields), networks=Recipe.networks)
+    if pad is None:
+        return State(recipe=recipe)
     if wrong := schema.faults(pad, _PAD):
         raise InputError(f"is no point of the pad: {', '.join(wrong)}", "write seeds, x and y")
     first, second, third = pad["seeds"]
-    point = Pad(seeds=(first, second, third), x=float(pad["x"]), y=float(pad["y"]))
-    return State(recipe=recipes.from_json(rest), pad=point)
+    return State(recipe=recipe, pad=Pad(seeds=(first, second, third), x=float(pad["x"]), y=float(pad["y"])))

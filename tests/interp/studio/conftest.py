@@ -1,0 +1,49 @@
+"""A library of tiny models, and what draws and saves from it."""
+
+import pytest
+
+import stylegan_jax as sj
+from interp.recipes import Ingredient, Recipe
+from interp.studio.library import Library
+from interp.studio.painter import Painter
+from interp.studio.saving import Saver
+from interp.studio.state import State
+from tests.tiny_models import tiny_model
+
+
+@pytest.fixture(scope="package")
+def folder(tmp_path_factory):
+    """Where the models lie: a, b and c are relatives, labels is conditional, small has another resolution."""
+    folder = tmp_path_factory.mktemp("models")
+    for seed, name in enumerate("abc"):
+        sj.save(tiny_model(seed), folder / f"{name}.safetensors")
+    sj.save(tiny_model(3, c_dim=3), folder / "labels.safetensors")
+    sj.save(tiny_model(4, img_resolution=8), folder / "small.safetensors")
+    return folder
+
+
+@pytest.fixture
+def library(folder):
+    return Library([str(folder / f"{name}.safetensors") for name in "ab"])
+
+
+@pytest.fixture
+def painter(library):
+    return Painter(library)
+
+
+@pytest.fixture
+def saver(painter, tmp_path):
+    return Saver(painter, tmp_path / "studio")
+
+
+@pytest.fixture
+def state():
+    return state_of("swap=8", seeds="0-1")
+
+
+def state_of(*schedules, pad=None, **settings):
+    """A state of the models a, b, …"""
+    names = [f"{name}.safetensors" for name in "abc"]
+    models = [Ingredient(path=name, schedule=text) for name, text in zip(names, (None, *schedules), strict=False)]
+    return State(recipe=Recipe(models=tuple(models), **settings), pad=pad)
