@@ -29,7 +29,7 @@ FEWER = {
     r"--swap 2\.\.64": "--swap 4..8",
 }
 """What would take long, or wants more than small models have, in small."""
-ELSEWHERE = ("scripts/", "python -m pip install")  # tests of their own
+ELSEWHERE = ("scripts/", "python -m pip install", "python -m interp.studio")  # tests of their own
 
 
 def commands():

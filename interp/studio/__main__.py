@@ -11,7 +11,7 @@ import tyro
 import stylegan_jax
 from interp.argument_errors import flags_named
 from interp.options import File, Models, in_order, models_of
-from stylegan_jax import values
+from stylegan_jax import interrupts, values
 from stylegan_jax.commands import cli
 from stylegan_jax.commands.flags import Many, typed
 from stylegan_jax.errors import InputError
@@ -72,7 +72,12 @@ def studio(
         if browser:
             webbrowser.open(address)
         settings = uvicorn.Config(app, log_level="warning", ws_max_size=1 << 16, timeout_graceful_shutdown=1)
-        uvicorn.Server(settings).run(sockets=[bound])
+        try:
+            uvicorn.Server(settings).run(sockets=[bound])
+        except interrupts.Terminated:
+            raise
+        except KeyboardInterrupt:  # as everybody ends it
+            return
 
 
 def _check_installed() -> None:

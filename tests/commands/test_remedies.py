@@ -44,6 +44,8 @@ def sayers(path):
         return ["sample"]
     if path.stem == "models":
         return ["models"]
+    if parts[:2] == ("interp", "studio"):
+        return ["studio"]
     if parts[0] == "interp":
         return [path.stem] if path.stem in COMMANDS else ["blend", "diagnose", "figures", "film", "toonify"]
     return list(COMMANDS)
@@ -69,7 +71,11 @@ def test_every_flag_that_a_message_names_is_one_of_the_command(path: Path):
 
 
 def test_every_command_that_writes_has_the_flag_that_a_place_in_use_advises():
-    assert [command for command in COMMANDS if "--overwrite" not in flags(command)] == ["train", "models"]
+    assert [command for command in COMMANDS if "--overwrite" not in flags(command)] == [
+        "studio",
+        "train",
+        "models",
+    ]
 
 
 def advised(error, flag):

@@ -8,6 +8,7 @@ SEEDS = f"{MODEL} --out faces --seeds"
 SAMPLE = f"{SEEDS} 0"
 
 ARGUMENTS, CLI = "stylegan_jax/commands/arguments.py", "stylegan_jax/commands/cli.py"
+VALUES = "stylegan_jax/values.py"
 NO_OPTION, HELP = "{}{} --help lists all", "{} --help explains its options"
 RANGES, WHOLE, NUMBER = "write numbers and ranges such as 0-35,40", "write a whole number {}", "write one such as {}"
 _CLI = [
@@ -18,16 +19,16 @@ _CLI = [
     Case(ARGUMENTS, NO_OPTION, "models", "--zzzzzz"),
     *[Case(CLI, HELP, command, "", follow="--help") for command in ("convert", "sample", "train")],
     Case(CLI, HELP, "sample", f"{SAMPLE} --parallel all"),
-    Case(CLI, RANGES, "sample", f"{SEEDS} x", follow=[f"{SEEDS} 0-3", f"{SEEDS} 0-2,4"]),
-    Case(CLI, RANGES, "sample", f"{MODEL} --styles 0xy --out faces", follow=f"{MODEL} --styles 0x1 --out faces"),
-    Case(CLI, "choose a smaller one", "sample", f"{SEEDS} 4294967296", follow=f"{SEEDS} 4294967295"),
-    Case(CLI, "write {}-{}", "sample", f"{SEEDS} 3-1"),
-    Case(CLI, "write {}-{}", "sample", f"{SAMPLE} --layers 3-1", follow=f"{SAMPLE} --layers 1-3"),
-    Case(CLI, "split the work", "sample", f"{SEEDS} 0-10000000", follow=[f"{SEEDS} 0-3", f"{SEEDS} 4-7"]),
-    *[Case(CLI, NUMBER, "sample", f"{SAMPLE} --psi {value}") for value in ("much", "nan")],
+    Case(VALUES, RANGES, "sample", f"{SEEDS} x", follow=[f"{SEEDS} 0-3", f"{SEEDS} 0-2,4"]),
+    Case(VALUES, RANGES, "sample", f"{MODEL} --styles 0xy --out faces", follow=f"{MODEL} --styles 0x1 --out faces"),
+    Case(VALUES, "choose a smaller one", "sample", f"{SEEDS} 4294967296", follow=f"{SEEDS} 4294967295"),
+    Case(VALUES, "write {}-{}", "sample", f"{SEEDS} 3-1"),
+    Case(VALUES, "write {}-{}", "sample", f"{SAMPLE} --layers 3-1", follow=f"{SAMPLE} --layers 1-3"),
+    Case(VALUES, "split the work", "sample", f"{SEEDS} 0-10000000", follow=[f"{SEEDS} 0-3", f"{SEEDS} 4-7"]),
+    *[Case(VALUES, NUMBER, "sample", f"{SAMPLE} --psi {value}") for value in ("much", "nan")],
     *[
         Case(
-            CLI,
+            VALUES,
             NUMBER,
             "film",
             f"ffhq.safetensors toon.safetensors --swap 4..8 --fps 1 --size 16 --out x.gif --seeds 0 --seconds {value}",
@@ -35,11 +36,11 @@ _CLI = [
         for value in ("much", "-1")
     ],
     *[
-        Case(CLI, WHOLE, "sample", f"{SAMPLE} --{flag} {value}")
+        Case(VALUES, WHOLE, "sample", f"{SAMPLE} --{flag} {value}")
         for flag, value in (("batch", "0"), ("cutoff", "x"), ("devices", "0"))
     ],
-    Case(CLI, WHOLE, "figures", "strip ffhq.safetensors toon.safetensors --seeds 0 --out x.png --cell 5"),
-    Case(CLI, WHOLE, "sample", "classes.safetensors --seeds 0 --out faces --class first"),
+    Case(VALUES, WHOLE, "figures", "strip ffhq.safetensors toon.safetensors --seeds 0 --out x.png --cell 5"),
+    Case(VALUES, WHOLE, "sample", "classes.safetensors --seeds 0 --out faces --class first"),
     Case(
         "stylegan_jax/commands/models.py",
         "stylegan-jax models lists what was",

@@ -12,6 +12,8 @@ _WHOLE = f"{_PSP}what_is_no_whole_encoder_is_refused_in_a_line_that_names_the_fi
 _VGG16 = "tests/projection/test_perceptual.py::test_"
 _HEADS = f"{_VGG16}weights_of_lpips_are_asked_for_where_they_are_missing"
 _PLACES, _AGAIN = "stylegan_jax/storage/downloads/addresses.py", "download or export it again"
+_STUDIO, _STUDIOS = "interp/studio", "tests/interp/studio/test_"
+_APART = f"{_STUDIOS}painter.py::test_states_that_nothing_lies_between_are_refused"
 
 ELSEWHERE: dict[tuple[str, str], str] = {
     ("stylegan_jax/pictures/images.py", "scale it down"): (
@@ -128,6 +130,35 @@ ELSEWHERE: dict[tuple[str, str], str] = {
     ),
     ("stylegan_jax/commands/train.py", "name a file of their points, or leave it out"): (
         "tests/commands/test_train_framing.py::test_a_file_of_other_pictures_is_no_framing"
+    ),
+    (f"{_STUDIO}/__main__.py", "choose another"): f"{_STUDIOS}command.py::test_a_port_in_use_is_said",
+    (f"{_STUDIO}/__main__.py", "name a folder"): (
+        f"{_STUDIOS}command.py::test_a_file_in_the_place_of_the_folder_is_said"
+    ),
+    (f"{_STUDIO}/__main__.py", 'python -m pip install "stylegan-jax[studio]"'): (
+        f"{_STUDIOS}command.py::test_a_missing_extra_is_named"
+    ),
+    (f"{_STUDIO}/between.py", "keep two of the same models"): f"{_APART}[models]",
+    (f"{_STUDIO}/between.py", "keep two with as many pictures"): f"{_APART}[numbers]",
+    (f"{_STUDIO}/between.py", "scale it, or fix it in both"): f"{_APART}[kinds]",
+    (f"{_STUDIO}/library.py", "drop its file onto the page"): (
+        f"{_STUDIOS}library.py::test_a_recipe_of_models_that_are_not_here_says_which"
+    ),
+    (f"{_STUDIO}/painter.py", "use at most {}"): (
+        f"{_STUDIOS}painter.py::test_more_pictures_than_a_page_shows_are_refused"
+    ),
+    (f"{_STUDIO}/questions.py", "reload the page"): (
+        f"{_STUDIOS}server.py::test_a_bad_question_is_answered_in_a_line_and_the_next_one_is_fine[{{]"
+    ),
+    (f"{_STUDIO}/saving.py", "use {}"): f"{_STUDIOS}saving.py::test_what_cannot_be_saved_is_refused[../x-None]",
+    (f"{_STUDIO}/server.py", "give it one"): (
+        f"{_STUDIOS}server.py::test_a_dropped_file_that_is_nothing_is_a_line_and_leaves_nothing[.]"
+    ),
+    (f"{_STUDIO}/server.py", "name it when the studio is started"): (
+        f"{_STUDIOS}server.py::test_a_file_that_is_too_large_is_cut_off"
+    ),
+    (f"{_STUDIO}/state.py", "write seeds, x and y"): (
+        f"{_STUDIOS}state.py::test_a_point_of_the_pad_that_is_none_is_refused[7-it is 7]"
     ),
     ("interp/quality.py", "use larger models"): (
         "tests/interp/test_quality.py::test_models_too_small_to_be_described_are_refused"

@@ -20,6 +20,11 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None and "CI" not in os.environ, reason="needs Chromium (apt install chromium)"),
 ]
+READ = """canvas => {
+  const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d", { willReadFrequently: true });
+  copy.drawImage(canvas, 0, 0);
+  return [canvas.width, canvas.height, ...copy.getImageData(0, 0, canvas.width, canvas.height).data];
+}"""
 ALPHAS = "els => els.map(el => Number(el.getAttribute('aria-valuenow')))"
 
 
@@ -84,10 +89,7 @@ def state_in(page):
 
 def pixels(page, selector="#blend canvas"):
     """What a canvas shows, RGB."""
-    rows = page.eval_on_selector(
-        selector,
-        "c => [c.width, c.height, ...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]",
-    )
+    rows = page.eval_on_selector(selector, READ)
     width, height, *values = rows
     return np.array(values, np.uint8).reshape(height, width, 4)[..., :3]
 
@@ -180,6 +182,7 @@ def test_sixteen_seeds_and_one_of_them(page):
 def test_the_pad_walks_between_three_seeds(page, painter):
     page.click("text=between three seeds")
     settled(page)
+    page.locator("#pad").scroll_into_view_if_needed()
     box = page.locator("#pad").bounding_box()
     page.mouse.move(box["x"] + 3, box["y"] + box["height"] - 3)
     page.mouse.down()

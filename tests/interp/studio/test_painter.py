@@ -135,10 +135,11 @@ def test_the_way_between_two_states_begins_and_ends_with_them(painter):
 @pytest.mark.parametrize(
     ("last", "what"),
     [
+        (state_of("swap=4", "alpha=0", seeds="0"), "blends of different models"),
         (state_of("swap=4", seeds="0-2"), "1 pictures against 3"),
         (state_of("swap=4", seeds="0", kinds=("torgb=0.5",)), "torgb=0.5: only one of the two fixes this share"),
     ],
-    ids=["numbers", "kinds"],
+    ids=["models", "numbers", "kinds"],
 )
 def test_states_that_nothing_lies_between_are_refused(painter, last, what):
     with pytest.raises(InputError, match=what):

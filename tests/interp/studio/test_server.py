@@ -184,7 +184,7 @@ def test_a_dropped_model_can_be_shown(client, folder, saver, state):
 
 
 @pytest.mark.parametrize(
-    "name", ["toon.pkl", "toon.safetensors", "me.npz", "picture.png", "recipe.yaml", "x", ".pkl", ""]
+    "name", ["toon.pkl", "toon.safetensors", "me.npz", "picture.png", "recipe.yaml", "x", ".pkl", "", "."]
 )
 def test_a_dropped_file_that_is_nothing_is_a_line_and_leaves_nothing(client, saver, name):
     found = client.put("/drop", params={"name": name}, headers=KEY, content=b"nothing of the kind")
@@ -247,3 +247,23 @@ def test_questions_that_were_overtaken_are_not_answered(client, painter, state, 
         while last != 49:
             last = unpacked(socket.receive_bytes())[0]["id"]
     assert len(drawn) < 10 and drawn[-1] == 0.49
+
+
+def test_a_large_picture_that_moves_slowly_is_previewed_until_it_rests(client, state, monkeypatch):
+    monkeypatch.setattr("interp.studio.live._PREVIEW_FROM", 16)
+    monkeypatch.setattr("interp.studio.live._PATIENCE", 0.0)
+    with live(client) as socket:
+        socket.receive_json()
+        sides = [asked(socket, state, moving=moving)[1][0].shape[0] for moving in (True, True, True, False)]
+    assert sides == [16, 8, 8, 16]
+
+
+def test_a_page_that_is_closed_while_it_is_answered_harms_nobody(client, painter, state, monkeypatch, capsys):
+    for _ in range(5):
+        with live(client) as socket:
+            socket.receive_json()
+            socket.send_text(json.dumps({"id": 1, "state": state.to_json()}))
+    with live(client) as socket:
+        socket.receive_json()
+        assert asked(socket, state)[0]["id"] == 7
+    assert "Traceback" not in capsys.readouterr().err
