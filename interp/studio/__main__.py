@@ -54,7 +54,7 @@ def studio(
     from interp.studio.library import Library
     from interp.studio.painter import Painter
     from interp.studio.saving import Saver
-    from interp.studio.server import server
+    from interp.studio.server import Server
 
     shipped = stylegan_jax.shipped_models()
     recipe = models_of(*in_order(models, base, transfer), shipped)
@@ -67,7 +67,7 @@ def studio(
     painter.renderer(start.recipe)  # which refuses models that cannot be blended
     with _bound(port) as bound:
         address = f"http://127.0.0.1:{bound.getsockname()[1]}/?token={guard.token}"
-        app = server(painter, Saver(painter, folder), start, guard)
+        app = Server(painter, Saver(painter, folder), start, guard).app
         print(f"the studio is at {address}\nCtrl-C ends it", flush=True)
         if browser:
             webbrowser.open(address)

@@ -1,14 +1,11 @@
 """The server of the studio: the page, its live line, and what is saved and dropped."""
 
-import asyncio
 import json
 import os
-import queue
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from fastapi import Depends, FastAPI, HTTPException, Request, Response, WebSocket
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, StreamingResponse
@@ -16,12 +13,14 @@ from starlette.requests import HTTPConnection
 
 from interp.studio import frames
 from interp.studio.guard import Guard
+from interp.studio.library import Library
 from interp.studio.live import Line
 from interp.studio.painter import Painter
 from interp.studio.questions import LARGEST, parsed
 from interp.studio.saving import MOST_SECONDS, Saver
 from interp.studio.state import State, from_json
 from interp.studio.trouble import line_of
+from interp.studio.workers import Workers
 from stylegan_jax.errors import InputError
 from stylegan_jax.storage import atomic, schema
 
@@ -43,142 +42,125 @@ _FILM = schema.Table(
     required=("first", "last", "seconds"),
 )
 _STRANGER = "<!doctype html><title>studio</title><p>This address is of another run: open the one that was printed."
-Result = TypeVar("Result")
 
 
-class _GoneError(Exception):
-    """Nobody waits for the film any more."""
-
-
-class Workers:
-    """The threads in which what takes long is done: one for frames, and one for what is saved and read."""
-
-    def __init__(self) -> None:
-        self._frames, self._jobs = ThreadPoolExecutor(1, "frames"), ThreadPoolExecutor(1, "jobs")
-
-    async def frame(self, work: Callable[..., Result], *arguments: Any) -> Result:
-        """Draws, in turn."""
-        return await asyncio.get_running_loop().run_in_executor(self._frames, work, *arguments)
-
-    async def job(self, work: Callable[..., Result], *arguments: Any) -> Result:
-        """Reads or writes, in turn, while frames are drawn."""
-        return await asyncio.get_running_loop().run_in_executor(self._jobs, work, *arguments)
-
-
-def server(painter: Painter, saver: Saver, start: State, guard: Guard) -> FastAPI:
-    """The application.
+class Server:
+    """What a page can ask for.
 
     Args:
       painter, saver: draw and write what pages show; the saver's folder is the only one that is written to.
       start: what a page shows unless its address says otherwise.
-      guard: knows who may talk to it.
+      guard: knows who may talk to the server.
     """
-    app, workers, library = FastAPI(docs_url=None, redoc_url=None, openapi_url=None), Workers(), painter.library
-    saved: dict[str, Path] = {}
 
-    def admitted(connection: HTTPConnection) -> None:
-        if not guard.admits(connection.headers, connection.query_params):
+    def __init__(self, painter: Painter, saver: Saver, start: State, guard: Guard):
+        self.painter, self.saver, self.start, self.guard = painter, saver, start, guard
+        self.library, self._workers = painter.library, Workers()
+        self._saved: dict[str, Path] = {}
+
+    @property
+    def app(self) -> FastAPI:
+        """The application."""
+        app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+        app.middleware("http")(_with_headers)
+        app.add_api_route("/", self.page)
+        app.add_api_route("/page/{name}", _piece)
+        app.add_api_websocket_route("/live", self.live)
+        admitted = [Depends(self._check)]
+        app.add_api_route("/save", self.save, methods=["POST"], dependencies=admitted)
+        app.add_api_route("/film", self.film, methods=["POST"], dependencies=admitted)
+        app.add_api_route("/drop", self.drop, methods=["PUT"], dependencies=admitted)
+        app.add_api_route("/saved/{name}", self.saved, dependencies=admitted)
+        return app
+
+    def _check(self, connection: HTTPConnection) -> None:
+        if not self.guard.admits(connection.headers, connection.query_params):
             raise HTTPException(403, "open the address that the command printed")
 
-    async def answer(work: Awaitable[Any]) -> Response:
-        try:
-            return JSONResponse(await work)
-        except Exception as error:
-            return JSONResponse({"error": line_of(error)}, 400)
-
-    @app.middleware("http")
-    async def with_headers(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
-        response = await go_on(request)
-        response.headers.update(_HEADERS)
-        return response
-
-    @app.get("/")
-    async def page(request: Request) -> Response:
-        if not guard.admits(request.headers, request.query_params):
+    async def page(self, request: Request) -> Response:
+        """The page."""
+        if not self.guard.admits(request.headers, request.query_params):
             return HTMLResponse(_STRANGER, 403)
         return FileResponse(PAGE / "index.html")
 
-    @app.get("/page/{name}")
-    async def piece(name: str) -> Response:
-        if name not in _PIECES:
-            raise HTTPException(404)
-        return FileResponse(_PIECES[name])
-
-    @app.websocket("/live")
-    async def live(socket: WebSocket) -> None:
-        if not guard.admits(socket.headers, socket.query_params):
+    async def live(self, socket: WebSocket) -> None:
+        """Its live line."""
+        if not self.guard.admits(socket.headers, socket.query_params):
             await socket.close(1008)
             return
         await socket.accept()
-        await socket.send_json(frames.welcome(library, start))
-        await Line(socket, painter, workers.frame).serve()
+        await socket.send_json(frames.welcome(self.library, self.start))
+        await Line(socket, self.painter, self._workers.frame).serve()
 
-    @app.post("/save", dependencies=[Depends(admitted)])
-    async def save(request: Request) -> Response:
+    async def save(self, request: Request) -> Response:
+        """Writes what a state shows: {state, what, end} → {files}."""
+
         async def work() -> dict[str, Any]:
             asked = await _asked(request, _SAVE)
-            paths = await workers.job(saver.save, from_json(asked["state"]), asked["what"], asked.get("end"))
-            saved.update({path.name: path for path in paths if path.is_file()})
-            return {"files": [{"name": path.name, "shown": os.path.relpath(path)} for path in paths]}
+            return self._listed(
+                await self._workers.job(self.saver.save, from_json(asked["state"]), asked["what"], asked.get("end"))
+            )
 
-        return await answer(work())
+        return await _answer(work())
 
-    @app.post("/film", dependencies=[Depends(admitted)])
-    async def film(request: Request) -> Response:
+    async def film(self, request: Request) -> Response:
+        """Films the way from one state to another: {first, last, seconds} → lines {done, of}, then {files}."""
         try:
             asked = await _asked(request, _FILM)
             first, last = from_json(asked["first"]), from_json(asked["last"])
         except InputError as error:
             return JSONResponse({"error": str(error)}, 400)
-        lines: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-        gone = False
 
-        def said(done: int, count: int) -> None:
-            if gone:
-                raise _GoneError
-            lines.put({"done": done, "of": count})
+        def work(say: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+            done = self.saver.film(first, last, asked["seconds"], lambda done, of: say({"done": done, "of": of}))
+            return self._listed([done])
 
-        def work() -> None:
-            try:
-                path = saver.film(first, last, asked["seconds"], said)
-                saved[path.name] = path
-                lines.put({"files": [{"name": path.name, "shown": os.path.relpath(path)}]})
-            except _GoneError:
-                pass
-            except Exception as error:
-                lines.put({"error": line_of(error)})
+        async def lines() -> AsyncIterator[bytes]:
+            async for line in self._workers.told(work):
+                yield json.dumps(line).encode() + b"\n"
 
-        async def told() -> AsyncIterator[bytes]:
-            nonlocal gone
-            making = asyncio.create_task(workers.job(work))
-            try:
-                line: dict[str, Any] = {}
-                while "files" not in line and "error" not in line:
-                    line = await asyncio.to_thread(lines.get)
-                    yield json.dumps(line).encode() + b"\n"
-                await making
-            finally:
-                gone = True
+        return StreamingResponse(lines(), media_type="application/x-ndjson")
 
-        return StreamingResponse(told(), media_type="application/x-ndjson")
+    async def drop(self, request: Request, name: str) -> Response:
+        """Takes a file that was dropped onto the page → {kind, what, models, files}."""
 
-    @app.put("/drop", dependencies=[Depends(admitted)])
-    async def drop(request: Request, name: str) -> Response:
         async def work() -> dict[str, Any]:
-            path = await _kept(request, saver.folder / "dropped", name)
-            kind, what = await workers.job(_added, painter, path, name)
+            path = await _kept(request, self.saver.folder / "dropped", name)
+            kind, what = await self._workers.job(_added, self.library, path, name)
             brought = what.to_json() if isinstance(what, State) else what
-            return {"kind": kind, "what": brought, "models": library.models, "files": library.files}
+            return {"kind": kind, "what": brought, "models": self.library.models, "files": self.library.files}
 
-        return await answer(work())
+        return await _answer(work())
 
-    @app.get("/saved/{name}", dependencies=[Depends(admitted)])
-    async def file(name: str) -> Response:
-        if name not in saved:
+    async def saved(self, name: str) -> Response:
+        """A file that was saved in this run."""
+        if name not in self._saved:
             raise HTTPException(404)
-        return FileResponse(saved[name], filename=name)
+        return FileResponse(self._saved[name], filename=name)
 
-    return app
+    def _listed(self, paths: list[Path]) -> dict[str, Any]:
+        self._saved.update({path.name: path for path in paths if path.is_file()})
+        return {"files": [{"name": path.name, "shown": os.path.relpath(path)} for path in paths]}
+
+
+async def _with_headers(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
+    response = await go_on(request)
+    response.headers.update(_HEADERS)
+    return response
+
+
+async def _piece(name: str) -> Response:
+    """A style sheet or a script of the page: nothing that is secret."""
+    if name not in _PIECES:
+        raise HTTPException(404)
+    return FileResponse(_PIECES[name])
+
+
+async def _answer(work: Awaitable[dict[str, Any]]) -> Response:
+    try:
+        return JSONResponse(await work)
+    except Exception as error:
+        return JSONResponse({"error": line_of(error)}, 400)
 
 
 async def _asked(request: Request, kind: schema.Table) -> dict[str, Any]:
@@ -211,11 +193,11 @@ async def _kept(request: Request, folder: Path, name: str) -> Path:
     return path
 
 
-def _added(painter: Painter, path: Path, name: str) -> tuple[str, Any]:
+def _added(library: Library, path: Path, name: str) -> tuple[str, Any]:
     """What a dropped file brings; only models and ws are kept."""
     kind = ""
     try:
-        kind, what = painter.library.add(path, name)
+        kind, what = library.add(path, name)
         return kind, what
     finally:
         if kind not in ("model", "w"):

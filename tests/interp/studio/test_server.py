@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from interp.studio.guard import Guard
-from interp.studio.server import server
+from interp.studio.server import Server
 from stylegan_jax.pictures import images
 from tests.interp.studio.conftest import state_of
 
@@ -22,7 +22,7 @@ HERE = "http://127.0.0.1:7865"
 @pytest.fixture
 def client(painter, saver, library, monkeypatch):
     monkeypatch.chdir(saver.folder.parent)
-    app = server(painter, saver, library.beginning(), Guard(TOKEN))
+    app = Server(painter, saver, library.beginning(), Guard(TOKEN)).app
     with TestClient(app, base_url=HERE, raise_server_exceptions=False) as client:
         yield client
 
