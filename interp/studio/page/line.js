@@ -2,6 +2,8 @@
 
 export const token = new URLSearchParams(location.search).get("token") ?? "";
 
+const PATIENCE = 600; // milliseconds after which it is said that a picture is being drawn
+
 export class Line extends EventTarget {
   #socket = null;
   #waiting = null;
@@ -9,6 +11,7 @@ export class Line extends EventTarget {
   #number = 0;
   #asked = 0;
   #retry = 500;
+  #patience = 0;
 
   constructor() {
     super();
@@ -45,6 +48,8 @@ export class Line extends EventTarget {
     this.#note = note;
     this.#asked = performance.now();
     this.#socket.send(JSON.stringify({ id: ++this.#number, ...question }));
+    clearTimeout(this.#patience);
+    this.#patience = setTimeout(() => this.#asked && this.#tell("slow", null), PATIENCE);
   }
 
   #said(message) {

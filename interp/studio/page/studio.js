@@ -77,6 +77,8 @@ line.addEventListener("trouble", ({ detail }) => {
   $("pace").textContent = "";
 });
 
+line.addEventListener("slow", () => ($("pace").textContent = "drawing …"));
+
 line.addEventListener("frame", async ({ detail: frame }) => {
   latest = frame;
   trouble();
