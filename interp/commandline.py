@@ -41,6 +41,10 @@ def _columns(recipe: Recipe) -> list[str]:
         words += _flag("psi", f"{recipe.psi:.15g}")
     label = recipe.class_idx
     words += _flag("class", ",".join(map(str, label)) if isinstance(label, tuple) else label)
+    for edit in recipe.edits:
+        words += _flag("edit", edit)
+    for file in recipe.directions:
+        words += _flag("directions", file)
     return [*words, *(["--same-w"] if recipe.same_w else [])]
 
 
@@ -72,12 +76,19 @@ def python(recipe: Recipe) -> str:
 
 def _images(recipe: Recipe) -> tuple[list[str], list[str]]:
     """What the last lines import, and those lines."""
+    imports, lines, step = [], [], ""
+    if recipe.edits:
+        imports += ["from stylegan_jax.editing.edits import step_of"]
+        lines += [f"step = step_of({list(recipe.edits)}, {list(recipe.directions)}, base).vector"]
+        step = "step"
     if recipe.w:
         settings = f"{list(recipe.w)}, {recipe.w_space!r}, base, psi={recipe.psi!r}, class_idx=None"
-        imports = ["from interp.given import given_ws", "from stylegan_jax.sampler import sample_ws"]
-        return imports, [f"ws = given_ws({settings}).values", "images = np.concatenate([*sample_ws(mixed, ws)])"]
+        imports += ["from interp.given import given_ws", "from stylegan_jax.sampler import sample_ws"]
+        ws = "ws + step" if step else "ws"
+        lines += [f"ws = given_ws({settings}).values", f"images = np.concatenate([*sample_ws(mixed, {ws})])"]
+        return imports, lines
     settings = f"{values.seeds(recipe.seeds)}, truncation_psi={recipe.psi!r}"
     settings += f", class_idx={recipe.class_idx!r}" if recipe.class_idx is not None else ""
-    settings += ", mapping=base" if recipe.same_w else ""
-    imports = ["from stylegan_jax.sampler import sample"]
-    return imports, [f"images = np.concatenate([*sample(mixed, {settings})])"]
+    settings += (", mapping=base" if recipe.same_w else "") + (", step=step" if step else "")
+    imports += ["from stylegan_jax.sampler import sample"]
+    return imports, [*lines, f"images = np.concatenate([*sample(mixed, {settings})])"]

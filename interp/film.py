@@ -14,6 +14,7 @@ from interp.argument_errors import flags_named
 from interp.options import File, Models, Number, in_order, models_of
 from stylegan_jax import values
 from stylegan_jax.commands import cli
+from stylegan_jax.commands.edits import Edits
 from stylegan_jax.commands.flags import Flat, Many, typed
 from stylegan_jax.errors import InputError
 
@@ -104,6 +105,7 @@ class Cast:
     """truncation towards w_avg; 1 is none (default: 0.7, and 1 for --w)"""
     class_: Annotated[str | None, typed("N|random|A,B,…", "class")] = None
     """of conditional models: a class, a label vector, or one for each seed"""
+    edits: Annotated[Edits, Flat] = dataclasses.field(default_factory=Edits)
     mapping: Source = None
     """whose w (default: the model with the largest share at 4×4 when the film begins)"""
     noise: Source = None
@@ -111,6 +113,7 @@ class Cast:
 
     def check(self) -> None:
         """Raises InputError for options that do not go together."""
+        self.edits.check()
         if self.seeds is not None and self.w:
             raise InputError("--seeds and --w: one too many", "pass one of them")
         if (self.walk or self.w_space is not None) and not self.w:
@@ -165,6 +168,10 @@ def film(
     if motion.schedule is not None:
         scene.at(0.0).check(found[0].config.generator.resolutions)
     scene.view.check(found, labels)
+    step = cast.edits.step(found[0])
+    for warning in step.warnings if step else ():
+        print(f"warning: {warning}", file=sys.stderr)
+    scene = dataclasses.replace(scene, step=None if step is None else step.vector)
     renderer, sources = Renderer(found, labels), scene.sources(len(loaded) - 1, cast.mapping, cast.noise)
     print(f"mapping from {sources.mapping}, noise from {sources.noise}")
     note = _note(loaded, motion, cast, timing)

@@ -1,6 +1,7 @@
 """What stands in the columns of a sheet: seeds, or the ws of files that projection and encoders write."""
 
 import dataclasses
+import sys
 from collections.abc import Sequence
 
 import jax.numpy as jnp
@@ -11,17 +12,25 @@ from convert import ws
 from convert.ws import Ws
 from interp.recipes import Recipe
 from interp.sheets import View
+from stylegan_jax.editing.edits import step_of
 from stylegan_jax.errors import InputError
 from stylegan_jax.sampler.latents import Label, truncate
 from stylegan_jax.storage.checkpoint import Model
 
 
 def view_of(recipe: Recipe, seeds: Sequence[int], base: Model) -> View:
-    """The columns that a recipe asks for: its seeds, or ws; these lie in the base's W, so its w_avg truncates them."""
+    """The columns that a recipe asks for: its seeds, or ws; these lie in the base's W, so its w_avg truncates them.
+
+    Prints how files of ws were read, and warns of edits along directions of another W.
+    """
+    step = step_of(recipe.edits, recipe.directions, base)
+    for warning in step.warnings if step else ():
+        print(f"warning: {warning}", file=sys.stderr)
+    vector = step.vector if step else None
     if not recipe.w:
-        return View(seeds, recipe.psi, recipe.class_idx)
+        return View(seeds, recipe.psi, recipe.class_idx, step=vector)
     found = given_ws(recipe.w, recipe.w_space, base, psi=recipe.psi, class_idx=recipe.class_idx)
-    return View((), recipe.psi, ws=found.values, names=found.names)
+    return View((), recipe.psi, ws=found.values, names=found.names, step=vector)
 
 
 def given_ws(files: Sequence[str], space: str | None, base: Model, *, psi: float, class_idx: Label) -> Ws:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from stylegan_jax import values
+from stylegan_jax.commands.edits import Edits
 from stylegan_jax.commands.flags import Flat, Many, typed
 from stylegan_jax.errors import InputError
 
@@ -107,6 +108,7 @@ class SheetOptions:
     """of conditional models: a class, a label vector, or one for each seed"""
     same_w: bool = False
     """one w, from the base's mapping, for all rows: shows the effect most clearly"""
+    edits: Annotated[Edits, Flat] = dataclasses.field(default_factory=Edits)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -234,6 +236,9 @@ def with_columns(recipe: "Recipe", columns: SheetOptions) -> "Recipe":
         chosen["class_idx"] = values.label(columns.class_)
     if columns.same_w:
         chosen["same_w"] = True
+    columns.edits.check()
+    if columns.edits.edit:
+        chosen |= {"edits": columns.edits.edit, "directions": tuple(map(os.path.abspath, columns.edits.directions))}
     values.seeds(chosen.get("seeds", recipe.seeds))
     return dataclasses.replace(recipe, **chosen)
 

@@ -16,6 +16,7 @@ from stylegan_jax.names import DEFAULT_NETWORKS, NETWORKS
 from stylegan_jax.storage import inputs, schema
 
 _MOST_MODELS, _MOST_SEEDS = 20, 10_000
+_LISTS = ("kinds", "w", "edits", "directions")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -52,6 +53,8 @@ class Recipe:
     same_w: bool = False
     w: tuple[str, ...] = ()
     w_space: str | None = None
+    edits: tuple[str, ...] = ()
+    directions: tuple[str, ...] = ()
 
     @property
     def schedules(self) -> list[Schedule]:
@@ -76,7 +79,7 @@ class Recipe:
         return {
             **data,
             "models": models,
-            **{key: list(data[key]) for key in ("kinds", "w", "class_idx") if isinstance(data.get(key), tuple)},
+            **{key: list(data[key]) for key in (*_LISTS, "class_idx") if isinstance(data.get(key), tuple)},
         }
 
 
@@ -95,7 +98,7 @@ def from_json(data: Any, file: object = None) -> Recipe:
     parse_networks(given.get("networks", Recipe.networks))
     if _seeds(given.get("seeds", "")) > _MOST_SEEDS:
         raise InputError(f"is not a recipe: seeds are more than {_MOST_SEEDS}", "write a few, such as 0-7", file=file)
-    lists = {key: tuple(given.get(key, ())) for key in ("kinds", "w")}
+    lists = {key: tuple(given.get(key, ())) for key in _LISTS}
     label = {"class_idx": _label(given["class_idx"], file)} if "class_idx" in given else {}
     return Recipe(**{**given, **sources, **lists, **label, "models": ingredients})
 
@@ -142,6 +145,8 @@ _RECIPE: dict[str, schema.Kind] = {
     "same_w": schema.Flag(),
     "w": schema.ListOf(schema.Text(), most=10_000),
     "w_space": schema.Text(100),
+    "edits": schema.ListOf(schema.Text(), most=100),
+    "directions": schema.ListOf(schema.Text(), most=100),
 }
 
 

@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import convert
@@ -62,15 +62,24 @@ def read_models(
     """
     loaded, networks = [], recipe.settings.networks
     for ingredient in recipe.models:
-        path = _located(ingredient, beside, shipped)
-        with convert.naming(path, ingredient.path):
-            model = (_read_whole if discriminator and not loaded else convert.read)(path, networks=networks)
-        weights, name = checkpoint.fingerprint(model), _name_in_recipe(ingredient.path, path, shipped)
-        loaded.append(Loaded(path, name, model, _file_sha256(path) or weights, weights))
-        _check_hash(ingredient, loaded[-1])
-        known.remember(loaded[-1].sha256, path)
+        read = _read_whole if discriminator and not loaded else convert.read
+        found = _read(_located(ingredient, beside, shipped), ingredient.path, read, networks, shipped)
+        elsewhere = None if _is_the_one(ingredient, found) else known.recall(ingredient.sha256)
+        if elsewhere is not None:  # another file has taken its place here, such as a shipped model of its name
+            found = _read(elsewhere, ingredient.path, read, networks, shipped)
+        _check_hash(ingredient, found)
+        known.remember(found.sha256, found.path)
+        loaded.append(found)
     _check_distinct(loaded)
     return loaded
+
+
+def _read(path: Path, given: str, read: Callable[..., Model], networks: Sequence[str], shipped: Shipped) -> Loaded:
+    """The model at a path, which was `given` in other words perhaps."""
+    with convert.naming(path, given):
+        model = read(path, networks=networks)
+    weights = checkpoint.fingerprint(model)
+    return Loaded(path, _name_in_recipe(given, path, shipped), model, _file_sha256(path) or weights, weights)
 
 
 def _located(ingredient: Ingredient, beside: Path | None, shipped: Shipped) -> Path:
@@ -136,11 +145,14 @@ def _file_sha256(path: Path) -> str | None:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _is_the_one(ingredient: Ingredient, found: Loaded) -> bool:
+    return ingredient.sha256 in (None, found.sha256, found.weights_sha256)
+
+
 def _check_hash(ingredient: Ingredient, found: Loaded) -> None:
-    wanted = ingredient.sha256
-    if wanted in (None, found.sha256, found.weights_sha256):
+    if _is_the_one(ingredient, found):
         return
-    what = f"is not the model of the recipe: its SHA-256 is {found.sha256[:12]}…, not {str(wanted)[:12]}…"
+    what = f"is not the model of the recipe: its SHA-256 is {found.sha256[:12]}…, not {str(ingredient.sha256)[:12]}…"
     raise InputError(what, "find that file, or take sha256 out of the recipe", file=found.path)
 
 

@@ -41,6 +41,7 @@ class Scene:
       ease: a key of `motion.EASINGS`.
       size: the largest side of a picture, in pixels; None: as it is, or `LEAST` where that is more.
       ws: of files, shown instead of seeds.
+      step: what edits add to every w.
     """
 
     at: At
@@ -52,11 +53,13 @@ class Scene:
     ease: str = "smooth"
     size: int | None = None
     ws: Float[np.ndarray, "n l d"] | None = None
+    step: Float[np.ndarray, "l d"] | None = None
 
     @property
     def view(self) -> View:
         """Every seed that occurs, once."""
-        return View(sorted({seed for walk in self.walks for seed in walk}), self.psi, self.class_idx, self.ws)
+        seeds = sorted({seed for walk in self.walks for seed in walk})
+        return View(seeds, self.psi, self.class_idx, self.ws, step=self.step)
 
     def with_files(self, files: Sequence[str], space: str | None, base: Model, *, walk: bool) -> "Scene":
         """The same with the ws of files, side by side or (`walk`) one after the other; InputError as `given_ws`."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from interp.argument_errors import ArgumentError
-from stylegan_jax.names import first_w
+from stylegan_jax.names import w_index
 
 
 class Layer(NamedTuple):
@@ -26,9 +26,7 @@ class Layer(NamedTuple):
     @property
     def w_index(self) -> int:
         """Index into ws of the w this layer takes; const counts with the first layer, skip with conv1."""
-        if self.resolution == 4:
-            return int(self.name == "torgb")
-        return first_w(self.resolution) + {"conv0": 0, "torgb": 2}.get(self.name, 1)
+        return w_index(self.resolution, self.name)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -29,6 +29,7 @@ class View:
       class_idx: for those of the models that are conditional.
       ws: fed to all models instead of the w of their own mappings.
       names: of the columns, where they are ws of files and no seeds.
+      step: what edits add to every w.
     """
 
     seeds: Sequence[int]
@@ -36,6 +37,7 @@ class View:
     class_idx: Label = None
     ws: Float[np.ndarray, "n l d"] | None = None
     names: Sequence[str] = ()
+    step: Float[np.ndarray, "l d"] | None = None
 
     @property
     def labels(self) -> list[str]:
@@ -44,19 +46,22 @@ class View:
 
     def with_ws_of(self, model: Model) -> "View":
         """The same seeds through one model's mapping, for all models: shows the effect of a blend most clearly."""
-        return dataclasses.replace(self, ws=self.ws_of(model))
+        return dataclasses.replace(self, ws=self.ws_of(model), step=None)
 
     def ws_of(self, model: Model) -> Float[np.ndarray, "n l d"]:
-        """The seeds through a model's mapping, truncated; the ws that were given, as they are."""
+        """The seeds through a model's mapping, truncated, or the ws that were given; edited, if there is a step."""
         if self.ws is not None:
-            return self.ws
-        return map_seeds(model, self.seeds, truncation_psi=self.psi, class_idx=self._class(model))
+            ws = self.ws
+        else:
+            ws = map_seeds(model, self.seeds, truncation_psi=self.psi, class_idx=self._class(model))
+        return ws if self.step is None else ws + self.step
 
     def row(self, model: Model) -> Row:
         """The images of one model; InputError where a conditional one gets no class."""
         if self.ws is not None:
-            return np.concatenate(list(sample_ws(model, self.ws)))
-        return np.concatenate(list(sample(model, self.seeds, truncation_psi=self.psi, class_idx=self._class(model))))
+            return np.concatenate(list(sample_ws(model, self.ws_of(model))))
+        how = {"truncation_psi": self.psi, "class_idx": self._class(model), "step": self.step}
+        return np.concatenate(list(sample(model, self.seeds, **how)))
 
     def check(self, models: Sequence[Model], labels: Sequence[str]) -> None:
         """Raises InputError for what the models cannot show, before any of them is sampled."""

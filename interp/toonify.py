@@ -14,6 +14,7 @@ from interp.options import ScheduleOptions, base_and_transfer
 from stylegan_jax import values
 from stylegan_jax.commands import cli, encoders
 from stylegan_jax.commands.descents import Descents
+from stylegan_jax.commands.edits import Edits
 from stylegan_jax.commands.flags import Flat, typed
 from stylegan_jax.commands.photographs import Faces, cropped, listed, names_of
 from stylegan_jax.commands.tunings import Tunings
@@ -43,6 +44,7 @@ def toonify(
     encoder: Annotated[str | None, typed("FILE")] = None,
     psi: Annotated[str, typed("NUMBER")] = "1",
     sweep: Literal["swap", "width"] | None = None,
+    edits: Annotated[Edits, Flat],
     paste: bool = False,
     paired: bool = False,
     out: Annotated[str, typed("FOLDER")] = "toons",
@@ -71,6 +73,7 @@ def toonify(
       encoder: as --fast, by one that train-encoder wrote for the base, or by a .pt of e4e or pSp (default: the one that
         ships with it).
       psi: truncation of the projected w towards the base's w_avg; 1 is none.
+      edits: of the projected w.
       sweep: what the sheets show: every hand-over resolution, or one hand-over from hard to ever softer.
       paste: put each picture back into its photograph: me-pasted.png.
       paired: write photos/me.png, the aligned photograph, and toons/me.png instead: a set for training students.
@@ -89,6 +92,7 @@ def toonify(
     )
     if paired and (paste or sweep):
         raise InputError("--paired writes no sheets and pastes nothing", "leave --paste and --sweep out")
+    edits.check()
     settings, tuning, found = how.settings(), tuned.settings(), listed(photos)
     if fast or encoder:
         how.check_unused(tuning=tuning is not None)
@@ -98,6 +102,9 @@ def toonify(
     unfinished = how.unfinished(folder / "unfinished.npz", overwrite=overwrite)
     models = read_models(recipe, None, shipped)
     toons = Toons(recipe, models, sweep)  # which refuses models and schedules before any work
+    step = edits.step(models[0].model)
+    for warning in step.warnings if step else ():
+        print(f"warning: {warning}", file=sys.stderr)
     quick = encoders.of_model(models[0].model, encoder) if fast or encoder else None
     crops = cropped(found, which, models[0].model)
     if not crops:
@@ -109,7 +116,7 @@ def toonify(
         made, notes = how.run(models[0].model, pixels, settings, unfinished, overwrite=overwrite), how.notes(settings)
     else:
         made, notes = encoders.encoded(models[0].model, pixels, quick)
-    shown = toons.truncated(made)
+    shown = toons.moved(made, None if step is None else step.vector)
     blends: Iterable[tuple[slice, Toons]] = [(slice(None), toons)]
     if tuning:
         better = tuned.models(models[0].model, pixels, made.ws, tuning, how)

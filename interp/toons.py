@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 
 from interp import gallery
 from interp.alphas import resolve_sources
 from interp.gallery import Rows
+from interp.given import truncated
 from interp.recipes import Recipe
 from interp.rendering import Renderer
 from interp.replay import Loaded, decide_loaded
@@ -21,7 +21,6 @@ from interp.sheets import framed_sheet
 from stylegan_jax.errors import InputError
 from stylegan_jax.pictures import encoding
 from stylegan_jax.projection.project import Projection
-from stylegan_jax.sampler.latents import truncate
 
 _HAND_OVERS = (8, 16, 32)  # beside the one that was chosen, where the model has them
 PAIRED = ("photos", "toons")
@@ -72,12 +71,14 @@ class Toons:
         usual = [(f"swap {r}", swap(r)) for r in _HAND_OVERS if r in resolutions[:-1]]
         return [("base", constant(0)), *usual, ("transfer", constant(1))]
 
-    def truncated(self, made: Projection) -> Projection:
-        """Projections pulled towards the base's w_avg by the recipe's psi, and what the base makes of them then."""
-        if self.recipe.psi == 1:
+    def moved(self, made: Projection, step: Float[np.ndarray, "l d"] | None = None) -> Projection:
+        """Projections pulled towards the base's w_avg by the recipe's psi, then edited by a step, and what the base
+        makes of them then.
+        """
+        if self.recipe.psi == 1 and step is None:
             return made
-        w_avg = jnp.asarray(self._renderer.model("base").networks["G_ema"]["mapping.w_avg"])
-        ws = np.asarray(truncate(jnp.asarray(made.ws), w_avg, self.recipe.psi))
+        ws = truncated(made.ws, self._renderer.model("base"), self.recipe.psi)
+        ws = ws if step is None else ws + step
         return dataclasses.replace(made, ws=ws, images=self._images(constant(0), ws))
 
     def images(self, ws: np.ndarray) -> dict[str, Pictures]:

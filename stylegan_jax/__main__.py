@@ -50,6 +50,7 @@ COMMANDS = {
     "toonify": Command(
         "interp.toonify:toonify", "turns photographs into what a blend makes of them: a cartoon of each face"
     ),
+    "edit": Command("interp.edit:edit", "finds directions in w along which a feature changes, and shows what they do"),
     "studio": Command(
         "interp.studio.__main__:studio", "opens a page on which α(r) is drawn by hand, and the blend follows, live"
     ),

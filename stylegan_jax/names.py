@@ -43,6 +43,13 @@ def first_w(resolution: int) -> int:
     return 0 if resolution == 4 else 2 * (resolution.bit_length() - 1) - 5
 
 
+def w_index(resolution: int, layer: str) -> int:
+    """Index into ws of the w that a layer takes; const counts with the first layer, skip with conv1."""
+    if resolution == 4:
+        return int(layer == "torgb")
+    return first_w(resolution) + {"conv0": 0, "torgb": 2}.get(layer, 1)
+
+
 def is_buffer(name: str) -> bool:
     """Whether a tensor is state outside the optimiser (`w_avg`, `noise_const`, `resample_filter`)."""
     return name.rsplit(".", 1)[-1] in _BUFFERS

@@ -22,6 +22,7 @@ FLOORS = (
     {"stylegan_jax.pictures", "stylegan_jax.scores"},
     {"stylegan_jax.sampler"},
     {"stylegan_jax.train", "stylegan_jax.projection", "convert"},
+    {"stylegan_jax.editing"},
     {"interp"},
     {"stylegan_jax.commands"},
     {"doors"},

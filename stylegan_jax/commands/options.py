@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from stylegan_jax import values
+from stylegan_jax.commands.edits import Edits
 from stylegan_jax.commands.flags import Flat as Flat
 from stylegan_jax.commands.flags import Many, typed
 from stylegan_jax.errors import InputError
@@ -67,6 +68,7 @@ class Look:
     """the stored noise, fresh noise for each seed, or none"""
     class_: Annotated[str | None, typed("N|random|A,B,…", "class")] = None
     """the class of a conditional model, or a label vector; random: one for each seed, as often as in its data"""
+    edits: Annotated[Edits, Flat] = dataclasses.field(default_factory=Edits)
 
     @property
     def truncation(self) -> dict[str, Any]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from stylegan_jax.pictures.archives import Archive
     from stylegan_jax.pictures.imagefolder import ImageFolder
     from stylegan_jax.sampler.batching import Batching
-    from stylegan_jax.sampler.jobs import Job
+    from stylegan_jax.sampler.jobs import Job, Step
     from stylegan_jax.storage.checkpoint import Model
     from stylegan_jax.storage.parts import Array
 
@@ -77,6 +77,7 @@ def sample(
 def _maker(what: What, look: Look) -> "Callable[[list[Model], dict[str, Any]], list[Made]]":
     """Reads the values before any model is loaded; makes one job for each model."""
     truncation = look.truncation
+    look.edits.check()
     seeds = np.array(values.seeds(what.seeds) if what.seeds is not None else [], np.uint32)
     rows, columns = what.rows_and_columns if what.styles is not None else ([], [])
     layers = None if what.layers is None else values.seeds(what.layers, "--layers")
@@ -85,19 +86,32 @@ def _maker(what: What, look: Look) -> "Callable[[list[Model], dict[str, Any]], l
         from stylegan_jax.sampler import batching, jobs
 
         first, pulled = models[0], jobs.Truncation(**truncation)
+        step = _step(look, first)
         hows = [batching.choose(each.config.generator, **options) for each in models]
         if what.w:
             ws = _read_ws(what, first)
-            made = [jobs.of_ws(each, ws.values, ws.names, pulled, source=", ".join(ws.files)) for each in models]
+            made = [
+                jobs.of_ws(each, ws.values, ws.names, pulled, source=", ".join(ws.files), step=step) for each in models
+            ]
         elif what.styles is not None:
             usual = range(min(7, first.config.generator.num_ws))
             chosen = usual if layers is None else layers
-            made = [jobs.of_styles(first, rows, columns, chosen, pulled, how=hows[0])]
+            made = [jobs.of_styles(first, rows, columns, chosen, pulled, how=hows[0], step=step)]
         else:
-            made = [jobs.of_seeds(each, seeds, pulled, mapping=first if i else None) for i, each in enumerate(models)]
+            mappings = [None, *[first] * (len(models) - 1)]
+            pairs = zip(models, mappings, strict=True)
+            made = [jobs.of_seeds(each, seeds, pulled, mapping=mapping, step=step) for each, mapping in pairs]
         return list(zip(made, models, hows, strict=True))
 
     return make
+
+
+def _step(look: Look, model: "Model") -> "Step | None":
+    """What the edits add to w; warns of directions of another W."""
+    found = look.edits.step(model)
+    for warning in found.warnings if found else ():
+        print(f"warning: {warning}", file=sys.stderr)
+    return found.vector if found else None
 
 
 def _read_ws(what: What, model: "Model") -> "Ws":

@@ -22,6 +22,8 @@ from stylegan_jax.storage.checkpoint import Model, fingerprint
 Batches = Iterator[np.ndarray]
 
 _PIECE = 4096  # ws that are held at a time
+Step = Float[np.ndarray, "l d"]
+"""What edits add to the ws of every image."""
 
 
 @dataclass(frozen=True)
@@ -125,10 +127,11 @@ def of_seeds(
     truncation: Truncation,
     *,
     mapping: Model | None = None,
+    step: Step | None = None,
 ) -> Job:
     """One image for every seed, `seed0000`, …; a seed named twice is one image.
 
-    The ws come from `mapping` if it is given, so that several models show the same w.
+    The ws come from `mapping` if it is given, so that several models show the same w; `step` is added to all.
     """
     source = model if mapping is None else run.same_ws(mapping, model)
     arguments, c_dim = truncation.arguments, source.config.generator.c_dim
@@ -138,10 +141,11 @@ def of_seeds(
 
     def render(wanted: Iterable[int], how: Batching) -> Batches:
         numbers = (int(unique[i]) for i in wanted)
-        return run.sample(model, numbers, mapping=mapping, **arguments, **how.options)
+        return run.sample(model, numbers, mapping=mapping, step=step, **arguments, **how.options)
 
     def ws(wanted: Iterable[int], how: Batching) -> np.ndarray:
-        return run.map_seeds(source, (int(unique[i]) for i in wanted), **arguments, **how.placing)
+        mapped = run.map_seeds(source, (int(unique[i]) for i in wanted), **arguments, **how.placing)
+        return mapped if step is None else mapped + step
 
     def label(index: int) -> int | list[float] | None:
         own = class_idx
@@ -154,7 +158,12 @@ def of_seeds(
     digest = hashlib.sha256(unique.astype("<u4").tobytes()).hexdigest()
     runs = [(f"seed{first:04d}", f"seed{last:04d}") for first, last in _runs(unique)]
     pictures = _pictures(model, len(unique), lambda index: f"seed{unique[index]:04d}", digest, label, runs=runs)
-    return Job(pictures, render, truncation.notes, cells, ws=ws)
+    return Job(pictures, render, truncation.notes | _note(step), cells, ws=ws)
+
+
+def _note(step: Step | None) -> dict[str, Any]:
+    """What tells one step from another."""
+    return {} if step is None else {"step_sha256": hashlib.sha256(step.astype("<f4").tobytes()).hexdigest()}
 
 
 def _unique(seeds: np.ndarray) -> tuple[np.ndarray, Sequence[int]]:
@@ -182,9 +191,17 @@ def _pictures(
 
 
 def of_ws(
-    model: Model, ws: Float[np.ndarray, "n l d"], names: Sequence[str], truncation: Truncation, *, source: str
+    model: Model,
+    ws: Float[np.ndarray, "n l d"],
+    names: Sequence[str],
+    truncation: Truncation,
+    *,
+    source: str,
+    step: Step | None = None,
 ) -> Job:
     """One image for every w, of that name; untruncated unless a psi is given. `source` says where they come from.
+
+    `step` is added to all of them afterwards.
 
     Raises InputError if they do not fit the model.
     """
@@ -197,6 +214,7 @@ def of_ws(
     if truncation.psi is not None:
         pulled = latents.truncate(jnp.asarray(ws), jnp.asarray(_w_avg(model)), truncation.psi, truncation.cutoff)
         ws = np.asarray(pulled)
+    ws = ws if step is None else ws + step
 
     def render(wanted: Iterable[int], how: Batching) -> Batches:
         numbers = list(wanted)
@@ -225,12 +243,16 @@ def of_styles(
     truncation: Truncation,
     *,
     how: Batching,
+    step: Step | None = None,
 ) -> Job:
     """The official style-mixing grid: columns' own images above, rows' at the left, `row-column` between.
+
+    `step` is added to the ws of all.
 
     Raises InputError for a layer the model does not have.
     """
     ws = run.map_seeds(model, [*rows, *columns], **how.placing, **truncation.arguments)
+    ws = ws if step is None else ws + step
     mixed = latents.mix_styles(ws[: len(rows)], ws[len(rows) :], layers)
     cells = [(f"{column}-{column}", w) for column, w in zip(columns, ws[len(rows) :], strict=True)]
     for i, row in enumerate(rows):
@@ -246,7 +268,7 @@ def of_styles(
         chosen = list(wanted)
         return run.sample_ws(model, mixed_ws(chosen, how), seeds=chosen, **how.options)
 
-    notes = {"rows": list(rows), "columns": list(columns), "layers": list(layers), **truncation.notes}
+    notes = {"rows": list(rows), "columns": list(columns), "layers": list(layers), **truncation.notes, **_note(step)}
     digest = hashlib.sha256(repr(stems).encode()).hexdigest()
     pictures = _pictures(model, len(stems), stems.__getitem__, digest)
     order = [numbers[stem] for stem, _ in cells]

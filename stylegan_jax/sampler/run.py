@@ -27,6 +27,7 @@ def sample(
     truncation_cutoff: int | None = None,
     class_idx: latents.Label = None,
     mapping: Model | None = None,
+    step: Float[np.ndarray, "l d"] | None = None,
     batch: int | None = None,
     devices: int | Sequence[Device] | None = None,
     parallel: Parallel = "shard_map",
@@ -43,6 +44,7 @@ def sample(
       class_idx: the class of a conditional model; "random" draws one for each seed, see `latents.random_classes`;
         a vector as a tuple of numbers.
       mapping: the model that makes the ws, with its w_avg; `model` itself by default.
+      step: added to the ws of all, after truncation: an edit.
       batch, devices, parallel, noise, dtype, plan: see `batching.choose`.
     """
     how = batching.choose(
@@ -55,6 +57,9 @@ def sample(
     batches = _map(
         source, place, mapping_weights, seeds, psi=truncation_psi, cutoff=truncation_cutoff, class_idx=class_idx
     )
+    if step is not None:
+        added = place.replicate(step)
+        batches = ((numbers, ws + added) for numbers, ws in batches)
     return synthesised(model.config.generator, place, place.prepare(weights), batches)
 
 

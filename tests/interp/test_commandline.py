@@ -53,6 +53,8 @@ RECIPES = (
         w=("/faces/me.npz", "/faces/-you.npz"),
         w_space="w+",
         psi=0.8,
+        edits=("sefa0=-2.5:0-3", "age=1"),
+        directions=("/found.npz",),
     ),
 )
 
@@ -77,15 +79,19 @@ def test_the_command_of_a_recipe_asks_for_that_recipe(recipe):
         {"mapping": "transfer", "psi": 1.0, "seeds": "2,4-5"},
         {"kinds": ("torgb=x0.5",), "w_avg": "base", "same_w": True},
         {"w": ("me.npz",), "psi": 0.8},
+        {"edits": ("age.npy=-1.5:0-2",)},
+        {"edits": ("age.npy=2",), "w": ("me.npz",), "psi": 1.0},
     ],
     ids=repr,
 )
-def test_the_program_of_a_recipe_makes_the_images_of_its_blend(tmp_path, changes):
+def test_the_program_of_a_recipe_makes_the_images_of_its_blend(tmp_path, changes, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     for seed, name in enumerate("ab"):
         sj.save(tiny_model(seed), tmp_path / f"{name}.safetensors")
     config = tiny_model(0).config.generator
     ws = np.random.RandomState(0).randn(2, config.num_ws, config.w_dim).astype(np.float32)
     np.savez(tmp_path / "me.npz", w=ws)
+    np.save("age.npy", ws[0, :1])
     paths = [str(tmp_path / f"{name}.safetensors") for name in "ab"]
     changes = {**changes, **({"w": (str(tmp_path / "me.npz"),)} if "w" in changes else {})}
     recipe = Recipe(models=(Ingredient(path=paths[0]), Ingredient(path=paths[1], schedule="swap=8")), **changes)

@@ -1,0 +1,188 @@
+"""The command `python -m interp.edit`: directions in w are found, named and looked at."""
+
+import dataclasses
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import numpy as np
+import tyro
+
+import stylegan_jax
+from interp.argument_errors import flags_named
+from stylegan_jax import values
+from stylegan_jax.commands import cli
+from stylegan_jax.commands.flags import Flat, Many, typed
+from stylegan_jax.errors import InputError
+
+if TYPE_CHECKING:
+    from stylegan_jax.editing.directions import Directions
+    from stylegan_jax.sampler.latents import Label
+    from stylegan_jax.storage.checkpoint import Model
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where the directions come from: choose one."""
+
+    find: Literal["sefa", "pca"] | None = None
+    """sefa: of the weights of the affine layers (Shen and Zhou 2021), in a moment; pca: of w (GANSpace)"""
+    from_latents: Annotated[tuple[str, ...], tyro.conf.arg(metavar="A B", help_behavior_hint="")] = ()
+    """two files of ws: the direction leads from the first set to the second"""
+    directions: Annotated[str | None, typed("FILE")] = None
+    """a file of directions: ours, or one of InterFaceGAN, eps696, StyleCLIP, …"""
+    method: Literal["difference", "classifier"] = "difference"
+    """of --from-latents: the difference of the means, or what tells the sets apart best"""
+    layers: Annotated[str | None, typed("0-3")] = None
+    """of --find: whose affine layers are looked at, and which an edit moves (default: all)"""
+    count: Annotated[str, tyro.conf.arg(metavar="N")] = "16"
+    """of --find: how many"""
+    samples: Annotated[str, tyro.conf.arg(metavar="N")] = "100000"
+    """of --find pca: how many seeds are mapped"""
+
+    def check(self) -> None:
+        """Raises InputError unless exactly one is given."""
+        given = {"--find": self.find, "--from-latents": self.from_latents or None, "--directions": self.directions}
+        flags = [flag for flag, value in given.items() if value is not None]
+        if len(flags) != 1:
+            what = f"{' and '.join(flags)}: one too many" if flags else "no directions"
+            raise InputError(what, "pass one of --find sefa, --find pca, --from-latents A B, --directions FILE")
+        if self.from_latents and len(self.from_latents) != 2:
+            raise InputError(f"{len(self.from_latents)} files", "name two files of ws", file="--from-latents")
+
+    def read(self, model: "Model", names: tuple[str, ...], class_idx: "Label") -> "Directions":
+        """The directions for a model."""
+        from stylegan_jax.editing import directionfile, finding
+
+        config = model.config.generator
+        if self.directions is not None:
+            return directionfile.read(self.directions, num_ws=config.num_ws, w_dim=config.w_dim)
+        if self.from_latents:
+            return self._between(model, names[0] if names else "direction")
+        count = values.natural(self.count, "--count", low=1, high=config.w_dim)
+        layers = None if self.layers is None else values.seeds(self.layers, "--layers")
+        if self.find == "sefa":
+            return finding.sefa(model, count, layers, class_idx=class_idx)
+        samples = values.natural(self.samples, "--samples", low=2, high=10_000_000)
+        return finding.pca(model, count, layers, samples=samples, class_idx=class_idx)
+
+    def _between(self, model: "Model", name: str) -> "Directions":
+        from convert import ws
+        from stylegan_jax.editing import finding
+
+        config = model.config.generator
+        found = [ws.read([file], num_ws=config.num_ws, w_dim=config.w_dim) for file in self.from_latents]
+        print("\n".join(line for each in found for line in each.said))
+        return finding.between(model, found[0].values, found[1].values, name, self.method)
+
+
+@flags_named()
+def edit(
+    model: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="MODEL")],
+    /,
+    *,
+    source: Annotated[Source, Flat],
+    name: Annotated[tuple[str, ...], Many, tyro.conf.arg(metavar="NEW|OLD=NEW")] = (),
+    seeds: Annotated[str, tyro.conf.arg(metavar="0-3")] = "0-3",
+    psi: Annotated[str, typed("NUMBER")] = "0.7",
+    class_: Annotated[str | None, typed("N|random|A,B,…", "class")] = None,
+    cell: Annotated[str, tyro.conf.arg(metavar="PIXELS")] = "256",
+    strips: bool = False,
+    out: Annotated[str | None, typed("FILE.npz")] = None,
+    overwrite: bool = False,
+) -> None:
+    """Finds directions in w along which a feature changes, and shows what they do.
+
+    python -m interp.edit ffhq.pkl --find sefa --layers 0-3 --out pose.npz
+
+    python -m interp.edit ffhq.pkl --directions pose.npz --name sefa0=turn --name sefa2=age --strips --out named.npz
+
+    python -m interp.edit ffhq.pkl --from-latents without.npz with.npz --name smile --out smile.npz
+
+    Beside the file lies a sheet: a row for each direction, -3 to +3 standard deviations, and where it acts. With
+    --edit NAME=2 --directions FILE the commands that sample, blend, film and toonify go along one.
+
+    Args:
+      model: in whose W they are: a model file of any kind, or the name of a shipped or public model.
+      source: of the directions.
+      name: what the direction of --from-latents is called; of others, OLD=NEW, and only those are kept.
+      seeds: faces to show them on; the first is on the sheet.
+      psi: truncation of these.
+      class_: of conditional models.
+      cell: the largest side of an image in a sheet.
+      strips: draw a sheet of all the seeds for each direction, too: FILE-NAME.png.
+      out: the file; its sheet is FILE.png. Default: MODEL-sefa.npz, …
+      overwrite: replace what is there.
+    """
+    from interp.outputs import stem
+    from interp.sheets import View
+    from interp.strips import one_strip, overview
+    from interp.strips import strips as drawn
+    from stylegan_jax.editing import directionfile
+    from stylegan_jax.pictures import encoding
+    from stylegan_jax.storage import atomic
+
+    source.check()
+    view = View(values.seeds(seeds, "--seeds"), values.number(psi, "--psi"), values.label(class_))
+    side = values.natural(cell, "--cell", low=16, high=1024)
+    renamed = _renamed(name, source)
+    place = Path(out or f"{stem(model)}-{source.find or (renamed[0][1] if renamed else 'directions')}.npz")
+    if place.suffix != ".npz":
+        raise InputError("directions are saved as .npz", "name one", file=f"--out {place}")
+    for path in (place, place.with_suffix(".png")):
+        atomic.output_path(path, overwrite=overwrite)
+    loaded = stylegan_jax.load(model, networks=["G_ema"])
+    view.check([loaded], [model])
+    found = _kept(source.read(loaded, name, view.class_idx), renamed)
+    paths = [place, place.with_suffix(".png")]
+    each = [place.with_name(f"{place.stem}-{one}.png") for one in found.names] if strips else []
+    for path in each:
+        atomic.output_path(path, overwrite=overwrite)
+    directionfile.write(place, found, overwrite=overwrite)
+    pictures = drawn(loaded, found, view.ws_of(loaded))
+    title = f"{stem(model)}: {found.card.get('method', 'directions')}   (psi {view.psi:g}, {view.labels[0]})"
+    note = {"directions": dict(found.card)}
+    encoding.write_picture(paths[1], overview(pictures, found, title=title, cell=side), note, overwrite=overwrite)
+    for path, strip, one in zip(each, pictures, found.names, strict=bool(each)):
+        sheet = one_strip(strip, view.labels, title=f"{stem(model)}: {one}", cell=side)
+        encoding.write_picture(path, sheet, note, overwrite=overwrite)
+    more = f" and a sheet for each of {len(each)} directions" if each else ""
+    print(f"wrote {' and '.join(map(str, paths))}{more}")
+
+
+def _renamed(names: tuple[str, ...], source: Source) -> list[tuple[str, str]]:
+    """(old name, new name) of the directions that are kept; all are where there are none."""
+    if source.from_latents:
+        if len(names) > 1 or "=" in "".join(names):
+            raise InputError("--from-latents finds one direction", "pass one --name NAME")
+        return [("", each) for each in names]
+    pairs = [(old, new) for old, _, new in (text.partition("=") for text in names)]
+    if wrong := [text for text, (old, new) in zip(names, pairs, strict=True) if not (old and new)]:
+        raise InputError("is no new name", "write OLD=NEW, such as sefa0=age", file=f"--name {wrong[0]}")
+    return pairs
+
+
+def _kept(found: "Directions", renamed: list[tuple[str, str]]) -> "Directions":
+    """The directions by their new names; InputError for an old name that is not there and a new one twice."""
+    if not renamed or renamed[0][0] == "":
+        return found
+    for old, _ in renamed:
+        found.edit(old, 0.0)  # which says what there is
+    news = [new for _, new in renamed]
+    if len(set(news)) < len(news):
+        raise InputError("two directions of one name", "give each its own", file=f"--name {max(news, key=news.count)}")
+    kept = [found.names.index(old) for old, _ in renamed]
+    card = {key: value for key, value in found.card.items() if key not in ("explained", "eigenvalues")}
+    card |= {key: np.array(found.card[key])[kept].tolist() for key in ("explained", "eigenvalues") if key in found.card}
+    return dataclasses.replace(
+        found,
+        names=tuple(news),
+        vectors=found.vectors[kept],
+        scales=found.scales[kept],
+        layers=found.layers[kept],
+        card=card,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(cli.run(edit, "python -m interp.edit"))

@@ -1,0 +1,1 @@
+"""Moving w: directions, how they are found, and edits along them."""
