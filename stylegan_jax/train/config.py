@@ -70,6 +70,11 @@ class TrainConfig:
     """Iterations from one step of adaptive augmentation to the next."""
     ada_kimg: float = 500.0
     """Thousands of images in which the probability of augmentation can move by 1; 100 with --from."""
+    blend_share: float = 0.0
+    """Share of the iterations of a fine-tune in which not G is trained and judged but its blend with the model that it
+    began from (or --blend-with): the layers up to --blend-swap learn to serve the other's upper ones."""
+    blend_swap: int = 16
+    """The resolution up to which that blend's layers are G's."""
     mirror: bool = False
     """Train on mirrored images too."""
     kimg: float = 25000.0
@@ -89,6 +94,15 @@ class TrainConfig:
         if self.chunk % group:
             what = f"groups of {group} (mbstd) do not divide chunks of {self.chunk}"
             raise InputError(what, f"use --mbstd-group-size {_divisors(self.chunk)}")
+        if not 0 <= self.blend_share <= 1:
+            raise InputError(
+                f"blend_share {self.blend_share:g} is no share", "use --blend-share 0.3, or another of 0 to 1"
+            )
+        if self.blend_share and self.blend_swap not in self.generator.resolutions[:-1]:
+            known = ", ".join(map(str, self.generator.resolutions[:-1]))
+            raise InputError(
+                f"blend_swap {self.blend_swap}: no layers of this model are above", f"use --blend-swap {known}"
+            )
         if self.pl_weight and self.batch % self.pl_batch_shrink:
             what = f"pl_batch_shrink {self.pl_batch_shrink} does not divide batch {self.batch}"
             raise InputError(what, f"use --pl-batch-shrink {_divisors(self.batch)}, or another --batch")
@@ -119,8 +133,13 @@ class TrainConfig:
         return frozenset(name[2:] for name in self.frozen if name.startswith(f"{network}."))
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON data; `from_json` restores an equal configuration."""
-        return dataclasses.asdict(self) | {"frozen": list(self.frozen)}
+        """Plain JSON data; `from_json` restores an equal configuration.
+
+        What came later is left out where it says nothing, so that runs of earlier versions go on.
+        """
+        data = dataclasses.asdict(self) | {"frozen": list(self.frozen)}
+        later = () if self.blend_share else ("blend_share", "blend_swap")
+        return {key: value for key, value in data.items() if key not in later}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "TrainConfig":

@@ -11,8 +11,11 @@ from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float, UInt8
 
+from stylegan_jax import names
+from stylegan_jax.errors import InputError
 from stylegan_jax.networks.discriminator import discriminator
 from stylegan_jax.networks.generators import generator
+from stylegan_jax.networks.layers import Weights
 from stylegan_jax.pictures.images import to_float
 from stylegan_jax.train import losses
 from stylegan_jax.train.config import TrainConfig
@@ -29,11 +32,19 @@ class Phases:
 
     Losses become global means inside the sharded function, so that their gradients are those of the whole batch on
     any number of devices.
+
+    Args:
+      augment: see `loop.augmentation`.
+      partner: the leaves of the generator whose upper layers some iterations train the lower ones for, where the
+        configuration has a `blend_share`.
     """
 
-    def __init__(self, config: TrainConfig, mesh: Mesh, augment: Callable | None = None):
+    def __init__(
+        self, config: TrainConfig, mesh: Mesh, augment: Callable | None = None, partner: Weights | None = None
+    ):
         self.config, self.mesh, self._augment = config, mesh, augment
         self.replicated = NamedSharding(mesh, P())
+        self._upper = jax.device_put(upper_layers(config, partner), self.replicated) if config.blend_share else {}
         self.split = NamedSharding(mesh, P(AXIS))
         jit = functools.partial(jax.jit, donate_argnums=0)
         self.precise = _quick if config.dtype == "bfloat16" else lambda phase: phase
@@ -100,7 +111,12 @@ class Phases:
             pl_noise=normal(keys[:, 5], g.img_resolution, g.img_resolution, g.img_channels)
             if phase == "Greg"
             else None,
+            blended=jnp.full(n, self._blends(key)) if self._upper and phase != "Greg" else None,
         )
+
+    def _blends(self, key: Array) -> Array:
+        """Whether this iteration's images are the blend's: for the whole batch."""
+        return jax.random.uniform(jax.random.fold_in(key, (1 << 30) + 1)) < self.config.blend_share
 
     def _cutoff(self, key: Array) -> Array:
         """The layer from which on the second latent counts: one for the batch."""
@@ -158,7 +174,7 @@ class Phases:
     def _g_main(self, state: State, inputs: Inputs) -> tuple[State, dict[str, Array]]:
         def loss(G: Leaves, rest: tuple, inputs: Inputs):
             D, p = rest
-            return losses.g_main(self._G(G), self._D(D), inputs, setting=self._setting(p))
+            return losses.g_main(self._G(G, inputs), self._D(D), inputs, setting=self._setting(p))
 
         found = self._gradients(loss, state.G, self.config.frozen_of("G"), (state.D, state.ada_p), inputs, 1)
         return self._move_g(state, *found)
@@ -170,7 +186,7 @@ class Phases:
             pl_mean, p = rest
             pl_mean = lax.pmean(pl_mean, AXIS)  # equal on all devices, which the cast above made JAX forget
             strength = {"weight": config.pl_weight, "decay": config.pl_decay}
-            return losses.g_reg(self._G(G), inputs, pl_mean, **strength, setting=self._setting(p, exact=True))
+            return losses.g_reg(self._G(G, inputs), inputs, pl_mean, **strength, setting=self._setting(p, exact=True))
 
         rest = (state.pl_mean, state.ada_p)
         found = self._gradients(loss, state.G, config.frozen_of("G"), rest, inputs, config.g_reg_interval)
@@ -179,7 +195,7 @@ class Phases:
     def _d_main(self, state: State, inputs: Inputs, real: Real, c: Array) -> tuple[State, dict[str, Array]]:
         def loss(D: Leaves, rest: tuple, batch: tuple):
             (G, p), (inputs, real, c) = rest, batch
-            return losses.d_main(self._G(G), self._D(D), inputs, to_float(real), c, setting=self._setting(p))
+            return losses.d_main(self._G(G, inputs), self._D(D), inputs, to_float(real), c, setting=self._setting(p))
 
         found = self._gradients(loss, state.D, self.config.frozen_of("D"), (state.G, state.ada_p), (inputs, real, c), 1)
         return self._move_d(state, *found)
@@ -207,11 +223,24 @@ class Phases:
         due = state.iteration % config.ada_interval == 0
         return jax.tree.map(functools.partial(jnp.where, due), ada_adjust(config, state), state)
 
-    def _G(self, leaves: Leaves):
+    def _G(self, leaves: Leaves, inputs: Inputs):
+        """G, or where the inputs say so its blend, whose upper layers are the partner's and learn nothing."""
+        if inputs.blended is not None:
+            blended = inputs.blended[0]
+            leaves = leaves | {name: jnp.where(blended, leaf, leaves[name]) for name, leaf in self._upper.items()}
         return generator(self.config.generator, leaves)
 
     def _D(self, leaves: Leaves):
         return discriminator(self.config.scorer, leaves)
+
+
+def upper_layers(config: TrainConfig, partner: Weights | None) -> Leaves:
+    """A generator's trained tensors above the resolution up to which a blend has others."""
+    if partner is None:
+        raise InputError("--blend-share: no model to blend with", "pass --from MODEL or --blend-with MODEL")
+    layout = names.generator_layout(config.generator)
+    above = [n for n in layout if (names.resolution_of(n) or 0) > config.blend_swap and not names.is_buffer(n)]
+    return {name: jnp.array(partner[name], jnp.float32) for name in above}
 
 
 def _merged(means: dict[str, dict[str, Array]]) -> dict[str, Array]:

@@ -55,6 +55,10 @@ class Request:
     """The official configuration by name."""
     source: Annotated[str | None, tyro.conf.arg(name="from", metavar="MODEL")] = None
     """A model of any kind to begin from; its architecture is kept, --cfg gives the rest."""
+    blend_with: Annotated[
+        str | None, tyro.conf.arg(metavar="MODEL", help_behavior_hint="(default: that of --from)")
+    ] = None
+    """The model with which the blends of a fine-tune are shown, scored and (--blend-share) trained."""
     resolution: Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="(default: that of --from)")] = (
         None
     )

@@ -58,14 +58,29 @@ def train(
         rundir.open_run(asked.out, {"config": config.to_json(), "lineage": lineage}, may_change=MAY_CHANGE)
         lineage |= {"labels": counts} if (counts := counted(data.image_labels)) else {}  # `--class random` draws them
         options: dict[str, Any] = {"records": asked.records, "resident": asked.resident}
-        if compare is not None and model is not None and model.config.generator == config.generator:
-            options["compare"] = functools.partial(compare, model)
+        if (other := _partner(asked, config, model, load)) is not None:
+            options["partner"] = other.networks[transfer.generator_of(other)]
+            options["compare"] = functools.partial(compare, other) if compare is not None else None
         run = Run(asked.out, config, data, mesh=mesh, lineage=lineage, **options)
         state = run.restore(lambda: begin(config, model))
         _announce(asked, config, data, model, int(state.iteration))
         code = run.go(state)
     print(asked.out)
     return code
+
+
+def _partner(asked: Request, config: TrainConfig, model: Model | None, load: Callable[[str], Model]) -> Model | None:
+    """The model that blends are made with: none for a run that begins from nothing or from another architecture.
+
+    Raises InputError where one is asked for that does not fit.
+    """
+    other = model if asked.blend_with is None else load(asked.blend_with)
+    if other is None or other.config.generator == config.generator:
+        return other
+    if asked.blend_with is not None or config.blend_share:
+        what = "cannot be blended with what is trained: its generator is of another architecture"
+        raise InputError(what, "name one of the same size and channels", file=asked.blend_with or asked.source)
+    return None
 
 
 def _data(asked: Request, changes: Mapping[str, Any], model: Model | None) -> Dataset:
@@ -148,6 +163,8 @@ def _lineage(asked: Request, data: Dataset, model: Model | None) -> dict[str, An
             "source": addresses.as_path(str(asked.source)).name,
             "sha256": checkpoint.fingerprint(model, transfer.generator_of(model)),
         }
+    if asked.blend_with is not None:
+        lineage["blend_with"] = addresses.as_path(asked.blend_with).name
     return lineage
 
 
