@@ -8,6 +8,7 @@ from pathlib import Path
 import convert.__main__
 import interp.blend
 import interp.diagnose
+import interp.edit
 import interp.figures
 import interp.film
 import stylegan_jax.commands.align
@@ -27,6 +28,7 @@ COMMANDS = {
     "convert": (convert.__main__.main, NO_ALIASES),
     "blend": (interp.blend.blend, NO_ALIASES),
     "diagnose": (interp.diagnose.diagnose, NO_ALIASES),
+    "edit": (interp.edit.edit, NO_ALIASES),
     "figures": (interp.figures.figures, NO_ALIASES),
     "film": (interp.film.film, NO_ALIASES),
     "models": (stylegan_jax.commands.models.models, NO_ALIASES),

@@ -1,0 +1,165 @@
+"""Cases of directions and edits, and of fine-tunes that train their blends."""
+
+import dataclasses
+
+import numpy as np
+
+from stylegan_jax.editing import directionfile, finding
+from stylegan_jax.train.config import official
+from stylegan_jax.train.loop import mesh_of
+from stylegan_jax.train.phases import Phases
+from tests.commands.remedies.case import HANDS, Case
+from tests.tiny_models import tiny_model
+
+_EDIT, _DIRECTIONS, _EDITS = "interp/edit.py", "stylegan_jax/editing/directions.py", "stylegan_jax/editing/edits.py"
+_FILE, _FINDING = "stylegan_jax/editing/directionfile.py", "stylegan_jax/editing/finding.py"
+FIND = "ffhq.safetensors --find sefa --count 2 --out d.npz"
+SAMPLE = "ffhq.safetensors --seeds 0 --out x.png"
+ALONG = f"{SAMPLE} --directions found.npz"
+
+
+def found(name="found.npz", **fields):
+    """A step that writes directions of a tiny model."""
+
+    def build():
+        directionfile.write(name, finding.sefa(tiny_model(0, **fields), 2))
+
+    return build
+
+
+def damaged():
+    """Writes a file of directions whose scales are no numbers."""
+    whole = finding.sefa(tiny_model(0), 2)
+    directionfile.write("found.npz", dataclasses.replace(whole, scales=np.full(2, np.nan, np.float32)))
+
+
+def boundaries(*shape):
+    """A step that writes another program's vectors."""
+
+    def build():
+        np.save("age.npy", np.ones(shape, np.float32))
+
+    return build
+
+
+def _blends(**changes):
+    config = official("auto", {"batch": 4, "mbstd_group_size": 4, **changes}, resolution=16)
+    return Phases(config, mesh_of(config, 1), partner=tiny_model(0).networks["G_ema"])
+
+
+BLENDED = "photos --out run --batch 8 --devices 1 --augment none --score-images 0 --mbstd-group-size 2 --blend-swap 8"
+_SOURCES = "pass one of --find sefa, --find pca, --from-latents A B, --directions FILE"
+CASES = [
+    Case(_EDIT, _SOURCES, "edit", "ffhq.safetensors --out d.npz", follow=FIND),
+    Case(_EDIT, _SOURCES, "edit", f"{FIND} --directions found.npz", found(), follow=FIND),
+    Case(_EDIT, "name two files of ws", "edit", "ffhq.safetensors --from-latents w.npy", follow=HANDS),
+    Case(
+        _EDIT,
+        "pass one --name NAME",
+        "edit",
+        "ffhq.safetensors --from-latents w.npy w.npy --name a --name b",
+        follow=HANDS,
+    ),
+    Case(_EDIT, "write OLD=NEW, such as sefa0=age", "edit", f"{FIND} --name age", follow=f"{FIND} --name sefa0=age"),
+    Case(
+        _EDIT,
+        "give each its own",
+        "edit",
+        f"{FIND} --name sefa0=age --name sefa1=age",
+        follow=f"{FIND} --name sefa0=age --name sefa1=pose",
+    ),
+    Case(_EDIT, "name one", "edit", "ffhq.safetensors --find sefa --out d.png", follow=FIND),
+    Case(_FINDING, "use 0 to {}", "edit", f"{FIND} --layers 0-6", follow=f"{FIND} --layers 0-5"),
+    Case(_FINDING, "use 0 to {}", "edit", f"{FIND} --layers 5", follow=f"{FIND} --layers 0-4"),
+    Case(
+        _FINDING,
+        "use sets that differ",
+        "edit",
+        "ffhq.safetensors --from-latents w.npy w.npy --out d.npz",
+        follow=HANDS,
+    ),
+    Case(
+        _DIRECTIONS,
+        "write NAME=2.5, or NAME=2.5:0-3 for some layers",
+        "sample",
+        f"{ALONG} --edit sefa0",
+        found(),
+        follow=[f"{ALONG} --edit sefa0=2.5", f"{ALONG} --overwrite --edit sefa0=2.5:0-3"],
+    ),
+    Case(_DIRECTIONS, "use {}", "edit", f"{FIND} --name sefa7=age", follow=f"{FIND} --name sefa1=age"),
+    Case(
+        _DIRECTIONS,
+        "use 0 to {}",
+        "sample",
+        f"{ALONG} --edit sefa0=1:6",
+        found(),
+        follow=f"{ALONG} --edit sefa0=1:0-5",
+    ),
+    Case(
+        "stylegan_jax/commands/edits.py",
+        "pass --edit NAME=2",
+        "sample",
+        ALONG,
+        found(),
+        follow=f"{ALONG} --edit sefa0=2",
+    ),
+    Case(
+        _EDITS,
+        "pass --directions FILE, or a file of one direction|use {}",
+        "sample",
+        f"{SAMPLE} --edit sefa0=2",
+        found(),
+        follow=f"{ALONG} --edit sefa0=2",
+    ),
+    Case(
+        _EDITS,
+        "pass --directions {} and name one: {}, …",
+        "sample",
+        f"{SAMPLE} --edit found.npz=2",
+        found(),
+        follow=f"{ALONG} --edit sefa1=2",
+    ),
+    Case(
+        _FILE,
+        "use the model they were found in, or a blend of it",
+        "sample",
+        f"{ALONG} --edit sefa0=2",
+        found(img_resolution=8),
+        follow=HANDS,
+    ),
+    Case(_FILE, "find them again", "sample", f"{ALONG} --edit sefa0=2", damaged, follow=HANDS),
+    Case(
+        "convert/directions.py",
+        "pass finite floats of shape [w_dim], [k, w_dim] or [num_ws, w_dim], in .npy, .npz or .pt",
+        "sample",
+        f"{SAMPLE} --edit age.npy=2",
+        boundaries(3, 5),
+        follow=(boundaries(1, 16), f"{SAMPLE} --edit age.npy=2"),
+    ),
+    Case(
+        "stylegan_jax/train/phases.py",
+        "pass --from MODEL or --blend-with MODEL",
+        "train",
+        f"{BLENDED} --resolution 16 --blend-share 0.3",
+        follow=f"{BLENDED} --from whole.safetensors --blend-share 0.3",
+    ),
+    Case(
+        "stylegan_jax/train/start.py",
+        "name one of the same size and channels",
+        "train",
+        f"{BLENDED} --from whole.safetensors --blend-with eight.safetensors --blend-share 0.3",
+        follow=f"{BLENDED} --from whole.safetensors --blend-with ffhq.safetensors --blend-share 0.3",
+    ),
+    Case(
+        "stylegan_jax/train/config.py",
+        "use --blend-share 0.3, or another of 0 to 1",
+        lambda: _blends(blend_share=2.0, blend_swap=8),
+        follow=lambda: _blends(blend_share=0.3, blend_swap=8),
+    ),
+    Case(
+        "stylegan_jax/train/config.py",
+        "use --blend-swap {}",
+        lambda: _blends(blend_share=0.3, blend_swap=24),
+        follow=lambda: _blends(blend_share=0.3, blend_swap=8),
+    ),
+]
