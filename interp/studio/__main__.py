@@ -26,6 +26,7 @@ def studio(
     base: File = None,
     transfer: Annotated[tuple[str, ...], Many, tyro.conf.arg(metavar="MODEL")] = (),
     w: Annotated[tuple[str, ...], Many, tyro.conf.arg(metavar="FILE …")] = (),
+    directions: Annotated[tuple[str, ...], Many, tyro.conf.arg(metavar="FILE …")] = (),
     out: Annotated[str, typed("FOLDER")] = "studio",
     port: Annotated[str | None, typed("N")] = None,
     browser: bool = True,
@@ -43,6 +44,7 @@ def studio(
       base: the model at α = 0 (default: the portraits that ship with the package).
       transfer: a model at α = 1 (default: the toons that ship with the package).
       w: ws of projected faces to show: .npy, .npz, .pt or folders of those.
+      directions: to edit along: what interp.edit wrote, or files of other programs.
       out: a folder for what is saved and for what is dropped.
       port: of the address (default: 7865, or another where that is taken).
       browser: open no browser.
@@ -61,7 +63,7 @@ def studio(
     folder = Path(out).expanduser()
     if folder.exists() and not folder.is_dir():
         raise InputError("is a file", "name a folder", file=f"--out {out}")
-    library = Library([model.path for model in recipe.models], w, shipped)
+    library = Library([model.path for model in recipe.models], w, directions, shipped)
     painter, guard = Painter(library), Guard()
     start = library.beginning()
     painter.renderer(start.recipe)  # which refuses models that cannot be blended

@@ -49,7 +49,7 @@ def message(frame: Frame, state: State, library: Library, *, number: int, moving
         "resolutions": frame.resolutions,
         "conditional": frame.decisions.config.generator.c_dim > 0,
         "sources": dataclasses.asdict(frame.decisions.sources),
-        "notes": frame.decisions.notes,
+        "notes": [*frame.decisions.notes, *frame.warnings],
         "command": commandline.command(recipe),
         "python": commandline.python(recipe),
         "ms": round(1000 * seconds, 1),
@@ -73,10 +73,14 @@ def form_of(image: UInt8[np.ndarray, "h w c"], *, moving: bool) -> Form:
 def welcome(library: Library, state: State) -> dict[str, Any]:
     """What a page is told first: what it may name, and what it shows unless its address says otherwise."""
     return {
-        "models": library.models,
-        "files": library.files,
+        **known(library),
         "presets": PRESETS,
         "kinds": list(KINDS),
         "most": MOST_PICTURES,
         "state": state.to_json(),
     }
+
+
+def known(library: Library) -> dict[str, Any]:
+    """What a page may name."""
+    return {"models": library.models, "files": library.files, "directions": library.directions}

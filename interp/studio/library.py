@@ -13,6 +13,9 @@ from interp import recipes
 from interp.recipes import Ingredient, Recipe
 from interp.replay import NONE, Loaded, Shipped, read_models
 from interp.studio.state import State, from_json
+from stylegan_jax.editing import directionfile
+from stylegan_jax.editing.directions import Directions
+from stylegan_jax.editing.edits import Step, step_of
 from stylegan_jax.errors import InputError, shown
 from stylegan_jax.pictures import images
 from stylegan_jax.storage.checkpoint import Model
@@ -34,19 +37,29 @@ class Library:
     Args:
       models: what was typed for each model at the start, at least one.
       files: of ws, likewise.
+      directions: files of them, likewise.
       shipped: models that are called by a bare name.
 
-    Raises InputError, naming it, for a model or a file of ws that is none.
+    Raises InputError, naming it, for a model or a file that is none.
     """
 
-    def __init__(self, models: Sequence[str], files: Sequence[str] = (), shipped: Shipped = NONE):
+    def __init__(
+        self,
+        models: Sequence[str],
+        files: Sequence[str] = (),
+        directions: Sequence[str] = (),
+        shipped: Shipped = NONE,
+    ):
         self._shipped, self._turn = shipped, threading.RLock()
         self._models: dict[str, _Entry] = {}
         self._files: dict[str, str] = {}
+        self._directions: dict[str, tuple[str, Directions]] = {}
         self._first = [self.add_model(typed) for typed in models]
         self._models |= {name: _Entry(name) for name in shipped if name not in self._models}
         for path in files:
             self.add_ws(path)
+        for path in directions:
+            self.add_directions(path)
 
     @property
     def models(self) -> list[str]:
@@ -57,6 +70,11 @@ class Library:
     def files(self) -> list[str]:
         """Names of the files of ws."""
         return list(self._files)
+
+    @property
+    def directions(self) -> dict[str, list[str]]:
+        """Names of the directions in every file of them."""
+        return {name: list(found.names) for name, (_, found) in self._directions.items()}
 
     def beginning(self) -> State:
         """What a page shows first: the models given at the start, the first transfer model swapped in up to 16×16."""
@@ -104,8 +122,29 @@ class Library:
             raise InputError("no such ws here", _ASK, file=shown(name))
         return _ws(path, base, space)
 
+    def add_directions(self, path: str, name: str | None = None) -> str:
+        """Adds a file of directions and returns its name here. Raises InputError where they fit the first model not."""
+        config = self.model(self._first[0]).model.config.generator
+        found = directionfile.read(path, num_ws=config.num_ws, w_dim=config.w_dim)
+        with self._turn:
+            name = _free(name or Path(path).name, self._directions)
+            self._directions[name] = path, found
+        return name
+
+    def step(self, recipe: Recipe, base: Model) -> Step | None:
+        """The edits of a recipe as one step of w; InputError for directions that are not here."""
+        if recipe.edits:
+            return step_of(recipe.edits, [self._at(name) for name in recipe.directions], base)
+        return None
+
+    def _at(self, name: str) -> str:
+        if name not in self._directions:
+            raise InputError("no such directions here", _ASK, file=shown(name))
+        return self._directions[name][0]
+
     def add(self, path: Path, name: str) -> tuple[str, Any]:
-        """What a dropped file brings: ("model", its name), ("w", its name) or ("state", what made the picture).
+        """What a dropped file brings: ("model", its name), ("w" or "directions", its name) or ("state", what made the
+        picture).
 
         Raises InputError for a file that is none of these.
         """
@@ -113,6 +152,8 @@ class Library:
         with convert.naming(path, name):
             if suffix in (".png", ".yaml", ".yml"):
                 return "state", self.as_named(_carried(path, suffix))
+            if suffix == ".npz" and directionfile.is_ours(path):
+                return "directions", self.add_directions(str(path), name)
             if suffix in (".npy", ".npz"):
                 return "w", self.add_ws(str(path), name)
             return "model", self.add_model(str(path), name)
@@ -120,7 +161,9 @@ class Library:
     def as_typed(self, recipe: Recipe) -> Recipe:
         """A page's recipe with models and ws as a command line finds them."""
         models = tuple(dataclasses.replace(each, path=self._typed(each.path)) for each in recipe.models)
-        return dataclasses.replace(recipe, models=models, w=tuple(self._files.get(each, each) for each in recipe.w))
+        w = tuple(self._files.get(each, each) for each in recipe.w)
+        directions = tuple(self._directions.get(each, (each,))[0] for each in recipe.directions)
+        return dataclasses.replace(recipe, models=models, w=w, directions=directions)
 
     def _typed(self, name: str) -> str:
         return self._models[name].typed if name in self._models else name
@@ -132,11 +175,11 @@ class Library:
         """
         recipe = state.recipe
         models = tuple(dataclasses.replace(each, path=self._named(each), sha256=None) for each in recipe.models)
-        for each in recipe.w:
-            if Path(each).name not in self._files:
-                raise InputError("asks for ws that are not here", _ASK, file=shown(Path(each).name))
-        named = dataclasses.replace(recipe, models=models, w=tuple(Path(each).name for each in recipe.w))
-        return dataclasses.replace(state, recipe=named)
+        parts = {
+            "w": _known(recipe.w, self._files, "asks for ws that are not here"),
+            "directions": _known(recipe.directions, self._directions, "asks for directions that are not here"),
+        }
+        return dataclasses.replace(state, recipe=dataclasses.replace(recipe, models=models, **parts))
 
     def _named(self, wanted: Ingredient) -> str:
         alike = [name for name, entry in self._models.items() if wanted.path in (name, entry.typed)]
@@ -147,6 +190,15 @@ class Library:
             if wanted.sha256 in (loaded.sha256, loaded.weights_sha256):
                 return name
         raise InputError("is a model that is not here", _ASK, file=shown(wanted.path))
+
+
+def _known(paths: Sequence[str], there: Mapping[str, Any], lacking: str) -> tuple[str, ...]:
+    """The names of files that are there under these; InputError for the first that is not."""
+    names = tuple(Path(path).name for path in paths)
+    for name in names:
+        if name not in there:
+            raise InputError(lacking, _ASK, file=shown(name))
+    return names
 
 
 def _ws(path: str, base: Model, space: str | None) -> Ws:

@@ -42,6 +42,7 @@ class Frame:
       alphas: of each transfer model, its α at every resolution (that of conv1).
       resolutions: of the models.
       decisions: sources, and what was resolved.
+      warnings: a line for each.
     """
 
     pictures: dict[str, Pictures]
@@ -49,6 +50,7 @@ class Frame:
     alphas: list[list[float]]
     resolutions: tuple[int, ...]
     decisions: Decisions
+    warnings: list[str]
 
 
 class Painter:
@@ -76,7 +78,8 @@ class Painter:
         pictures = {role: self._pictures(role, recipe, decisions.sources, renderer, view) for role in roles}
         resolutions = decisions.config.generator.resolutions
         alphas = [[schedule(Layer(r)) for r in resolutions] for schedule in recipe.schedules]
-        return Frame(pictures, view.labels, alphas, resolutions, decisions)
+        step = self.library.step(recipe, self._loaded(recipe)[0].model)
+        return Frame(pictures, view.labels, alphas, resolutions, decisions, step.warnings if step else [])
 
     def ws(self, state: State) -> Ws:
         """The ws of the blend's pictures; InputError as `frame`."""
@@ -125,26 +128,31 @@ class Painter:
         """The columns; InputError for what the models cannot show."""
         recipe, loaded = state.recipe, self._loaded(state.recipe)
         models, labels = [each.model for each in loaded], [each.label for each in loaded]
+        step = self.library.step(recipe, models[0])
+        vector = step.vector if step else None
         if recipe.w and state.pad is None:
             found = [self.library.ws(name, models[0], recipe.w_space) for name in recipe.w]
             ws = np.concatenate([each.values for each in found])[:MOST_PICTURES]
             names = [name for each in found for name in each.names][:MOST_PICTURES]
-            return View((), recipe.psi, ws=truncated(ws, models[0], recipe.psi), names=names)
+            return View((), recipe.psi, ws=truncated(ws, models[0], recipe.psi), names=names, step=vector)
         seeds = values.seeds(recipe.seeds) if state.pad is None else state.pad.seeds
         if len(seeds) > MOST_PICTURES:
             raise InputError(f"{len(seeds)} seeds are too many for a page", f"use at most {MOST_PICTURES}")
         view = View(seeds, recipe.psi, recipe.class_idx)
         view.check(models, labels)
         if state.pad is None:
-            return view
+            return dataclasses.replace(view, step=vector)
         corners = self._ws(view, self._mapping_model(recipe, sources.mapping))
         ws = np.tensordot(np.array([state.pad.shares], np.float32), corners, 1)
-        return View((), recipe.psi, ws=ws, names=[_named(state.pad)])
+        return View((), recipe.psi, ws=ws, names=[_named(state.pad)], step=vector)
 
     def _ws(self, view: View, model: Model) -> Ws:
-        """The view's ws by a model; those that were asked for last are kept."""
-        if view.ws is not None:
-            return view.ws
+        """The view's ws by a model."""
+        ws = self._mapped_by(model, view) if view.ws is None else view.ws
+        return ws if view.step is None else ws + view.step
+
+    def _mapped_by(self, model: Model, view: View) -> Ws:
+        """The seeds through a mapping network; those that were asked for last are kept."""
         label = view.class_idx if model.config.generator.c_dim else None
         key = (id(model), tuple(view.seeds), view.psi, label)
         with self._turn:

@@ -4,6 +4,7 @@ import dataclasses
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -61,11 +62,13 @@ class Saver:
         """The recipe as commands find its parts; the w of the pad is written to a file for it."""
         recipe = self.library.as_typed(state.recipe)
         if state.pad is None:
-            return dataclasses.replace(recipe, w=tuple(map(os.path.abspath, recipe.w))), []
+            paths = {name: tuple(map(os.path.abspath, getattr(recipe, name))) for name in ("w", "directions")}
+            return dataclasses.replace(recipe, **paths), []
         path = self._free(f"{slug(recipe)}-w", ".npz")
         with atomic.new_file(path) as file:
             np.savez(file, w=self.painter.ws(state))
-        return dataclasses.replace(recipe, w=(str(path.absolute()),), w_space="w+", psi=1.0, class_idx=None), [path]
+        whole: dict[str, Any] = {"psi": 1.0, "class_idx": None, "edits": (), "directions": ()}
+        return dataclasses.replace(recipe, w=(str(path.absolute()),), w_space="w+", **whole), [path]
 
     def _write_picture(self, path: Path, state: State) -> None:
         """The blend's pictures as the page shows them, with the state inside."""

@@ -122,13 +122,13 @@ class Server:
         return StreamingResponse(lines(), media_type="application/x-ndjson")
 
     async def drop(self, request: Request, name: str) -> Response:
-        """Takes a file that was dropped onto the page → {kind, what, models, files}."""
+        """Takes a file that was dropped onto the page → {kind, what, models, files, directions}."""
 
         async def work() -> dict[str, Any]:
             path = await _kept(request, self.saver.folder / "dropped", name)
             kind, what = await self._workers.job(_added, self.library, path, name)
             brought = what.to_json() if isinstance(what, State) else what
-            return {"kind": kind, "what": brought, "models": self.library.models, "files": self.library.files}
+            return {"kind": kind, "what": brought, **frames.known(self.library)}
 
         return await _answer(work())
 
@@ -200,5 +200,5 @@ def _added(library: Library, path: Path, name: str) -> tuple[str, Any]:
         kind, what = library.add(path, name)
         return kind, what
     finally:
-        if kind not in ("model", "w"):
+        if kind not in ("model", "w", "directions"):
             path.unlink(missing_ok=True)

@@ -38,14 +38,14 @@ def read(path: str | Path, *, num_ws: int, w_dim: int) -> Directions:
     Raises InputError for what holds none, is damaged, or holds directions of another shape.
     """
     inputs.require_regular_file(path)
-    if _is_ours(path):
+    if is_ours(path):
         return _read(path, num_ws, w_dim)
     found = convert.directions.read(path, num_ws=num_ws, w_dim=w_dim)
     count = len(found.names)
     return Directions(tuple(found.names), found.values, np.ones(count, np.float32), np.ones((count, num_ws), bool))
 
 
-def _is_ours(path: str | Path) -> bool:
+def is_ours(path: str | Path) -> bool:
     """Whether a file looks like one that `write` made."""
     try:
         with inputs.open_regular(path) as file, _opened(file) as archive:

@@ -9,7 +9,7 @@ export class Settings {
   constructor(store, trouble) {
     this.store = store;
     this.trouble = trouble;
-    this.known = { models: [], files: [], presets: {}, kinds: [] };
+    this.known = { models: [], files: [], directions: {}, presets: {}, kinds: [] };
     this.inHand = 0;
     this.#listen();
   }
@@ -52,6 +52,7 @@ export class Settings {
     $("same-w").checked = Boolean(state.same_w);
     value($("class"), state.class_idx === undefined ? "" : [state.class_idx].flat().join(","));
     this.#kinds(state.kinds ?? []);
+    this.#edits(state);
   }
 
   #isChosen(button) {
@@ -105,26 +106,35 @@ export class Settings {
     if ($("kinds").contains(document.activeElement) && $("kinds").children.length === names.length) return;
     $("kinds").replaceChildren(...names.map((name) => {
       const text = given[name]?.slice(name.length + 1) ?? "x1", fixed = !text.startsWith("x");
-      const line = document.createElement("label");
-      line.className = "line";
-      const input = document.createElement("input");
-      Object.assign(input, { type: "range", min: 0, max: 1.5, step: 0.05, value: Number(text.replace("x", "")) });
-      const shown = document.createElement("output");
-      const say = (factor) => (shown.textContent = `${fixed ? "= " : "× "}${Number(factor)}`);
-      say(input.value);
-      const change = (moving) => {
-        say(input.value);
+      const range = { min: 0, max: 1.5, step: 0.05, value: Number(text.replace("x", "")) };
+      return slider(name, range, (value) => `${fixed ? "= " : "× "}${Number(value)}`, (value, moving) => {
         const next = names.filter((other) => other !== name && given[other]).map((other) => given[other]);
-        if (fixed || Number(input.value) !== 1) next.push(`${name}=${fixed ? "" : "x"}${input.value}`);
+        if (fixed || Number(value) !== 1) next.push(`${name}=${fixed ? "" : "x"}${value}`);
         this.store.set({ kinds: next.length ? next : undefined }, moving);
-      };
-      input.addEventListener("input", () => change(true));
-      input.addEventListener("change", () => change(false));
-      const word = document.createElement("span");
-      word.textContent = name;
-      word.style.minWidth = "4.5rem";
-      line.append(word, input, shown);
-      return line;
+      });
+    }));
+  }
+
+  // A slider for every direction of the file that is chosen.
+  #edits(state) {
+    const files = Object.keys(this.known.directions);
+    $("directions-box").hidden = files.length === 0;
+    if (!files.length) return;
+    const file = state.directions?.[0] ?? $("directions").value ?? files[0];
+    filled($("directions"), files, files.includes(file) ? file : files[0]);
+    const names = this.known.directions[$("directions").value] ?? [];
+    const given = Object.fromEntries((state.edits ?? []).map((text) => text.split("=")));
+    if ($("edits").contains(document.activeElement) && $("edits").children.length === names.length) return;
+    $("edits").replaceChildren(...names.map((name) => {
+      const range = { min: -4, max: 4, step: 0.1, value: Number.parseFloat(given[name] ?? 0) };
+      return slider(name, range, (value) => Number(value).toFixed(1), (value, moving) => {
+        const next = { ...given, [name]: value };
+        given[name] = value;
+        const edits = Object.entries(next).filter(([, strength]) => Number.parseFloat(strength) !== 0);
+        const texts = edits.map(([other, strength]) => `${other}=${strength}`);
+        const chosen = texts.length ? [$("directions").value] : undefined;
+        this.store.set({ edits: texts.length ? texts : undefined, directions: chosen }, moving);
+      });
     }));
   }
 
@@ -153,6 +163,7 @@ export class Settings {
       this.seeds(`${first}-${first + 15}`);
     });
     $("file").addEventListener("change", () => this.file($("file").value));
+    $("directions").addEventListener("change", () => store.set({ edits: undefined, directions: undefined }));
     const psi = (moving) => store.set({ psi: Number($("psi").value) }, moving);
     $("psi").addEventListener("input", () => psi(true));
     $("psi").addEventListener("change", () => psi(false));
@@ -193,6 +204,25 @@ function filled(select, names, chosen, words = {}) {
     select.replaceChildren(...all.map((name) => new Option(words[name] ?? name, name)));
   }
   select.value = chosen;
+}
+
+// A line of a name, a slider and its value in words; `changed(value, moving)` is called with what it is moved to.
+function slider(name, range, words, changed) {
+  const line = document.createElement("label"), input = document.createElement("input");
+  const word = document.createElement("span"), shown = document.createElement("output");
+  line.className = "line";
+  word.className = "word";
+  word.textContent = name;
+  Object.assign(input, { type: "range", ...range });
+  const moved = (moving) => {
+    shown.textContent = words(input.value);
+    if (moving !== undefined) changed(input.value, moving);
+  };
+  input.addEventListener("input", () => moved(true));
+  input.addEventListener("change", () => moved(false));
+  moved();
+  line.append(word, input, shown);
+  return line;
 }
 
 function value(input, text) {

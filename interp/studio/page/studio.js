@@ -31,9 +31,9 @@ function text(alphas) {
 
 // Asks for the blend, and for the models beside it where they would look otherwise than they do.
 function ask(moving) {
-  const { state } = store, { models, seeds, psi, w, pad, class_idx, same_w } = state;
+  const { state } = store, { models, seeds, psi, w, pad, class_idx, same_w, edits } = state;
   const plane = pad && [pad, state.mapping, models.map((model) => model.schedule)]; // in W of the mapping's source
-  const theirs = JSON.stringify([models.map((model) => model.path), seeds, psi, w, class_idx, same_w, plane]);
+  const theirs = JSON.stringify([models.map((model) => model.path), seeds, psi, w, class_idx, same_w, plane, edits]);
   const show = ["blend", ...(moving || theirs === parents ? [] : models.map((_, i) => roleOf(i)))];
   line.ask({ state, show, moving }, theirs);
 }
@@ -163,9 +163,10 @@ act("film", async () => {
 
 async function take(files) {
   for (const file of files) {
-    const { kind, what, models, files: ws } = await drop(file);
-    settings.welcome({ models, files: ws });
-    if (kind === "state") store.replace(what);
+    const { kind, what, ...known } = await drop(file);
+    settings.welcome(known);
+    if (kind === "directions") $("directions-box").open = true;
+    else if (kind === "state") store.replace(what);
     else if (kind === "w") settings.file(what);
     else store.setModel(settings.inHand + 1, { path: what });
   }

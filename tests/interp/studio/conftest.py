@@ -8,23 +8,26 @@ from interp.studio.library import Library
 from interp.studio.painter import Painter
 from interp.studio.saving import Saver
 from interp.studio.state import State
+from stylegan_jax.editing import directionfile, finding
 from tests.tiny_models import tiny_model
 
 
 @pytest.fixture(scope="package")
 def folder(tmp_path_factory):
-    """Where the models lie: a, b and c are relatives, labels is conditional, small has another resolution."""
+    """Where the models lie: a, b and c alike, labels conditional, small of another resolution; and directions of a."""
     folder = tmp_path_factory.mktemp("models")
     for seed, name in enumerate("abc"):
         sj.save(tiny_model(seed), folder / f"{name}.safetensors")
     sj.save(tiny_model(3, c_dim=3), folder / "labels.safetensors")
     sj.save(tiny_model(4, img_resolution=8), folder / "small.safetensors")
+    directionfile.write(folder / "found.npz", finding.sefa(tiny_model(0), 3))
     return folder
 
 
 @pytest.fixture
 def library(folder):
-    return Library([str(folder / f"{name}.safetensors") for name in "ab"])
+    models = [str(folder / f"{name}.safetensors") for name in "ab"]
+    return Library(models, directions=[str(folder / "found.npz")])
 
 
 @pytest.fixture

@@ -55,6 +55,12 @@ def test_dropped_ws_are_taken_where_the_models_can_show_them(library, tmp_path):
         library.add(tmp_path / "of-others.npz", "of-others.npz")
 
 
+def test_dropped_directions_can_be_gone_along(library, folder):
+    assert library.add(folder / "found.npz", "pose.npz") == ("directions", "pose.npz")
+    names = ["sefa0", "sefa1", "sefa2"]
+    assert library.directions == {"found.npz": names, "pose.npz": names}
+
+
 def test_a_dropped_recipe_is_shown_by_the_models_that_it_was_made_with(library, folder, tmp_path):
     mixed = blend(folder / "b.safetensors", folder / "a.safetensors", "swap=4")
     path = tmp_path / "recipe.yaml"

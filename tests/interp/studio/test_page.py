@@ -44,7 +44,7 @@ def studio(folder, tmp_path_factory):
     place = tmp_path_factory.mktemp("studio")
     words = [sys.executable, "-m", "interp.studio", *(str(folder / f"{name}.safetensors") for name in "ab")]
     process = subprocess.Popen(
-        [*words, "--no-browser", "--port", "0"],
+        [*words, "--directions", str(folder / "found.npz"), "--no-browser", "--port", "0"],
         cwd=place,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
@@ -193,6 +193,18 @@ def test_the_pad_walks_between_three_seeds(page, painter):
     assert state.pad is not None and abs(state.pad.x - 0.5) < 0.02 and abs(state.pad.y - 0.75) < 0.02
     expected = painter.frame(state, ["blend"]).pictures["blend"][0]
     assert np.abs(pixels(page).astype(int) - expected).max() <= 1
+
+
+def test_a_slider_goes_along_a_direction(page, painter):
+    before = pixels(page)
+    page.click("text=directions")
+    page.locator("#edits input").nth(1).fill("2.5")
+    settled(page)
+    state = state_in(page)
+    assert state.recipe.edits == ("sefa1=2.5",) and state.recipe.directions == ("found.npz",)
+    expected = painter.frame(state, ["blend"]).pictures["blend"][0]
+    found = pixels(page)
+    assert np.abs(found.astype(int) - expected).max() <= 1 and (found != before).any()
 
 
 def test_a_saved_picture_brings_its_state_back(page, studio):

@@ -13,6 +13,7 @@ from interp.studio.library import Library
 from interp.studio.painter import Painter, cut
 from interp.studio.state import Pad
 from stylegan_jax import values
+from stylegan_jax.editing import directionfile
 from stylegan_jax.errors import InputError
 from stylegan_jax.names import layout_of
 from stylegan_jax.sampler import map_seeds, sample_ws
@@ -45,6 +46,24 @@ def test_a_frame_is_the_row_of_the_sheet(painter, library, state):
     assert close(frame.pictures["base"], view.row(loaded[0].model))
     assert close(frame.pictures["transfer"], view.row(loaded[1].model))
     assert frame.labels == view.labels
+
+
+@pytest.mark.parametrize("more", [{"seeds": "1-2"}, {"pad": Pad(seeds=(1, 2, 3), x=0.5)}], ids=["seeds", "pad"])
+def test_edits_move_the_w_of_all_pictures(painter, folder, more):
+    plain = state_of("swap=8", **more)
+    edited = state_of("swap=8", edits=("sefa0=2:0-3", "sefa2=-1"), directions=("found.npz",), **more)
+    found = directionfile.read(folder / "found.npz", num_ws=6, w_dim=16)
+    step = found.edit("sefa0", 2, range(4)) + found.edit("sefa2", -1)
+    np.testing.assert_allclose(painter.ws(edited), painter.ws(plain) + step, atol=1e-6)
+    frames = [painter.frame(each, ["blend", "base"]) for each in (plain, edited)]
+    for role in ("blend", "base"):
+        assert (frames[0].pictures[role] != frames[1].pictures[role]).any()
+    assert "sefa0: found in the w of tiny-0" not in str(frames[1].warnings)
+
+
+def test_directions_that_are_not_here_are_refused(painter):
+    with pytest.raises(InputError, match=r"other\.npz: no such directions here"):
+        painter.frame(state_of("swap=8", seeds="0", edits=("sefa0=1",), directions=("other.npz",)), ["blend"])
 
 
 def test_alphas_are_those_of_every_transfer_model_at_every_resolution(folder):
