@@ -22,15 +22,16 @@ from stylegan_jax.train.saved import of_leaves, to_leaves
 from stylegan_jax.train.state import State, initial_state, start
 
 SIZE = {"resolution": 128, "channel_base": 4096, "channel_max": 160, "z_dim": 256, "w_dim": 256}
-SMALL = {"resolution": 16, "channel_base": 128, "channel_max": 8, "z_dim": 8, "w_dim": 8}
+SMALL = {"resolution": 16, "blend_swap": 8, "channel_base": 128, "channel_max": 8, "z_dim": 8, "w_dim": 8}
 SHARED = {"mirror": True, "pl_weight": 0.0, "style_mixing": 0.5, "ada_kimg": 100.0, "mbstd_chunks": 1}
 SHARED |= {"num_fp16_res": 0, "conv_clamp": None, "dtype": "bfloat16", "kimg": 1e6}
 RECIPES: dict[str, dict[str, Any]] = {
     "portraits": {"seed": 21, "ema_kimg": 20.0, "ema_rampup": 0.05, "augment_p": 0.1},
-    "toons": {"seed": 22, "ema_kimg": 10.0, "ema_rampup": None, "g_lr": 0.002, "d_lr": 0.002},
+    "toons": {"seed": 22, "ema_kimg": 10.0, "ema_rampup": None, "g_lr": 0.002, "d_lr": 0.002, "blend_share": 0.3},
 }
 PROFILED = 20  # the call whose kernels are timed
-# One w means one face in both, and the base's upper layers meet in a blend what they know: see demo_models.py.
+# One w means one face in both, and the base's upper layers meet in a blend what they know, which the blend with it
+# that is trained now and then teaches the lower ones too: see demo_models.py.
 FROZEN = {"portraits": ("noise_strength",), "toons": ("noise_strength", "mapping", "affine", "torgb")}
 UPPER = 32  # from this resolution on biases stay the base's too
 
@@ -91,7 +92,7 @@ class Stage:
             else:
                 with np.load(base.saved) as leaves:
                     found = of_leaves(dict(leaves))
-                state = start(self.config, found.G_ema, found.D, found.G_ema)
+                state = start(self.config, found.G_ema, found.D, found.G_ema, partner=found.G_ema)
             state = jax.tree.map(np.array, state)
         return jax.device_put(state, self.phases.replicated)
 

@@ -73,7 +73,6 @@ class Run:
     """One run in its folder: `go` trains until it is done or told to stop.
 
     Args:
-      partner: leaves of the generator that the blends of `blend_share` are made with.
       compare: of a fine-tune, takes `fakes` and returns what shows and scores its blends with its base.
       resident: whether the data set lies on the device (see `advance.choose`).
     """
@@ -87,12 +86,11 @@ class Run:
         records: Records,
         mesh: Mesh,
         lineage: Mapping[str, Any],
-        partner: Weights | None = None,
         compare: Callable[[Callable[..., np.ndarray]], Compared] | None = None,
         resident: advance.How = "auto",
     ):
         self.out, self.config, self.data, self.records, self.lineage = out, config, data, records, dict(lineage)
-        self.phases = Phases(config, mesh, augmentation(config), partner)
+        self.phases = Phases(config, mesh, augmentation(config))
         self.checkpoints = Checkpoints(out / rundir.CHECKPOINTS, records.keep)
         self.score = Score(data, records.score_images, config.generator.img_resolution)
         self._resident: advance.How = resident

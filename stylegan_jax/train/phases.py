@@ -11,11 +11,8 @@ from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float, UInt8
 
-from stylegan_jax import names
-from stylegan_jax.errors import InputError
 from stylegan_jax.networks.discriminator import discriminator
 from stylegan_jax.networks.generators import generator
-from stylegan_jax.networks.layers import Weights
 from stylegan_jax.pictures.images import to_float
 from stylegan_jax.train import losses
 from stylegan_jax.train.config import TrainConfig
@@ -32,19 +29,11 @@ class Phases:
 
     Losses become global means inside the sharded function, so that their gradients are those of the whole batch on
     any number of devices.
-
-    Args:
-      augment: see `loop.augmentation`.
-      partner: the leaves of the generator whose upper layers some iterations train the lower ones for, where the
-        configuration has a `blend_share`.
     """
 
-    def __init__(
-        self, config: TrainConfig, mesh: Mesh, augment: Callable | None = None, partner: Weights | None = None
-    ):
+    def __init__(self, config: TrainConfig, mesh: Mesh, augment: Callable | None = None):
         self.config, self.mesh, self._augment = config, mesh, augment
         self.replicated = NamedSharding(mesh, P())
-        self._upper = jax.device_put(upper_layers(config, partner), self.replicated) if config.blend_share else {}
         self.split = NamedSharding(mesh, P(AXIS))
         jit = functools.partial(jax.jit, donate_argnums=0)
         self.precise = _quick if config.dtype == "bfloat16" else lambda phase: phase
@@ -111,7 +100,7 @@ class Phases:
             pl_noise=normal(keys[:, 5], g.img_resolution, g.img_resolution, g.img_channels)
             if phase == "Greg"
             else None,
-            blended=jnp.full(n, self._blends(key)) if self._upper and phase != "Greg" else None,
+            blended=jnp.full(n, self._blends(key)) if config.blend_share and phase != "Greg" else None,
         )
 
     def _blends(self, key: Array) -> Array:
@@ -173,10 +162,11 @@ class Phases:
 
     def _g_main(self, state: State, inputs: Inputs) -> tuple[State, dict[str, Array]]:
         def loss(G: Leaves, rest: tuple, inputs: Inputs):
-            D, p = rest
-            return losses.g_main(self._G(G, inputs), self._D(D), inputs, setting=self._setting(p))
+            D, partner, p = rest
+            return losses.g_main(self._shown(G, partner, inputs), self._D(D), inputs, setting=self._setting(p))
 
-        found = self._gradients(loss, state.G, self.config.frozen_of("G"), (state.D, state.ada_p), inputs, 1)
+        rest = (state.D, state.partner, state.ada_p)
+        found = self._gradients(loss, state.G, self.config.frozen_of("G"), rest, inputs, 1)
         return self._move_g(state, *found)
 
     def _g_reg(self, state: State, inputs: Inputs) -> tuple[State, dict[str, Array]]:
@@ -186,7 +176,7 @@ class Phases:
             pl_mean, p = rest
             pl_mean = lax.pmean(pl_mean, AXIS)  # equal on all devices, which the cast above made JAX forget
             strength = {"weight": config.pl_weight, "decay": config.pl_decay}
-            return losses.g_reg(self._G(G, inputs), inputs, pl_mean, **strength, setting=self._setting(p, exact=True))
+            return losses.g_reg(self._G(G), inputs, pl_mean, **strength, setting=self._setting(p, exact=True))
 
         rest = (state.pl_mean, state.ada_p)
         found = self._gradients(loss, state.G, config.frozen_of("G"), rest, inputs, config.g_reg_interval)
@@ -194,10 +184,12 @@ class Phases:
 
     def _d_main(self, state: State, inputs: Inputs, real: Real, c: Array) -> tuple[State, dict[str, Array]]:
         def loss(D: Leaves, rest: tuple, batch: tuple):
-            (G, p), (inputs, real, c) = rest, batch
-            return losses.d_main(self._G(G, inputs), self._D(D), inputs, to_float(real), c, setting=self._setting(p))
+            (G, partner, p), (inputs, real, c) = rest, batch
+            shown = self._shown(G, partner, inputs)
+            return losses.d_main(shown, self._D(D), inputs, to_float(real), c, setting=self._setting(p))
 
-        found = self._gradients(loss, state.D, self.config.frozen_of("D"), (state.G, state.ada_p), (inputs, real, c), 1)
+        rest = (state.G, state.partner, state.ada_p)
+        found = self._gradients(loss, state.D, self.config.frozen_of("D"), rest, (inputs, real, c), 1)
         return self._move_d(state, *found)
 
     def _d_reg(self, state: State, keys: Array | None, real: Real, c: Array) -> tuple[State, dict[str, Array]]:
@@ -223,24 +215,18 @@ class Phases:
         due = state.iteration % config.ada_interval == 0
         return jax.tree.map(functools.partial(jnp.where, due), ada_adjust(config, state), state)
 
-    def _G(self, leaves: Leaves, inputs: Inputs):
+    def _shown(self, leaves: Leaves, partner: Leaves, inputs: Inputs):
         """G, or where the inputs say so its blend, whose upper layers are the partner's and learn nothing."""
-        if inputs.blended is not None:
-            blended = inputs.blended[0]
-            leaves = leaves | {name: jnp.where(blended, leaf, leaves[name]) for name, leaf in self._upper.items()}
+        if inputs.blended is None:
+            return self._G(leaves)
+        blended = inputs.blended[0]
+        return self._G(leaves | {name: jnp.where(blended, leaf, leaves[name]) for name, leaf in partner.items()})
+
+    def _G(self, leaves: Leaves):
         return generator(self.config.generator, leaves)
 
     def _D(self, leaves: Leaves):
         return discriminator(self.config.scorer, leaves)
-
-
-def upper_layers(config: TrainConfig, partner: Weights | None) -> Leaves:
-    """A generator's trained tensors above the resolution up to which a blend has others."""
-    if partner is None:
-        raise InputError("--blend-share: no model to blend with", "pass --from MODEL or --blend-with MODEL")
-    layout = names.generator_layout(config.generator)
-    above = [n for n in layout if (names.resolution_of(n) or 0) > config.blend_swap and not names.is_buffer(n)]
-    return {name: jnp.array(partner[name], jnp.float32) for name in above}
 
 
 def _merged(means: dict[str, dict[str, Array]]) -> dict[str, Array]:

@@ -138,7 +138,7 @@ def to_leaves(state: State) -> dict[str, Any]:
 
 def of_leaves(leaves: dict[str, Any]) -> State:
     """The inverse of `to_leaves`, as arrays that training may donate."""
-    tree: dict[str, Any] = {"g_second": {}, "d_second": {}}  # they have no leaves where all is frozen
+    tree: dict[str, Any] = {"g_second": {}, "d_second": {}, "partner": {}}  # which may have no leaves
     for key, leaf in leaves.items():
         field, _, name = key.partition(".")
         if name:

@@ -58,11 +58,11 @@ def train(
         rundir.open_run(asked.out, {"config": config.to_json(), "lineage": lineage}, may_change=MAY_CHANGE)
         lineage |= {"labels": counts} if (counts := counted(data.image_labels)) else {}  # `--class random` draws them
         options: dict[str, Any] = {"records": asked.records, "resident": asked.resident}
-        if (other := _partner(asked, config, model, load)) is not None:
-            options["partner"] = other.networks[transfer.generator_of(other)]
-            options["compare"] = functools.partial(compare, other) if compare is not None else None
+        other = _partner(asked, config, model, load)
+        if other is not None and compare is not None:
+            options["compare"] = functools.partial(compare, other)
         run = Run(asked.out, config, data, mesh=mesh, lineage=lineage, **options)
-        state = run.restore(lambda: begin(config, model))
+        state = run.restore(lambda: begin(config, model, other))
         _announce(asked, config, data, model, int(state.iteration))
         code = run.go(state)
     print(asked.out)
@@ -75,6 +75,8 @@ def _partner(asked: Request, config: TrainConfig, model: Model | None, load: Cal
     Raises InputError where one is asked for that does not fit.
     """
     other = model if asked.blend_with is None else load(asked.blend_with)
+    if model is None and (config.blend_share or other is not None):
+        raise InputError("blends are of a fine-tune", "pass --from MODEL", file="--blend-share")
     if other is None or other.config.generator == config.generator:
         return other
     if asked.blend_with is not None or config.blend_share:
@@ -144,12 +146,12 @@ def _merge(theirs: Any, ours: Any, keep: set[str]) -> Any:
     return dataclasses.replace(theirs, **changes)
 
 
-def begin(config: TrainConfig, model: Model | None, report: Any = print) -> State:
+def begin(config: TrainConfig, model: Model | None, partner: Model | None = None, report: Any = print) -> State:
     """The state at iteration 0: fresh, or from the model, saying what of it did not fit."""
     fresh = initial_state(config)
     if model is None:
         return fresh
-    state, notes = transfer.begin_from(config, fresh, model)
+    state, notes = transfer.begin_from(config, fresh, model, partner)
     for note in notes:
         report(note)
     return state

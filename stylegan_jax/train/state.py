@@ -21,7 +21,8 @@ class State(NamedTuple):
     """All that training carries from one iteration to the next; a checkpoint holds exactly this.
 
     `g_second`, `d_second` are Adam's second moments (β₁ = 0 needs no first); `bad_step` is the first iteration whose
-    loss was no number, -1 while there is none.
+    loss was no number, -1 while there is none; `partner` has the upper layers of the generator that the blends of
+    `blend_share` are made with.
     """
 
     G: Leaves
@@ -37,6 +38,7 @@ class State(NamedTuple):
     sign_count: Float[Array, ""]
     iteration: Int[Array, ""]
     bad_step: Int[Array, ""]
+    partner: Leaves
 
 
 def initial_state(config: TrainConfig) -> State:
@@ -46,8 +48,11 @@ def initial_state(config: TrainConfig) -> State:
     return start(config, G, initial_weights(Discriminator, config.discriminator, d_key), G)
 
 
-def start(config: TrainConfig, G: Weights, D: Weights, G_ema: Weights) -> State:
-    """The state at iteration 0 of a run that begins with these networks."""
+def start(config: TrainConfig, G: Weights, D: Weights, G_ema: Weights, partner: Weights | None = None) -> State:
+    """The state at iteration 0 of a run that begins with these networks.
+
+    `partner` is the generator that blends are made with where the configuration trains some; by default `G_ema`.
+    """
     number, integer = jnp.float32, jnp.int32
     return State(
         G=_arrays(G),
@@ -63,7 +68,16 @@ def start(config: TrainConfig, G: Weights, D: Weights, G_ema: Weights) -> State:
         sign_count=jnp.zeros((), number),
         iteration=jnp.zeros((), integer),
         bad_step=jnp.array(-1, integer),
+        partner=_arrays({name: (partner or G_ema)[name] for name in upper_layers(config)}),
     )
+
+
+def upper_layers(config: TrainConfig) -> list[str]:
+    """The trained tensors of the generator that are the partner's in the blend that is trained, if one is."""
+    if not config.blend_share:
+        return []
+    layout = names.generator_layout(config.generator)
+    return [n for n in layout if (names.resolution_of(n) or 0) > config.blend_swap and not names.is_buffer(n)]
 
 
 def _arrays(leaves: Weights) -> Leaves:

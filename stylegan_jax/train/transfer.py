@@ -14,11 +14,14 @@ from stylegan_jax.train.config import TrainConfig
 from stylegan_jax.train.state import State, start
 
 
-def begin_from(config: TrainConfig, fresh: State, model: Model) -> tuple[State, list[str]]:
+def begin_from(
+    config: TrainConfig, fresh: State, model: Model, partner: Model | None = None
+) -> tuple[State, list[str]]:
     """The state at the start of a fine-tune, and lines that say what of it is fresh.
 
     G, D and G_ema come from the model where names and shapes agree, and are fresh elsewhere. A missing G is taken
-    from G_ema (and the other way round); without D the discriminator is fresh.
+    from G_ema (and the other way round); without D the discriminator is fresh. Blends that are trained are made with
+    the `partner`, by default the model itself.
 
     Raises InputError if the model has no generator.
     """
@@ -35,7 +38,8 @@ def begin_from(config: TrainConfig, fresh: State, model: Model) -> tuple[State, 
         if found[network]:
             notes += [f"{network}: {line}" for line in differing]
     _silence_new_torgb(leaves["G"], leaves["G_ema"], above=model.config.generator.img_resolution)
-    return start(config, leaves["G"], leaves["D"], leaves["G_ema"]), notes
+    other = None if partner is None else partner.networks[generator_of(partner)]
+    return start(config, leaves["G"], leaves["D"], leaves["G_ema"], other), notes
 
 
 def generator_of(model: Model) -> str:

@@ -61,6 +61,7 @@ export class Settings {
   }
 
   #transfers(models) {
+    if (!isNew($("transfers"), [models, this.inHand, this.known.models])) return;
     $("transfers").replaceChildren(...models.slice(1).map((name, i) => {
       const row = document.createElement("div");
       row.className = "transfer";
@@ -196,13 +197,18 @@ export class Settings {
   }
 }
 
+// Whether what an element is made of differs from what it was made of: else it keeps its parts, and the focus in them.
+export function isNew(element, data) {
+  const text = JSON.stringify(data);
+  if (element.dataset.made === text) return false;
+  element.dataset.made = text;
+  return true;
+}
+
 // A list of choices; what is chosen is among them even if nobody knows it.
 function filled(select, names, chosen, words = {}) {
   const all = names.includes(chosen) ? names : [...names, chosen];
-  if (select.dataset.names !== JSON.stringify(all)) {
-    select.dataset.names = JSON.stringify(all);
-    select.replaceChildren(...all.map((name) => new Option(words[name] ?? name, name)));
-  }
+  if (isNew(select, all)) select.replaceChildren(...all.map((name) => new Option(words[name] ?? name, name)));
   select.value = chosen;
 }
 

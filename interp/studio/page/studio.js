@@ -6,7 +6,7 @@ import { Keeps } from "./keeps.js";
 import { Line } from "./line.js";
 import { Pad } from "./pad.js";
 import { Pictures, roleOf } from "./pictures.js";
-import { Settings } from "./settings.js";
+import { isNew, Settings } from "./settings.js";
 import { Store } from "./store.js";
 
 const $ = (id) => document.getElementById(id);
@@ -100,12 +100,13 @@ function showPad() {
   $("pad-box").open = Boolean(point);
   if (!point) return;
   pad.show(point.x, point.y);
+  if (!isNew($("corners"), point.seeds)) return;
   $("corners").replaceChildren(...point.seeds.map((seed, i) => {
     const input = document.createElement("input");
     Object.assign(input, { type: "number", min: 0, max: 4294967295, value: seed });
     input.setAttribute("aria-label", ["seed at the left", "seed at the right", "seed above"][i]);
     input.addEventListener("change", () => {
-      const seeds = point.seeds.map((other, j) => (i === j ? Number(input.value) : other));
+      const seeds = store.state.pad.seeds.map((other, j) => (i === j ? Number(input.value) : other));
       store.set({ pad: { ...store.state.pad, seeds } });
     });
     return input;
@@ -135,7 +136,7 @@ const keep = () => keeps.add(store.state, pictures.blend, `${settings.schedule},
 act("undo", () => store.undo());
 act("redo", () => store.redo());
 act("keep", keep);
-act("link", () => copy(location.href.replace(/token=[^&#]*/, `token=${new URLSearchParams(location.search).get("token")}`), $("link")));
+act("link", () => copy(location.href, $("link")));
 act("copy-command", () => copy(latest.command, $("copy-command")));
 act("copy-python", () => copy(latest.python, $("copy-python")));
 for (const button of document.querySelectorAll("[data-save]")) {

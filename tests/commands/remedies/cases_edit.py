@@ -6,8 +6,6 @@ import numpy as np
 
 from stylegan_jax.editing import directionfile, finding
 from stylegan_jax.train.config import official
-from stylegan_jax.train.loop import mesh_of
-from stylegan_jax.train.phases import Phases
 from tests.commands.remedies.case import HANDS, Case
 from tests.tiny_models import tiny_model
 
@@ -43,8 +41,7 @@ def boundaries(*shape):
 
 
 def _blends(**changes):
-    config = official("auto", {"batch": 4, "mbstd_group_size": 4, **changes}, resolution=16)
-    return Phases(config, mesh_of(config, 1), partner=tiny_model(0).networks["G_ema"])
+    return official("auto", {"batch": 4, "mbstd_group_size": 4, **changes}, resolution=16)
 
 
 BLENDED = "photos --out run --batch 8 --devices 1 --augment none --score-images 0 --mbstd-group-size 2 --blend-swap 8"
@@ -137,8 +134,8 @@ CASES = [
         follow=(boundaries(1, 16), f"{SAMPLE} --edit age.npy=2"),
     ),
     Case(
-        "stylegan_jax/train/phases.py",
-        "pass --from MODEL or --blend-with MODEL",
+        "stylegan_jax/train/start.py",
+        "pass --from MODEL",
         "train",
         f"{BLENDED} --resolution 16 --blend-share 0.3",
         follow=f"{BLENDED} --from whole.safetensors --blend-share 0.3",
