@@ -1,6 +1,6 @@
 // α over resolution: a line for each transfer model, and a handle at every resolution of the one in hand.
 
-const LEFT = 34, RIGHT = 14, TOP = 12, BOTTOM = 24, HEIGHT = 190;
+const LEFT = 42, RIGHT = 14, TOP = 12, BOTTOM = 24, HEIGHT = 190;
 const SVG = "http://www.w3.org/2000/svg";
 
 export class Curve {
@@ -45,7 +45,7 @@ export class Curve {
     for (const alpha of this.beyond ? [-0.5, 0, 0.5, 1, 1.5] : [0, 0.5, 1]) {
       const y = this.#y(alpha);
       svg.append(shape("line", { x1: LEFT, x2: this.#width - RIGHT, y1: y, y2: y, class: "axis" }));
-      svg.append(shape("text", { x: LEFT - 8, y: y + 4, "text-anchor": "end" }, String(alpha)));
+      svg.append(shape("text", { x: LEFT - 14, y: y + 4, "text-anchor": "end" }, String(alpha)));
     }
     this.resolutions.forEach((r, i) => {
       svg.append(shape("text", { x: this.#x(i), y: HEIGHT - 6, "text-anchor": "middle" }, String(r)));
