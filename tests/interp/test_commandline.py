@@ -78,9 +78,9 @@ def test_the_command_of_a_recipe_asks_for_that_recipe(recipe):
         {},
         {"mapping": "transfer", "psi": 1.0, "seeds": "2,4-5"},
         {"kinds": ("torgb=x0.5",), "w_avg": "base", "same_w": True},
-        {"w": ("me.npz",), "psi": 0.8},
-        {"edits": ("age.npy=-1.5:0-2",)},
-        {"edits": ("age.npy=2",), "w": ("me.npz",), "psi": 1.0},
+        pytest.param({"w": ("me.npz",), "psi": 0.8}, marks=pytest.mark.slow),
+        pytest.param({"edits": ("age.npy=-1.5:0-2",)}, marks=pytest.mark.slow),
+        pytest.param({"edits": ("age.npy=2",), "w": ("me.npz",), "psi": 1.0}, marks=pytest.mark.slow),
     ],
     ids=repr,
 )
