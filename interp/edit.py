@@ -16,6 +16,7 @@ from stylegan_jax.commands.flags import Flat, Many, typed
 from stylegan_jax.errors import InputError
 
 if TYPE_CHECKING:
+    from interp.sheets import View
     from stylegan_jax.editing.directions import Directions
     from stylegan_jax.sampler.latents import Label
     from stylegan_jax.storage.checkpoint import Model
@@ -116,11 +117,7 @@ def edit(
     """
     from interp.outputs import stem
     from interp.sheets import View
-    from interp.strips import one_strip, overview
-    from interp.strips import strips as drawn
     from stylegan_jax.editing import directionfile
-    from stylegan_jax.pictures import encoding
-    from stylegan_jax.storage import atomic
 
     source.check()
     view = View(values.seeds(seeds, "--seeds"), values.number(psi, "--psi"), values.label(class_))
@@ -129,25 +126,47 @@ def edit(
     place = Path(out or f"{stem(model)}-{source.find or (renamed[0][1] if renamed else 'directions')}.npz")
     if place.suffix != ".npz":
         raise InputError("directions are saved as .npz", "name one", file=f"--out {place}")
-    for path in (place, place.with_suffix(".png")):
-        atomic.output_path(path, overwrite=overwrite)
+    sheets = [place.with_suffix(".png")]
+    _check_places([place, *sheets], overwrite=overwrite)
     loaded = stylegan_jax.load(model, networks=["G_ema"])
     view.check([loaded], [model])
     found = _kept(source.read(loaded, name, view.class_idx), renamed)
-    paths = [place, place.with_suffix(".png")]
-    each = [place.with_name(f"{place.stem}-{one}.png") for one in found.names] if strips else []
-    for path in each:
-        atomic.output_path(path, overwrite=overwrite)
+    sheets += [place.with_name(f"{place.stem}-{one}.png") for one in found.names] if strips else []
+    _check_places(sheets, overwrite=overwrite)
     directionfile.write(place, found, overwrite=overwrite)
-    pictures = drawn(loaded, found, view.ws_of(loaded))
-    title = f"{stem(model)}: {found.card.get('method', 'directions')}   (psi {view.psi:g}, {view.labels[0]})"
-    note = {"directions": dict(found.card)}
-    encoding.write_picture(paths[1], overview(pictures, found, title=title, cell=side), note, overwrite=overwrite)
-    for path, strip, one in zip(each, pictures, found.names, strict=bool(each)):
-        sheet = one_strip(strip, view.labels, title=f"{stem(model)}: {one}", cell=side)
+    _draw(loaded, stem(model), found, view, sheets, cell=side, overwrite=overwrite)
+    more = f" and a sheet for each of {len(found.names)} directions" if strips else ""
+    print(f"wrote {place} and {sheets[0]}{more}")
+
+
+def _check_places(paths: list[Path], *, overwrite: bool) -> None:
+    """Raises InputError where no output may be made."""
+    from stylegan_jax.storage import atomic
+
+    for path in paths:
+        atomic.output_path(path, overwrite=overwrite)
+
+
+def _draw(
+    model: "Model",
+    name: str,
+    found: "Directions",
+    view: "View",
+    sheets: list[Path],
+    *,
+    cell: int,
+    overwrite: bool,
+) -> None:
+    """Writes the overview, and a strip for each direction where there are places for them."""
+    from interp.strips import one_strip, overview, strips
+    from stylegan_jax.pictures import encoding
+
+    pictures, note = strips(model, found, view.ws_of(model)), {"directions": dict(found.card)}
+    title = f"{name}: {found.card.get('method', 'directions')}   (psi {view.psi:g}, {view.labels[0]})"
+    encoding.write_picture(sheets[0], overview(pictures, found, title=title, cell=cell), note, overwrite=overwrite)
+    for path, strip, one in zip(sheets[1:], pictures, found.names, strict=False):
+        sheet = one_strip(strip, view.labels, title=f"{name}: {one}", cell=cell)
         encoding.write_picture(path, sheet, note, overwrite=overwrite)
-    more = f" and a sheet for each of {len(each)} directions" if each else ""
-    print(f"wrote {' and '.join(map(str, paths))}{more}")
 
 
 def _renamed(names: tuple[str, ...], source: Source) -> list[tuple[str, str]]:
