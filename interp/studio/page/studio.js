@@ -35,7 +35,8 @@ function ask(moving) {
   const plane = pad && [pad, state.mapping, models.map((model) => model.schedule)]; // in W of the mapping's source
   const theirs = JSON.stringify([models.map((model) => model.path), seeds, psi, w, class_idx, same_w, plane, edits]);
   const show = ["blend", ...(moving || theirs === parents ? [] : models.map((_, i) => roleOf(i)))];
-  line.ask({ state, show, moving }, theirs);
+  document.body.dataset.shows = "something older";
+  line.ask({ state, show, moving }, { theirs, state, moving });
 }
 
 function trouble(words) {
@@ -82,9 +83,9 @@ line.addEventListener("slow", () => ($("pace").textContent = "drawing …"));
 line.addEventListener("frame", async ({ detail: frame }) => {
   latest = frame;
   trouble();
-  if (frame.pictures.some((picture) => picture.role === "base")) parents = frame.note;
+  if (frame.pictures.some((picture) => picture.role === "base")) parents = frame.note.theirs;
   await pictures.show(frame, store.state.models.map((model) => model.path), held);
-  curve.show(frame.resolutions, frame.alphas, settings.inHand, $("beyond").checked);
+  if (frame.note.state.models === store.state.models) showCurve(); // else the handles have moved on meanwhile
   $("class-line").hidden = !frame.conditional;
   const pace = (1000 * frame.pictures.length) / Math.max(frame.took, 1);
   $("pace").textContent = `${Math.round(frame.ms)} ms, ${Math.round(pace)} img/s`;
@@ -92,6 +93,7 @@ line.addEventListener("frame", async ({ detail: frame }) => {
   $("command").value = frame.command;
   const sources = `mapping from ${frame.sources.mapping}, noise from ${frame.sources.noise}`;
   $("notes").textContent = [sources, ...frame.notes].join("; ");
+  if (frame.note.state === store.state && !frame.note.moving) document.body.dataset.shows = "the state";
 });
 
 // The plane between three seeds.
@@ -119,9 +121,10 @@ $("pad-box").addEventListener("toggle", () => {
   store.set({ pad: $("pad-box").open ? { seeds: [first, first + 1, first + 2], x: 0, y: 0 } : undefined });
 });
 
-$("beyond").addEventListener("change", () => {
+function showCurve() {
   curve.show(latest.resolutions, latest.alphas, settings.inHand, $("beyond").checked);
-});
+}
+$("beyond").addEventListener("change", showCurve);
 
 // Holding the button or the key B compares.
 function hold(on) {

@@ -78,9 +78,8 @@ def page(browser, studio):
 
 def settled(page):
     """Waits until the picture is that of the state."""
-    page.wait_for_timeout(400)
-    page.wait_for_function("document.querySelector('#trouble').hidden")
-    page.wait_for_timeout(200)
+    page.wait_for_timeout(50)
+    page.wait_for_selector("body[data-shows='the state']")
 
 
 def state_in(page):
