@@ -64,9 +64,9 @@ def read_models(
     for ingredient in recipe.models:
         read = _read_whole if discriminator and not loaded else convert.read
         found = _read(_located(ingredient, beside, shipped), ingredient.path, read, networks, shipped)
-        elsewhere = None if _is_the_one(ingredient, found) else known.recall(ingredient.sha256)
-        if elsewhere is not None:  # another file has taken its place here, such as a shipped model of its name
-            found = _read(elsewhere, ingredient.path, read, networks, shipped)
+        if ingredient.path in shipped and not _is_the_one(ingredient, found):
+            elsewhere = known.recall(ingredient.sha256)  # a file that has the name of a shipped model
+            found = _read(elsewhere, ingredient.path, read, networks, shipped) if elsewhere else found
         _check_hash(ingredient, found)
         known.remember(found.sha256, found.path)
         loaded.append(found)

@@ -1,6 +1,7 @@
 """How good projections and their toons are, on photographs: likeness, toon distance, and who is known again.
 
 scripts/bench toonify IMAGES [COUNT] [--base portraits --transfer toons] [--likeness 0.5] [--json toonify.json]
+scripts/bench toonify IMAGES 80 --fast        by the base's encoder, which was trained on nine tenths of the portraits
 
 IMAGES are aligned as the base knows faces. Photographs that the base was trained on flatter it: keep some back.
 """
@@ -27,6 +28,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--transfer", default="toons")
     parser.add_argument("--likeness", type=float, default=None, help="of the projections that are shown as toons")
     parser.add_argument("--steps", type=int, default=250)
+    parser.add_argument("--fast", action="store_true", help="by the base's encoder, as interp.toonify --fast")
     parser.add_argument("--no-proof", dest="proof", action="store_false", help="leave free W+ out")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args(argv)
@@ -41,10 +43,13 @@ def main(argv: list[str] | None = None) -> None:
     pictures = photographs(options.images, models[0].config.generator, options.count)
     space = latent_space(models[0])
     found: dict[str, Any] = {"photographs": len(pictures)}
-    if options.proof:
+    if options.proof and not options.fast:
         found["free W+, pixels"] = proof(models[0], pictures, space)
-    likeness = LIKENESS if options.likeness is None else options.likeness
-    made, found[f"toonify, likeness {likeness:g}"] = projected(models[0], pictures, space, likeness, options.steps)
+    if options.fast:
+        made, found["toonify --fast"] = encoded(models[0], pictures, space)
+    else:
+        likeness = LIKENESS if options.likeness is None else options.likeness
+        made, found[f"toonify, likeness {likeness:g}"] = projected(models[0], pictures, space, likeness, options.steps)
     found["toons"] = toons(Renderer(models, labels), pictures, made)
     printed(found)
     if options.json:
@@ -71,16 +76,35 @@ def proof(model: Any, pictures: np.ndarray, space: Any) -> dict[str, float]:
 def projected(
     model: Any, pictures: np.ndarray, space: Any, likeness: float, steps: int
 ) -> tuple[Any, dict[str, float]]:
-    """Projections as `interp.toonify` makes them, and how many are like the photograph and at home in the model."""
-    import jax.numpy as jnp
-
-    from stylegan_jax.projection.latentspace import in_p_n
+    """Projections as `interp.toonify` makes them, and how good they are."""
     from stylegan_jax.projection.project import project, settings_of
 
     made = project(model, pictures, settings_of(likeness=likeness, steps=steps), space=space)
+    return made, likenesses(made, space)
+
+
+def encoded(model: Any, pictures: np.ndarray, space: Any) -> tuple[Any, dict[str, float]]:
+    """What the model's encoder answers, how good it is, and how long all of them took once it was compiled."""
+    import time
+
+    from stylegan_jax.commands import encoders
+
+    quick = encoders.of_model(model, None)
+    encoders.encoded(model, list(pictures), quick)
+    begun = time.perf_counter()
+    made, _ = encoders.encoded(model, list(pictures), quick)
+    return made, {"seconds for all": time.perf_counter() - begun, **likenesses(made, space)}
+
+
+def likenesses(made: Any, space: Any) -> dict[str, float]:
+    """How like their photographs images are, how far their ws lie from the model's own, how many are good in both."""
+    import jax.numpy as jnp
+
+    from stylegan_jax.projection.latentspace import in_p_n
+
     away = np.square(np.asarray(in_p_n(jnp.asarray(made.ws), space.center, space.whiten))).mean((1, 2))
     good = (made.ms_ssim >= SIMILAR) & (away <= NEAR)
-    return made, {
+    return {
         "PSNR (dB)": float(made.psnr.mean()),
         "MS-SSIM": float(np.median(made.ms_ssim)),
         "P_N²": float(np.median(away)),

@@ -28,8 +28,12 @@ models:
 
 
 @pytest.fixture
-def folder(folder):
-    """A working directory with two models, a blend of them, its sheet, and another directory."""
+def folder(folder, monkeypatch):
+    """A working directory with two models, a blend of them, its sheet, and another directory.
+
+    Where models were seen is remembered for it alone: other tests have models of the same bytes.
+    """
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
     options = (
         "--smooth",
         "8",
@@ -91,6 +95,20 @@ def test_models_may_be_named_anew_but_must_have_the_recipes_hash(folder, capsys)
     assert run("--recipe", "mixed.png", "--out", "b.png") == 2
     assert "toon.safetensors: is not the model of the recipe: its SHA-256 is" in capsys.readouterr().err
     assert not (folder / "b.png").exists()
+
+
+def test_a_model_that_has_the_name_of_a_shipped_one_is_found_by_its_hash(folder):
+    sj.save(tiny_model(7), "portraits.safetensors")
+    os.rename("portraits.safetensors", "elsewhere.safetensors")
+    models = (Ingredient(path="elsewhere.safetensors"), Ingredient(path="toon.safetensors", schedule="swap=8"))
+    (first, second) = read_models(Recipe(models=models))
+    shipped = {"portraits": folder / "toon.safetensors"}
+    asked = (Ingredient(path="portraits", sha256=first.sha256), Ingredient(path="ffhq.safetensors", schedule="swap=8"))
+    assert read_models(Recipe(models=asked), folder, shipped)[0].sha256 == first.sha256
+    wrong = (Ingredient(path="portraits", sha256="0" * 64), asked[1])
+    with pytest.raises(InputError, match="is not the model of the recipe"):
+        read_models(Recipe(models=wrong), folder, shipped)
+    assert second.sha256 != first.sha256
 
 
 def test_a_recipe_by_hand_needs_only_models_and_schedules(folder):
