@@ -183,6 +183,8 @@ def _renamed(names: tuple[str, ...], source: Source) -> list[tuple[str, str]]:
 
 def _kept(found: "Directions", renamed: list[tuple[str, str]]) -> "Directions":
     """The directions by their new names; InputError for an old name that is not there and a new one twice."""
+    from stylegan_jax.editing.directionfile import MEASURED
+
     if not renamed or renamed[0][0] == "":
         return found
     for old, _ in renamed:
@@ -191,8 +193,8 @@ def _kept(found: "Directions", renamed: list[tuple[str, str]]) -> "Directions":
     if len(set(news)) < len(news):
         raise InputError("two directions of one name", "give each its own", file=f"--name {max(news, key=news.count)}")
     kept = [found.names.index(old) for old, _ in renamed]
-    card = {key: value for key, value in found.card.items() if key not in ("explained", "eigenvalues")}
-    card |= {key: np.array(found.card[key])[kept].tolist() for key in ("explained", "eigenvalues") if key in found.card}
+    card = {key: value for key, value in found.card.items() if key not in MEASURED}
+    card |= {key: np.array(found.card[key])[kept].tolist() for key in MEASURED if found.card.get(key)}
     return dataclasses.replace(
         found,
         names=tuple(news),

@@ -168,10 +168,7 @@ def film(
     if motion.schedule is not None:
         scene.at(0.0).check(found[0].config.generator.resolutions)
     scene.view.check(found, labels)
-    step = cast.edits.step(found[0])
-    for warning in step.warnings if step else ():
-        print(f"warning: {warning}", file=sys.stderr)
-    scene = dataclasses.replace(scene, step=None if step is None else step.vector)
+    scene = dataclasses.replace(scene, step=cast.edits.vector(found[0]))
     renderer, sources = Renderer(found, labels), scene.sources(len(loaded) - 1, cast.mapping, cast.noise)
     print(f"mapping from {sources.mapping}, noise from {sources.noise}")
     note = _note(loaded, motion, cast, timing)

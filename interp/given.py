@@ -1,7 +1,6 @@
 """What stands in the columns of a sheet: seeds, or the ws of files that projection and encoders write."""
 
 import dataclasses
-import sys
 from collections.abc import Sequence
 
 import jax.numpy as jnp
@@ -12,7 +11,7 @@ from convert import ws
 from convert.ws import Ws
 from interp.recipes import Recipe
 from interp.sheets import View
-from stylegan_jax.editing.edits import step_of
+from stylegan_jax.editing.edits import vector_of
 from stylegan_jax.errors import InputError
 from stylegan_jax.sampler.latents import Label, truncate
 from stylegan_jax.storage.checkpoint import Model
@@ -23,10 +22,7 @@ def view_of(recipe: Recipe, seeds: Sequence[int], base: Model) -> View:
 
     Prints how files of ws were read, and warns of edits along directions of another W.
     """
-    step = step_of(recipe.edits, recipe.directions, base)
-    for warning in step.warnings if step else ():
-        print(f"warning: {warning}", file=sys.stderr)
-    vector = step.vector if step else None
+    vector = vector_of(recipe.edits, recipe.directions, base)
     if not recipe.w:
         return View(seeds, recipe.psi, recipe.class_idx, step=vector)
     found = given_ws(recipe.w, recipe.w_space, base, psi=recipe.psi, class_idx=recipe.class_idx)

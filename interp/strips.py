@@ -7,6 +7,7 @@ from jaxtyping import Float, UInt8
 
 from interp.sheets import framed_sheet
 from stylegan_jax.editing.directions import Directions
+from stylegan_jax.pictures.images import on_white
 from stylegan_jax.sampler import sample_ws
 from stylegan_jax.storage.checkpoint import Model
 
@@ -49,14 +50,11 @@ def _columns() -> list[str]:
 
 def _labels(directions: Directions) -> list[str]:
     """The names, and of a PCA what each explains."""
-    explained = directions.card.get("explained", ())
+    explained = directions.card.get("explained") or ()
     shares = [f" {100 * share:.1f} %" for share in explained] or [""] * len(directions.names)
     return [f"{name}{share}" for name, share in zip(directions.names, shares, strict=False)]
 
 
 def _rgb(images: UInt8[np.ndarray, "n h w c"]) -> UInt8[np.ndarray, "n h w 3"]:
     """Grey as RGB, RGBA on white."""
-    if images.shape[-1] == 4:
-        alpha = images[..., 3:].astype(np.float32) / 255
-        return (images[..., :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
-    return np.repeat(images, 3, -1) if images.shape[-1] == 1 else images
+    return np.stack([np.asarray(on_white(image)) for image in images])

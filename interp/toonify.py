@@ -102,9 +102,7 @@ def toonify(
     unfinished = how.unfinished(folder / "unfinished.npz", overwrite=overwrite)
     models = read_models(recipe, None, shipped)
     toons = Toons(recipe, models, sweep)  # which refuses models and schedules before any work
-    step = edits.step(models[0].model)
-    for warning in step.warnings if step else ():
-        print(f"warning: {warning}", file=sys.stderr)
+    step = edits.vector(models[0].model)
     quick = encoders.of_model(models[0].model, encoder) if fast or encoder else None
     crops = cropped(found, which, models[0].model)
     if not crops:
@@ -116,7 +114,7 @@ def toonify(
         made, notes = how.run(models[0].model, pixels, settings, unfinished, overwrite=overwrite), how.notes(settings)
     else:
         made, notes = encoders.encoded(models[0].model, pixels, quick)
-    shown = toons.moved(made, None if step is None else step.vector)
+    shown = toons.moved(made, step)
     blends: Iterable[tuple[slice, Toons]] = [(slice(None), toons)]
     if tuning:
         better = tuned.models(models[0].model, pixels, made.ws, tuning, how)

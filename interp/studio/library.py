@@ -15,7 +15,7 @@ from interp.replay import NONE, Loaded, Shipped, read_models
 from interp.studio.state import State, from_json
 from stylegan_jax.editing import directionfile
 from stylegan_jax.editing.directions import Directions
-from stylegan_jax.editing.edits import Step, step_of
+from stylegan_jax.editing.edits import Step, step_along
 from stylegan_jax.errors import InputError, shown
 from stylegan_jax.pictures import images
 from stylegan_jax.storage.checkpoint import Model
@@ -134,13 +134,13 @@ class Library:
     def step(self, recipe: Recipe, base: Model) -> Step | None:
         """The edits of a recipe as one step of w; InputError for directions that are not here."""
         if recipe.edits:
-            return step_of(recipe.edits, [self._at(name) for name in recipe.directions], base)
+            return step_along(recipe.edits, [self._along(name) for name in recipe.directions], base)
         return None
 
-    def _at(self, name: str) -> str:
+    def _along(self, name: str) -> Directions:
         if name not in self._directions:
             raise InputError("no such directions here", _ASK, file=shown(name))
-        return self._directions[name][0]
+        return self._directions[name][1]
 
     def add(self, path: Path, name: str) -> tuple[str, Any]:
         """What a dropped file brings: ("model", its name), ("w" or "directions", its name) or ("state", what made the

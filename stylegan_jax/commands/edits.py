@@ -9,7 +9,7 @@ from stylegan_jax.commands.flags import Many
 from stylegan_jax.errors import InputError
 
 if TYPE_CHECKING:
-    from stylegan_jax.editing.edits import Step
+    from stylegan_jax.editing.directions import Vector
     from stylegan_jax.storage.checkpoint import Model
 
 
@@ -32,8 +32,8 @@ class Edits:
             remedy = "pass --edit NAME=2"
             raise InputError("no edit goes along these directions", remedy, file=f"--directions {self.directions[0]}")
 
-    def step(self, model: "Model") -> "Step | None":
-        """All of them as one step in a model's W; InputError for directions that are not there."""
-        from stylegan_jax.editing.edits import step_of
+    def vector(self, model: "Model") -> "Vector | None":
+        """What all of them add to a model's w; InputError for directions that are not there."""
+        from stylegan_jax.editing.edits import vector_of
 
-        return step_of(self.edit, self.directions, model)
+        return vector_of(self.edit, self.directions, model)

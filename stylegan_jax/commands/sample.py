@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from stylegan_jax.pictures.archives import Archive
     from stylegan_jax.pictures.imagefolder import ImageFolder
     from stylegan_jax.sampler.batching import Batching
-    from stylegan_jax.sampler.jobs import Job, Step
+    from stylegan_jax.sampler.jobs import Job
     from stylegan_jax.storage.checkpoint import Model
     from stylegan_jax.storage.parts import Array
 
@@ -86,7 +86,7 @@ def _maker(what: What, look: Look) -> "Callable[[list[Model], dict[str, Any]], l
         from stylegan_jax.sampler import batching, jobs
 
         first, pulled = models[0], jobs.Truncation(**truncation)
-        step = _step(look, first)
+        step = look.edits.vector(first)
         hows = [batching.choose(each.config.generator, **options) for each in models]
         if what.w:
             ws = _read_ws(what, first)
@@ -104,14 +104,6 @@ def _maker(what: What, look: Look) -> "Callable[[list[Model], dict[str, Any]], l
         return list(zip(made, models, hows, strict=True))
 
     return make
-
-
-def _step(look: Look, model: "Model") -> "Step | None":
-    """What the edits add to w; warns of directions of another W."""
-    found = look.edits.step(model)
-    for warning in found.warnings if found else ():
-        print(f"warning: {warning}", file=sys.stderr)
-    return found.vector if found else None
 
 
 def _read_ws(what: What, model: "Model") -> "Ws":

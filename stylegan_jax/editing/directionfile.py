@@ -16,7 +16,9 @@ from stylegan_jax.storage import arrays, atomic, inputs, schema
 KEY = "directions"
 """The array that tells a file of directions from one of ws."""
 _MOST_MEMBERS, _MOST = 16, 10_000
-_CARD = schema.Table(others=schema.Anything())
+MEASURED = ("explained", "eigenvalues")
+"""Fields of a card with a number for each direction."""
+_CARD = schema.Table(dict.fromkeys(MEASURED, schema.ListOf(schema.Number(), _MOST)), others=schema.Anything())
 
 
 def write(path: str | Path, directions: Directions, *, overwrite: bool = False) -> None:
@@ -85,6 +87,8 @@ def _checked(found: dict[str, np.ndarray], card: Any, num_ws: int, w_dim: int) -
     )
     kinds = (vectors.dtype.kind, scales.dtype.kind, layers.dtype.kind)
     finite = kinds == ("f", "f", "b") and np.isfinite(vectors).all() and np.isfinite(scales).all()
+    if not schema.faults(card, _CARD):
+        whole = whole and all(len(card[key]) == count for key in MEASURED if card.get(key) is not None)
     if not (whole and finite) or count > _MOST or schema.faults(card, _CARD):
         raise InputError("is no whole file of directions", "find them again")
     return Directions(names, vectors.astype(np.float32), scales.astype(np.float32), layers, card)

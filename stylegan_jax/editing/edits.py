@@ -1,5 +1,7 @@
 """Edits as people type them, made into one step of w."""
 
+import dataclasses
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -30,14 +32,31 @@ def step_of(texts: Sequence[str], files: Sequence[str | Path], model: Model) -> 
 
     Raises InputError for what is no edit, and for directions that are not there or of another shape.
     """
+    shape = {"num_ws": model.config.generator.num_ws, "w_dim": model.config.generator.w_dim}
+    known = [directionfile.read(file, **shape) for file in files if texts]
+    for name in {parse_edit(text).name for text in texts}:
+        if not any(name in found.names for found in known) and Path(name).is_file():
+            known.append(_alone(directionfile.read(name, **shape), name))
+    return step_along(texts, known, model)
+
+
+def vector_of(texts: Sequence[str], files: Sequence[str | Path], model: Model) -> Vector | None:
+    """What edits add to w, as `step_of`; warns on stderr of directions of another W."""
+    step = step_of(texts, files, model)
+    for warning in step.warnings if step else ():
+        print(f"warning: {warning}", file=sys.stderr)
+    return step.vector if step else None
+
+
+def step_along(texts: Sequence[str], known: Sequence[Directions], model: Model) -> Step | None:
+    """As `step_of`, along directions that were read: no file is opened, whatever the texts name."""
     if not texts:
         return None
-    edits, config = [parse_edit(text) for text in texts], model.config.generator
-    known = [directionfile.read(file, num_ws=config.num_ws, w_dim=config.w_dim) for file in files]
-    chosen = [_directions_of(edit, known, model) for edit in edits]
-    steps = [found.edit(name, edit.strength, edit.layers) for edit, (found, name) in zip(edits, chosen, strict=True)]
+    edits = [parse_edit(text) for text in texts]
+    chosen = [_among(edit, known) for edit in edits]
+    steps = [found.edit(edit.name, edit.strength, edit.layers) for edit, found in zip(edits, chosen, strict=True)]
     own, warnings = mapping_sha256(model), []
-    for edit, (found, _) in zip(edits, chosen, strict=True):
+    for edit, found in zip(edits, chosen, strict=True):
         if found.card.get("mapping_sha256", own) != own:
             other = shown(str(found.card.get("model")))
             warnings.append(
@@ -46,20 +65,19 @@ def step_of(texts: Sequence[str], files: Sequence[str | Path], model: Model) -> 
     return Step(np.stack(steps).sum(0), warnings)
 
 
-def _directions_of(edit: Edit, known: Sequence[Directions], model: Model) -> tuple[Directions, str]:
-    """The directions among which an edit's is, and its name there."""
+def _alone(found: Directions, file: str) -> Directions:
+    """The one direction of a file, named as that; InputError where there are several."""
+    if len(found.names) > 1:
+        what, names = f"holds {len(found.names)} directions", ", ".join(map(shown, found.names[:4]))
+        raise InputError(what, f"pass --directions {file} and name one: {names}, …", file=f"--edit {file}")
+    return dataclasses.replace(found, names=(file,))
+
+
+def _among(edit: Edit, known: Sequence[Directions]) -> Directions:
+    """The directions among which an edit's is."""
     for found in known:
         if edit.name in found.names:
-            return found, edit.name
-    if Path(edit.name).is_file():
-        config = model.config.generator
-        found = directionfile.read(edit.name, num_ws=config.num_ws, w_dim=config.w_dim)
-        if len(found.names) > 1:
-            what, names = f"holds {len(found.names)} directions", ", ".join(map(shown, found.names[:4]))
-            raise InputError(
-                what, f"pass --directions {edit.name} and name one: {names}, …", file=f"--edit {edit.name}"
-            )
-        return found, str(next(iter(found.names)))
+            return found
     names = [name for found in known for name in found.names]
     remedy = (
         f"use {', '.join(map(shown, names[:12]))}" if names else "pass --directions FILE, or a file of one direction"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from jaxtyping import Float
@@ -16,6 +17,7 @@ from stylegan_jax.storage.checkpoint import Model, digest
 SAMPLES, FEW = 100_000, 10_000
 """Ws that a PCA sees, and those by which a standard deviation is measured."""
 _PIECE = 10_000
+_HASHES: WeakKeyDictionary[Model, str] = WeakKeyDictionary()  # a page asks for them with every picture
 Method = Literal["difference", "classifier"]
 
 
@@ -165,5 +167,7 @@ def _all(count: int, steps: np.ndarray) -> np.ndarray:
 
 def mapping_sha256(model: Model) -> str:
     """By which it is known whether two models share their W: the hash of the mapping network's layers."""
-    weights = model.networks["G_ema"]
-    return digest({name: leaf for name, leaf in weights.items() if name.startswith("mapping.") and "w_avg" not in name})
+    if model not in _HASHES:
+        own = {n: leaf for n, leaf in model.networks["G_ema"].items() if n.startswith("mapping.") and "w_avg" not in n}
+        _HASHES[model] = digest(own)
+    return _HASHES[model]

@@ -96,6 +96,8 @@ def test_a_damaged_file_is_an_input_error(found, tmp_path, at):
         {"scales": np.full(3, np.nan, np.float32)},
         {"card": np.array("[]")},
         {"card": np.array("{")},
+        {"card": np.array('{"explained": [0.5]}')},
+        {"card": np.array('{"explained": ["a", "b", "c"]}')},
     ],
     ids=lambda changes: f"{next(iter(changes))} {next(iter(changes.values())).shape}",
 )

@@ -139,6 +139,18 @@ def test_a_state_that_cannot_be_shown_is_answered_in_a_line(client, state, chang
         assert asked(socket, state)[0]["id"] == 7
 
 
+def test_an_edit_never_names_a_file_to_be_opened(client, folder, state, tmp_path):
+    np.save(tmp_path / "age.npy", np.ones((1, 16), np.float32))
+    with live(client) as socket:
+        socket.receive_json()
+        for more in (
+            {"edits": [f"{tmp_path / 'age.npy'}=1"]},
+            {"edits": ["age=1"], "directions": [str(tmp_path / "age.npy")]},
+        ):
+            socket.send_text(json.dumps({"id": 1, "state": {**state.to_json(), **more}}))
+            assert "no such direction" in socket.receive_json()["error"]
+
+
 def test_a_failure_of_ours_is_a_line_too(client, painter, state, monkeypatch, capsys):
     monkeypatch.setattr(painter, "frame", lambda *_, **__: 1 / 0)
     with live(client) as socket:
