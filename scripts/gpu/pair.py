@@ -22,7 +22,7 @@ from stylegan_jax.train.saved import of_leaves, to_leaves
 from stylegan_jax.train.state import State, initial_state, start
 
 SIZE = {"resolution": 128, "channel_base": 4096, "channel_max": 160, "z_dim": 256, "w_dim": 256}
-SMALL = {"resolution": 16, "blend_swap": 8, "channel_base": 128, "channel_max": 8, "z_dim": 8, "w_dim": 8}
+SMALL = {"resolution": 16, "blend_swap": (8,), "channel_base": 128, "channel_max": 8, "z_dim": 8, "w_dim": 8}
 SHARED = {"mirror": True, "pl_weight": 0.0, "style_mixing": 0.5, "ada_kimg": 100.0, "mbstd_chunks": 1}
 SHARED |= {"num_fp16_res": 0, "conv_clamp": None, "dtype": "bfloat16", "kimg": 1e6}
 RECIPES: dict[str, dict[str, Any]] = {

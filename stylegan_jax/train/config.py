@@ -73,8 +73,8 @@ class TrainConfig:
     blend_share: float = 0.0
     """Share of the iterations of a fine-tune in which not G is trained and judged but its blend with the model that it
     began from (or --blend-with): the layers up to --blend-swap learn to serve the other's upper ones."""
-    blend_swap: int = 16
-    """The resolution up to which that blend's layers are G's."""
+    blend_swap: tuple[int, ...] = (16,)
+    """The resolution up to which that blend's layers are G's; of several (8,16,32) one is drawn each time."""
     mirror: bool = False
     """Train on mirrored images too."""
     kimg: float = 25000.0
@@ -98,10 +98,11 @@ class TrainConfig:
             raise InputError(
                 f"blend_share {self.blend_share:g} is no share", "use --blend-share 0.3, or another of 0 to 1"
             )
-        if self.blend_share and self.blend_swap not in self.generator.resolutions[:-1]:
-            known = ", ".join(map(str, self.generator.resolutions[:-1]))
+        known = self.generator.resolutions[:-1]
+        if self.blend_share and (wrong := [r for r in self.blend_swap or (0,) if r not in known]):
             raise InputError(
-                f"blend_swap {self.blend_swap}: no layers of this model are above", f"use --blend-swap {known}"
+                f"blend_swap {wrong[0]}: no layers of this model are above",
+                f"use --blend-swap {', '.join(map(str, known))}",
             )
         if self.pl_weight and self.batch % self.pl_batch_shrink:
             what = f"pl_batch_shrink {self.pl_batch_shrink} does not divide batch {self.batch}"
@@ -137,7 +138,7 @@ class TrainConfig:
 
         What came later is left out where it says nothing, so that runs of earlier versions go on.
         """
-        data = dataclasses.asdict(self) | {"frozen": list(self.frozen)}
+        data = dataclasses.asdict(self) | {"frozen": list(self.frozen), "blend_swap": list(self.blend_swap)}
         later = () if self.blend_share else ("blend_share", "blend_swap")
         return {key: value for key, value in data.items() if key not in later}
 
@@ -147,7 +148,7 @@ class TrainConfig:
         networks = ModelConfig.from_json({key: data[key] for key in ("generator", "discriminator")})
         rest = {key: value for key, value in data.items() if key not in ("generator", "discriminator")}
         assert networks.discriminator is not None
-        rest["frozen"] = tuple(rest.get("frozen", ()))
+        rest |= {name: tuple(rest[name]) for name in ("frozen", "blend_swap") if name in rest}
         return cls(generator=networks.generator, discriminator=networks.discriminator, **rest)
 
 

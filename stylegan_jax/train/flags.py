@@ -5,10 +5,11 @@ import dataclasses
 import inspect
 import types
 import typing
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 
+from stylegan_jax import values
 from stylegan_jax.config import DiscriminatorConfig, GeneratorConfig
 from stylegan_jax.train.config import DECIDED, NETWORK_FIELDS, TrainConfig
 
@@ -46,10 +47,14 @@ def _flags(config: type, names: dict[str, str], hints: dict[str, str]) -> list[t
     for flag, field in names.items():
         optional = typing.get_args(kinds[field]) if isinstance(kinds[field], types.UnionType) else (kinds[field],)
         kind = next(each for each in optional if each is not type(None))
-        words = typing.get_args(kind)
+        words = typing.get_args(kind) if typing.get_origin(kind) is Literal else ()
         shown = f"{{{','.join(words)}}}" if words else kind.__name__.upper()
         hint = f"(default: {hints.get(flag, defaults[field])})"
-        if kind is bool:
+        if typing.get_origin(kind) is tuple:
+            listed = ",".join(map(str, defaults[field]))
+            note = tyro.conf.arg(help=meaning[field], metavar="N,N,…", help_behavior_hint=f"(default: {listed})")
+            found.append((flag, Annotated[str | None, note], None))
+        elif kind is bool:
             found.append((flag, Annotated[bool, tyro.conf.arg(help=meaning[field])], False))
         else:
             note = tyro.conf.arg(help=meaning[field], metavar=shown, help_behavior_hint=hint)
@@ -84,4 +89,6 @@ class Changes(_Flags):
         given = {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
         if (lr := given.pop("lr", None)) is not None:
             given = {"g_lr": lr, "d_lr": lr, **given}
+        if (listed := given.get("blend_swap")) is not None:
+            given["blend_swap"] = tuple(values.seeds(listed, "--blend-swap"))
         return given | {name: None for name in _NONE_IS_ZERO if given.get(name) == 0}

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
-from jaxtyping import Array, Bool, Float, Int, Key
+from jaxtyping import Array, Float, Int, Key
 
 from stylegan_jax.networks.discriminator import Discriminator
 from stylegan_jax.networks.stylegan2 import Generator
@@ -28,7 +28,8 @@ class Inputs(NamedTuple):
     """What one phase feeds the generator: latents, labels and keys of each sample.
 
     `mix` replaces `z` from layer `cutoff` on (None: no style mixing); `noise` None means the stored noise images;
-    `blended` says, the same for all, whether the blend makes the images and not G itself (None: never).
+    `r_swap` is the resolution up to which layers are G's, the same for all: its own is G itself, a lower one a
+    blend (None: always G).
     """
 
     z: Float[Array, "n z"]
@@ -38,7 +39,7 @@ class Inputs(NamedTuple):
     noise: Key[Array, " n"] | None = None
     augment: Key[Array, " n"] | None = None
     pl_noise: Images | None = None
-    blended: Bool[Array, " n"] | None = None
+    r_swap: Int[Array, " n"] | None = None
 
 
 class Stats(NamedTuple):

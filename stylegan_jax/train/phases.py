@@ -11,6 +11,7 @@ from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float, UInt8
 
+from stylegan_jax import names
 from stylegan_jax.networks.discriminator import discriminator
 from stylegan_jax.networks.generators import generator
 from stylegan_jax.pictures.images import to_float
@@ -100,12 +101,14 @@ class Phases:
             pl_noise=normal(keys[:, 5], g.img_resolution, g.img_resolution, g.img_channels)
             if phase == "Greg"
             else None,
-            blended=jnp.full(n, self._blends(key)) if config.blend_share and phase != "Greg" else None,
+            r_swap=jnp.full(n, self._r_swap(key)) if config.blend_share and phase != "Greg" else None,
         )
 
-    def _blends(self, key: Array) -> Array:
-        """Whether this iteration's images are the blend's: for the whole batch."""
-        return jax.random.uniform(jax.random.fold_in(key, (1 << 30) + 1)) < self.config.blend_share
+    def _r_swap(self, key: Array) -> Array:
+        """Up to which resolution this iteration's images come from G: all the way, or that of a blend."""
+        blends = jax.random.uniform(jax.random.fold_in(key, (1 << 30) + 1)) < self.config.blend_share
+        swap = jax.random.choice(jax.random.fold_in(key, (1 << 30) + 2), jnp.array(self.config.blend_swap))
+        return jnp.where(blends, swap, self.config.generator.img_resolution)
 
     def _cutoff(self, key: Array) -> Array:
         """The layer from which on the second latent counts: one for the batch."""
@@ -217,10 +220,10 @@ class Phases:
 
     def _shown(self, leaves: Leaves, partner: Leaves, inputs: Inputs):
         """G, or where the inputs say so its blend, whose upper layers are the partner's and learn nothing."""
-        if inputs.blended is None:
+        if inputs.r_swap is None:
             return self._G(leaves)
-        blended = inputs.blended[0]
-        return self._G(leaves | {name: jnp.where(blended, leaf, leaves[name]) for name, leaf in partner.items()})
+        above = {name: (names.resolution_of(name) or 0) > inputs.r_swap[0] for name in partner}
+        return self._G(leaves | {name: jnp.where(above[name], leaf, leaves[name]) for name, leaf in partner.items()})
 
     def _G(self, leaves: Leaves):
         return generator(self.config.generator, leaves)

@@ -77,7 +77,7 @@ def upper_layers(config: TrainConfig) -> list[str]:
     if not config.blend_share:
         return []
     layout = names.generator_layout(config.generator)
-    return [n for n in layout if (names.resolution_of(n) or 0) > config.blend_swap and not names.is_buffer(n)]
+    return [n for n in layout if (names.resolution_of(n) or 0) > min(config.blend_swap) and not names.is_buffer(n)]
 
 
 def _arrays(leaves: Weights) -> Leaves:

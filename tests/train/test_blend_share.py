@@ -14,10 +14,10 @@ from stylegan_jax.train.config import TrainConfig
 from stylegan_jax.train.loop import mesh_of
 from stylegan_jax.train.phases import Phases
 from stylegan_jax.train.saved import Checkpoints
-from stylegan_jax.train.state import initial_state, start
+from stylegan_jax.train.state import initial_state, start, upper_layers
 from tests.train.test_train import CONFIG, NO_LABELS
 
-ALWAYS = dataclasses.replace(CONFIG, blend_share=1.0, blend_swap=4, pl_weight=0.0, seed=5)
+ALWAYS = dataclasses.replace(CONFIG, blend_share=1.0, blend_swap=(4,), pl_weight=0.0, seed=5)
 
 
 @pytest.fixture(scope="module")
@@ -42,12 +42,12 @@ def begun(phases, partner):
 def test_the_loss_is_that_of_the_blend(phases, partner):
     state = begun(phases, partner)
     inputs = phases.draw(3, "Gmain", NO_LABELS)
-    assert inputs.blended.all()
+    assert (inputs.r_swap == 4).all()
     mixed = {
         name: partner[name] if upper(name) and not names.is_buffer(name) else leaf for name, leaf in state.G.items()
     }
     setting = losses.Setting(losses.no_augment, phases.config.chunk, jnp.mean, jnp.dtype("float32"))
-    plain = inputs._replace(blended=None)
+    plain = inputs._replace(r_swap=None)
     expected, _ = jax.jit(lambda: losses.g_main(phases._G(mixed), phases._D(state.D), plain, setting=setting))()
     _, found = phases.g_main(state, inputs)
     assert float(found["G/loss"]) == pytest.approx(float(expected), rel=1e-5)
@@ -64,12 +64,24 @@ def test_the_lower_layers_learn_and_the_upper_ones_do_not(phases, partner):
 def test_about_that_share_of_the_iterations_trains_the_blend():
     config = dataclasses.replace(ALWAYS, blend_share=0.3)
     draw = Phases(config, mesh_of(config, 1)).draw
-    blended = [bool(draw(i, "Dmain", NO_LABELS).blended[0]) for i in range(200)]
+    blended = [int(draw(i, "Dmain", NO_LABELS).r_swap[0]) == 4 for i in range(200)]
     assert 0.2 < np.mean(blended) < 0.4
 
 
+def test_of_several_hand_overs_each_has_its_turn():
+    generator = dataclasses.replace(CONFIG.generator, img_resolution=16)
+    discriminator = dataclasses.replace(CONFIG.discriminator, img_resolution=16)
+    config = dataclasses.replace(
+        ALWAYS, generator=generator, discriminator=discriminator, blend_share=0.6, blend_swap=(4, 8)
+    )
+    draw = Phases(config, mesh_of(config, 1)).draw
+    swaps = [int(draw(i, "Gmain", NO_LABELS).r_swap[0]) for i in range(200)]
+    assert {swap: round(swaps.count(swap) / 200, 1) for swap in (4, 8, 16)} == {4: 0.3, 8: 0.3, 16: 0.4}
+    assert min(names.resolution_of(name) for name in upper_layers(config)) == 8
+
+
 def test_without_a_share_nothing_is_drawn_and_nothing_is_said():
-    assert Phases(CONFIG, mesh_of(CONFIG, 1)).draw(0, "Gmain", NO_LABELS).blended is None
+    assert Phases(CONFIG, mesh_of(CONFIG, 1)).draw(0, "Gmain", NO_LABELS).r_swap is None
     data = CONFIG.to_json()
     assert "blend_share" not in data and "blend_swap" not in data
     assert TrainConfig.from_json(data) == CONFIG
@@ -94,6 +106,6 @@ def test_a_checkpoint_holds_the_partner_and_none_where_there_is_none(partner, tm
 
 def test_what_cannot_be_blended_is_refused():
     with pytest.raises(InputError, match="blend_swap 8: no layers of this model are above — use --blend-swap 4"):
-        dataclasses.replace(ALWAYS, blend_swap=8)
+        dataclasses.replace(ALWAYS, blend_swap=(8,))
     with pytest.raises(InputError, match=r"blend_share 1\.5 is no share — use --blend-share 0\.3"):
         dataclasses.replace(ALWAYS, blend_share=1.5)

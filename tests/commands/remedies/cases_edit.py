@@ -150,13 +150,13 @@ CASES = [
     Case(
         "stylegan_jax/train/config.py",
         "use --blend-share 0.3, or another of 0 to 1",
-        lambda: _blends(blend_share=2.0, blend_swap=8),
-        follow=lambda: _blends(blend_share=0.3, blend_swap=8),
+        lambda: _blends(blend_share=2.0, blend_swap=(8,)),
+        follow=lambda: _blends(blend_share=0.3, blend_swap=(8,)),
     ),
     Case(
         "stylegan_jax/train/config.py",
         "use --blend-swap {}",
-        lambda: _blends(blend_share=0.3, blend_swap=24),
-        follow=lambda: _blends(blend_share=0.3, blend_swap=8),
+        lambda: _blends(blend_share=0.3, blend_swap=(24,)),
+        follow=lambda: _blends(blend_share=0.3, blend_swap=(8,)),
     ),
 ]
