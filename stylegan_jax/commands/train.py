@@ -1,5 +1,7 @@
 """The command `train`: fine-tunes a model, or trains one from nothing, on a folder of images."""
 
+import contextlib
+import os
 from typing import Annotated
 
 import tyro
@@ -34,8 +36,21 @@ def train(request: Annotated[Request, tyro.conf.arg(name="")]) -> int:
     from interp.beside import Blends
     from stylegan_jax.train import start
 
+    _divide_cpu()
     framing = _framing(request.framing, request.data)
     return start.train(request, stylegan_jax.load, framing=framing, compare=Blends)
+
+
+def _divide_cpu() -> None:
+    """Two devices on a CPU of several cores: 1.2 to 1.3 times as fast as one, and `--cfg cpu` has a chunk for each.
+
+    Nothing where the user has said how many, or JAX is running already.
+    """
+    import jax
+
+    if (os.cpu_count() or 1) > 1 and "host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
+        with contextlib.suppress(RuntimeError):
+            jax.config.update("jax_num_cpu_devices", 2)
 
 
 def _framing(given: str | None, data: str) -> "str | list[list[float]] | None":

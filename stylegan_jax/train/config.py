@@ -9,7 +9,7 @@ from typing import Any, Literal
 from stylegan_jax.config import DiscriminatorConfig, GeneratorConfig, ModelConfig
 from stylegan_jax.errors import InputError
 
-Name = Literal["auto", "stylegan2", "paper256", "paper512", "paper1024", "cifar"]
+Name = Literal["auto", "cpu", "stylegan2", "paper256", "paper512", "paper1024", "cifar"]
 
 
 def _divisors(n: int) -> str:
@@ -166,6 +166,8 @@ class _Row:
     ramp: float | None
     depth: int
     kimg: int = 25000
+    pl_weight: float = TrainConfig.pl_weight
+    style_mixing: float = TrainConfig.style_mixing
 
 
 _ROWS = {
@@ -173,7 +175,7 @@ _ROWS = {
     "paper256": _Row(8, 64, 8, 16384, 0.0025, 1, 20, None, 8),
     "paper512": _Row(8, 64, 8, 32768, 0.0025, 0.5, 20, None, 8),
     "paper1024": _Row(8, 32, 4, 32768, 0.002, 2, 10, None, 8),
-    "cifar": _Row(2, 64, 32, 32768, 0.0025, 0.01, 500, 0.05, 2, 100000),
+    "cifar": _Row(2, 64, 32, 32768, 0.0025, 0.01, 500, 0.05, 2, 100000, 0.0, 0.0),
 }
 
 
@@ -192,6 +194,24 @@ def _auto(resolution: int, gpus: int) -> _Row:
     )
 
 
+def _cpu(resolution: int, gpus: int) -> _Row:
+    """What a few minutes of a CPU are best spent on: four times as many steps, none of them on path lengths.
+
+    The batch is two chunks, so that two devices may share it.
+    """
+    row = _auto(resolution, 1)
+    batch = min(row.batch, 8)
+    return dataclasses.replace(_scaled(row, resolution, batch), gpus=min(batch, 2), mbstd=min(batch, 4), pl_weight=0.0)
+
+
+def _scaled(row: _Row, resolution: int, batch: int) -> _Row:
+    """The same for another batch, with what follows from that."""
+    return dataclasses.replace(row, batch=batch, gamma=0.0002 * resolution**2 / batch, ema=batch * 10 / 32)
+
+
+_FROM_THE_SIZE = {"auto": _auto, "cpu": _cpu}
+
+
 def official(
     name: Name,
     changes: Mapping[str, Any] = MappingProxyType({}),
@@ -203,7 +223,8 @@ def official(
 ) -> TrainConfig:
     """The configuration `name` for a data set.
 
-    What the official table derives from the batch (gamma, ema_kimg of `auto`) follows the batch.
+    What the official table derives from the batch (gamma, ema_kimg of `auto`) follows the batch. `cpu` is ours: `auto`
+    in small steps.
 
     Args:
       changes: other values by name, of fields of `TrainConfig` and of the networks (`NETWORK_FIELDS`).
@@ -211,12 +232,13 @@ def official(
 
     Raises InputError for values that do not fit each other.
     """
-    row = _auto(resolution, gpus) if name == "auto" else _ROWS[name]
+    sized = name in _FROM_THE_SIZE
+    row = _FROM_THE_SIZE[name](resolution, gpus) if sized else _ROWS[name]
     batch = changes.get("batch", row.batch)
-    if name == "auto" and batch != row.batch:
-        row = dataclasses.replace(row, gamma=0.0002 * resolution**2 / batch, ema=batch * 10 / 32)
+    if sized and batch != row.batch:
+        row = _scaled(row, resolution, batch)
     networks = {key: value for key, value in changes.items() if key in NETWORK_FIELDS}
-    fields = _decided(name, row, batch) | {key: value for key, value in changes.items() if key not in NETWORK_FIELDS}
+    fields = _decided(row, batch) | {key: value for key, value in changes.items() if key not in NETWORK_FIELDS}
     try:
         generator, discriminator = _networks(name, row, resolution, channels, c_dim, networks)
     except ValueError as error:
@@ -224,9 +246,9 @@ def official(
     return TrainConfig(generator=generator, discriminator=discriminator, **fields)
 
 
-def _decided(name: str, row: _Row, batch: int) -> dict[str, Any]:
-    """What the official table decides about the run itself."""
-    fields: dict[str, Any] = {
+def _decided(row: _Row, batch: int) -> dict[str, Any]:
+    """What the table decides about the run itself."""
+    return {
         "batch": batch,
         "mbstd_chunks": row.gpus if batch % row.gpus == 0 else 1,
         "g_lr": row.lr,
@@ -235,11 +257,12 @@ def _decided(name: str, row: _Row, batch: int) -> dict[str, Any]:
         "ema_kimg": row.ema,
         "ema_rampup": row.ramp,
         "kimg": row.kimg,
+        "pl_weight": row.pl_weight,
+        "style_mixing": row.style_mixing,
     }
-    return fields | ({"pl_weight": 0.0, "style_mixing": 0.0} if name == "cifar" else {})
 
 
-DECIDED = frozenset(_decided("cifar", _ROWS["cifar"], 64))
+DECIDED = frozenset(_decided(_ROWS["cifar"], 64))
 """Fields whose value depends on the configuration's name; the others begin with the default of `TrainConfig`."""
 
 

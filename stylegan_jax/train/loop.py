@@ -89,7 +89,8 @@ class Run:
         compare: Callable[[Callable[..., np.ndarray]], Compared] | None = None,
         resident: advance.How = "auto",
     ):
-        self.out, self.config, self.data, self.records, self.lineage = out, config, data, records, dict(lineage)
+        self.out, self.config, self.data, self.lineage = out, config, data, dict(lineage)
+        self.records = records.on(mesh.devices.flat[0].platform)
         self.phases = Phases(config, mesh, augmentation(config))
         self.checkpoints = Checkpoints(out / rundir.CHECKPOINTS, records.keep)
         self.score = Score(data, records.score_images, config.generator.img_resolution)

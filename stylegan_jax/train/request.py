@@ -1,8 +1,9 @@
 """What a user asks of a training run, flag by flag; it needs no JAX, so that help comes at once."""
 
+import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -23,23 +24,38 @@ class Freeze:
     """How many layers of D, from the highest resolution on."""
 
 
+_USUAL = {"tick": (4.0, 1.0), "snapshot_ticks": (50, 10), "checkpoint_ticks": (10, 5)}
+"""Field of `Records` → what it is unless it is said: officially, and on CPUs."""
+
+
+def _usual(field: str, metavar: str) -> Any:
+    officially, on_cpus = _USUAL[field]
+    return tyro.conf.arg(metavar=metavar, help_behavior_hint=f"(default: {officially:g}; {on_cpus:g} on CPUs)")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Records:
-    """What the run records and how often; changes nothing of what is computed."""
+    """What the run records and how often; changes nothing of what is computed. None: as usual `on` its platform."""
 
-    tick: float = 4.0
+    tick: Annotated[float | None, _usual("tick", "FLOAT")] = None
     """Thousands of images from one line of progress to the next."""
-    snapshot_ticks: int = 50
+    snapshot_ticks: Annotated[int | None, _usual("snapshot_ticks", "INT")] = None
     """Ticks from one snapshot (model file, sheet of fixed seeds, scores) to the next."""
-    checkpoint_ticks: int = 10
+    checkpoint_ticks: Annotated[int | None, _usual("checkpoint_ticks", "INT")] = None
     """Ticks from one checkpoint to the next: what a killed run loses."""
     keep: int = 2
     """How many checkpoints are kept for resuming."""
     score_images: int = 2000
     """Images that are scored for proxy-FID, proxy-KID and how they look; 0 for none."""
 
+    def on(self, platform: str) -> "Records":
+        """The same with what is usual on a platform, "cpu" or another, where nothing was said."""
+        usual = {field: values[platform == "cpu"] for field, values in _USUAL.items()}
+        return dataclasses.replace(self, **{k: v for k, v in usual.items() if getattr(self, k) is None})
+
     def iterations_per_tick(self, batch: int) -> int:
         """Iterations in a tick."""
+        assert self.tick is not None
         return max(1, round(self.tick * 1000 / batch))
 
 
@@ -52,7 +68,8 @@ class Request:
     out: Path
     """Folder of the run."""
     cfg: Name = "auto"
-    """The official configuration by name."""
+    """The official configuration by name; auto follows the size of the images, and is cpu where there is nothing else:
+    small batches, no path lengths."""
     source: Annotated[str | None, tyro.conf.arg(name="from", metavar="MODEL")] = None
     """A model of any kind to begin from; its architecture is kept, --cfg gives the rest."""
     blend_with: Annotated[

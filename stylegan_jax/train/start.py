@@ -108,8 +108,10 @@ def configure(asked: Request, changes: Mapping[str, Any], data: Dataset, model: 
     if model is not None:
         changes = {"ada_kimg": 100.0, "ema_rampup": None, **changes}
     gpus = asked.gpus or asked.devices or jax.local_device_count()
+    only_cpus = asked.gpus is None and jax.default_backend() == "cpu"
+    name = "cpu" if asked.cfg == "auto" and only_cpus else asked.cfg
     shape = {"resolution": data.resolution, "channels": data.channels, "c_dim": data.c_dim}
-    config = official(asked.cfg, changes, gpus=gpus, **shape)
+    config = official(name, changes, gpus=gpus, **shape)
     if model is not None:
         config = _like(config, model, {key for key in changes if key in NETWORK_FIELDS})
     return dataclasses.replace(config, frozen=_frozen(config, asked.freeze))

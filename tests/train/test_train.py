@@ -20,7 +20,7 @@ from stylegan_jax.storage import rundir
 from stylegan_jax.storage.checkpoint import Model, load
 from stylegan_jax.train import transfer
 from stylegan_jax.train.advance import PhaseByPhase
-from stylegan_jax.train.config import TrainConfig, official
+from stylegan_jax.train.config import TrainConfig
 from stylegan_jax.train.loop import Run, mesh_of
 from stylegan_jax.train.phases import Phases
 from stylegan_jax.train.request import Records
@@ -362,36 +362,3 @@ def test_a_model_grows_to_a_larger_size_and_first_shows_the_enlarged_image():
     state, _ = transfer.begin_from(larger, initial_state(larger), model)
     assert not np.any(state.G["synthesis.b16.torgb.weight"])
     np.testing.assert_array_equal(state.G_ema["synthesis.b8.torgb.weight"], small.G["synthesis.b8.torgb.weight"])
-
-
-@pytest.mark.parametrize(
-    ("name", "resolution", "expected"),
-    [
-        ("stylegan2", 256, (32, 8, 4, 0.002, 10, 10, None, 8)),
-        ("paper256", 256, (64, 8, 8, 0.0025, 1, 20, None, 8)),
-        ("paper512", 512, (64, 8, 8, 0.0025, 0.5, 20, None, 8)),
-        ("paper1024", 1024, (32, 8, 4, 0.002, 2, 10, None, 8)),
-        ("cifar", 32, (64, 2, 32, 0.0025, 0.01, 500, 0.05, 2)),
-        ("auto", 64, (32, 1, 4, 0.0025, 0.0256, 10, 0.05, 2)),
-        ("auto", 1024, (4, 1, 4, 0.002, 52.4288, 1.25, 0.05, 2)),
-    ],
-)
-def test_official_configurations_hold_the_official_values(name, resolution, expected):
-    found = official(name, resolution=resolution)
-    discriminator, generator = found.discriminator, found.generator
-    values = (found.batch, found.mbstd_chunks, discriminator.mbstd_group_size, found.g_lr, found.r1_gamma)
-    assert (*values, found.ema_kimg, found.ema_rampup, generator.mapping_layers) == pytest.approx(expected)
-    assert (found.pl_weight, found.style_mixing) == ((0, 0) if name == "cifar" else (2, 0.9))
-
-
-def test_changes_reach_the_run_and_both_networks():
-    changes = {"batch": 16, "channel_max": 64, "z_dim": 32, "mbstd_group_size": 8, "pl_weight": 0}
-    found = official("auto", changes, resolution=32)
-    assert found.generator.channel_max == found.discriminator.channel_max == 64
-    assert (found.generator.z_dim, found.discriminator.mbstd_group_size, found.pl_weight) == (32, 8, 0)
-    assert found.r1_gamma == pytest.approx(0.0002 * 32**2 / 16)
-
-
-def test_configurations_survive_json():
-    config = dataclasses.replace(CONFIG, frozen=("G.mapping.fc0.weight",))
-    assert TrainConfig.from_json(json.loads(json.dumps(config.to_json()))) == config

@@ -113,8 +113,8 @@ _CONFIG = [
         CONFIG,
         "use --pl-batch-shrink {}, or another --batch",
         "train",
-        f"{EIGHT} --batch 8 --pl-batch-shrink 3",
-        follow=[f"{EIGHT} --batch 8 --pl-batch-shrink {n}" for n in (1, 2)],
+        f"{EIGHT} --batch 8 --pl-weight 2 --pl-batch-shrink 3",
+        follow=[f"{EIGHT} --batch 8 --pl-weight 2 --pl-batch-shrink {n}" for n in (1, 2)],
     ),
     Case(
         CONFIG,
