@@ -42,7 +42,7 @@ def _flags(config: type, names: dict[str, str], hints: dict[str, str]) -> list[t
       hints: flag → what the help says of its default, where that is not the field's.
     """
     kinds, meaning = typing.get_type_hints(config), meanings(config)
-    defaults = {field.name: field.default for field in dataclasses.fields(config)}
+    defaults: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(config)}
     found: list[tuple[str, Any, Any]] = []
     for flag, field in names.items():
         optional = typing.get_args(kinds[field]) if isinstance(kinds[field], types.UnionType) else (kinds[field],)

@@ -90,7 +90,7 @@ class Run:
         resident: advance.How = "auto",
     ):
         self.out, self.config, self.data, self.lineage = out, config, data, dict(lineage)
-        self.records = records.on(mesh.devices.flat[0].platform)
+        self.every = records.every(config.batch, mesh.devices.flat[0].platform)
         self.phases = Phases(config, mesh, augmentation(config))
         self.checkpoints = Checkpoints(out / rundir.CHECKPOINTS, records.keep)
         self.score = Score(data, records.score_images, config.generator.img_resolution)
@@ -136,7 +136,7 @@ class Run:
                 return ending.code  # nothing is lost, and programs would take minutes to compile
         ending.doing("the first iteration, whose programs are compiled now")
         move = advance.choose(self._resident, self.phases, self.data, state)
-        watch, ticks = Watch(iteration), self.records.iterations_per_tick(config.batch)
+        watch, ticks = Watch(iteration), self.every.tick
         kimg = iteration * config.batch / 1000
         with tqdm(None, "training", config.kimg, unit="kimg", initial=kimg, disable=None, leave=False) as bar:  # type: ignore[arg-type]
             while iteration < config.iterations and not ending.code:
@@ -147,7 +147,7 @@ class Run:
                 state, iteration, stats = move(state, iteration, until)
                 watch.add(stats)
                 bar.update((iteration - begun) * config.batch / 1000)
-                self._record(state, iteration, ticks, watch, report)
+                self._record(state, iteration, watch, report)
             ending.doing("the last model file and checkpoint")
             self.check(state)
             self.checkpoints.save(state)
@@ -156,14 +156,14 @@ class Run:
             self.checkpoints.wait()
         return ending.code if iteration < config.iterations else 0
 
-    def _record(self, state: State, iteration: int, ticks: int, watch: "Watch", report: Callable[[str], None]) -> None:
+    def _record(self, state: State, iteration: int, watch: "Watch", report: Callable[[str], None]) -> None:
         """Whatever is due at this iteration: a tick, a snapshot, a checkpoint."""
         last = iteration == self.config.iterations
-        if iteration % ticks == 0 or last:
+        if iteration % self.every.tick == 0 or last:
             self.tick(state, watch, report)
-        if iteration % (ticks * self.records.snapshot_ticks) == 0 or last:
+        if iteration % self.every.snapshot == 0 or last:
             self.snapshot(state, report)
-        if iteration % (ticks * self.records.checkpoint_ticks) == 0:
+        if iteration % self.every.checkpoint == 0:
             self._ending.doing("a checkpoint")
             self.check(state)
             self.checkpoints.save(state)

@@ -1,9 +1,8 @@
 """What a user asks of a training run, flag by flag; it needs no JAX, so that help comes at once."""
 
-import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import tyro
 
@@ -35,7 +34,7 @@ def _usual(field: str, metavar: str) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class Records:
-    """What the run records and how often; changes nothing of what is computed. None: as usual `on` its platform."""
+    """What the run records and how often; changes nothing of what is computed. None: as usual on its platform."""
 
     tick: Annotated[float | None, _usual("tick", "FLOAT")] = None
     """Thousands of images from one line of progress to the next."""
@@ -48,15 +47,21 @@ class Records:
     score_images: int = 2000
     """Images that are scored for proxy-FID, proxy-KID and how they look; 0 for none."""
 
-    def on(self, platform: str) -> "Records":
-        """The same with what is usual on a platform, "cpu" or another, where nothing was said."""
+    def every(self, batch: int, platform: str) -> "Every":
+        """How often in iterations, as usual on a platform ("cpu" or another) where nothing was said."""
         usual = {field: values[platform == "cpu"] for field, values in _USUAL.items()}
-        return dataclasses.replace(self, **{k: v for k, v in usual.items() if getattr(self, k) is None})
+        said = {field: value for field in usual if (value := getattr(self, field)) is not None}
+        kimg, snapshot, checkpoint = {**usual, **said}.values()
+        tick = max(1, round(kimg * 1000 / batch))
+        return Every(tick, tick * snapshot, tick * checkpoint)
 
-    def iterations_per_tick(self, batch: int) -> int:
-        """Iterations in a tick."""
-        assert self.tick is not None
-        return max(1, round(self.tick * 1000 / batch))
+
+class Every(NamedTuple):
+    """Iterations from one tick, snapshot, checkpoint to the next."""
+
+    tick: int
+    snapshot: int
+    checkpoint: int
 
 
 @dataclass(frozen=True, kw_only=True)

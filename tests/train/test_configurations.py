@@ -53,10 +53,9 @@ def test_auto_takes_small_steps_on_cpus_and_the_official_ones_for_gpus_that_are_
 
 
 def test_on_cpus_progress_is_shown_and_kept_more_often_unless_it_is_said():
-    usual = Records().on("gpu")
-    assert (usual.tick, usual.snapshot_ticks, usual.checkpoint_ticks) == (4, 50, 10)
-    found = Records(tick=2.0).on("cpu")
-    assert (found.tick, found.snapshot_ticks, found.checkpoint_ticks) == (2, 10, 5)
+    assert Records().every(8, "gpu") == (500, 25_000, 5_000)
+    assert Records().every(8, "cpu") == (125, 1_250, 625)
+    assert Records(tick=4.0, checkpoint_ticks=1).every(8, "cpu") == (500, 5_000, 500)
 
 
 def test_changes_reach_the_run_and_both_networks():
