@@ -90,7 +90,7 @@ def from_json(data: Any, file: object = None) -> Recipe:
     if len(models) < 2:
         raise InputError("names fewer than two models", "list the base, then transfer models with schedules", file=file)
     ingredients = tuple(Ingredient(**_checked(model, Ingredient, file, "a model of the recipe")) for model in models)
-    lacking = [model.path for model in ingredients[1:] if not model.schedule]
+    lacking = [shown(model.path) for model in ingredients[1:] if not model.schedule]
     if lacking or ingredients[0].schedule:
         what = f"{', '.join(lacking)}: no schedule" if lacking else "its first model, the base, has a schedule"
         raise InputError(what, "write one such as swap=16 for each transfer model", file=file)

@@ -22,7 +22,17 @@ class InputError(Exception):
 
     def __str__(self) -> str:
         place = f"{shown(str(self.file), 1000)}: " if self.file is not None else ""
-        return f"{place}{self.what} — {self.remedy}" if self.remedy else f"{place}{self.what}"
+        said = f"{place}{self.what} — {self.remedy}" if self.remedy else f"{place}{self.what}"
+        return "\n".join(map(_fit, said.split("\n")))
+
+
+_LONGEST = 10_000  # characters of a line
+
+
+def _fit(line: str) -> str:
+    """A line that prints as it is, whatever was put into it unshown."""
+    line = line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
+    return line if line.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
 
 
 def shown(value: object, most: int = 60) -> str:

@@ -1,0 +1,16 @@
+"""What the one exception for bad input says."""
+
+from stylegan_jax.errors import InputError
+
+
+def test_a_line_prints_as_it_is_whatever_was_put_into_it():
+    error = InputError("\x1b[2J\x07 and\ttabs: no schedule", "write one\x00", file="\x1b]0;x")
+    assert str(error) == "\\x1b]0;x: \\x1b[2J\\x07 and\\ttabs: no schedule — write one\\x00"
+
+
+def test_lines_stay_lines_and_letters_letters():
+    assert str(InputError("two differ\n  ärger.pkl\n  日本.pkl", "choose")) == "two differ\n  ärger.pkl\n  日本.pkl — choose"
+
+
+def test_no_line_is_endless():
+    assert len(str(InputError("a" * 5_000_000, "cut it"))) < 11_000
