@@ -47,7 +47,8 @@ def weights_sha256(leaves: Mapping[str, np.ndarray]) -> str:
 
 def _origin(model: Model) -> list[tuple[str, str]]:
     plain = [(key, value) for key, value in model.lineage.items() if isinstance(value, str)]
-    notes = [("note", note) for note in model.lineage.get("notes", ())]
+    notes = [("surgery", step) for step in model.lineage.get("surgery", ())]
+    notes += [("note", note) for note in model.lineage.get("notes", ())]
     notes += [("left aside", name) for name in model.lineage.get("left_aside", ())]
     return [*plain, *notes]
 
