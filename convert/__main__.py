@@ -39,6 +39,8 @@ def main(
     half: bool = False,
     resize: int | None = None,
     channels: str = "",
+    size: str = "",
+    size_by: str = "",
     overwrite: bool = False,
 ) -> None:
     """Converts a StyleGAN2 model file, known by its contents and not by its name; nothing in it is executed.
@@ -64,11 +66,13 @@ def main(
       half: store float16, in a folder or .safetensors.
       resize: another resolution: upper blocks are cut off, or fresh ones set on top that begin with the enlarged image.
       channels: other colours: grey, rgb or rgba.
+      size: images that are not square: width and height, such as 640x512.
+      size_by: how the learned 4×4 input is extended for them: reflect (the default), tile, pad or resize.
       verify: make the image of seed 0 with what was written, and check that it is one.
       overwrite: replace an output that exists.
     """
     wanted = {"networks": _networks(networks), "key": key or None}
-    surgery = Surgery(resize, channels)
+    surgery = Surgery(resize, channels, size, size_by)
     source = shipped_models().get(model) or convert.locate(model)
     with convert.naming(source, model):
         kind = convert.sniff(source)
@@ -122,8 +126,8 @@ def _convert(
     model = surgery(model)
     model = halved(model) if half else model
     convert.write(model, place, overwrite=overwrite, sg3=sg3)
-    resolution = model.config.generator.img_resolution
-    print(f"{named}: {model.lineage.get('format', 'model')}, {', '.join(model.networks)}, {resolution}×{resolution}")
+    height, width = model.config.generator.image_size
+    print(f"{named}: {model.lineage.get('format', 'model')}, {', '.join(model.networks)}, {width}×{height}")
     left_out = rosinality.left_out(model) if place.suffix in (".pt", ".pth") else []
     aside = [f"left aside, unread: {name}" for name in model.lineage.get("left_aside", ())]
     for note in [*model.lineage.get("notes", ()), *aside, *left_out, *made_up(model, place)]:

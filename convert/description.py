@@ -71,9 +71,11 @@ def _discriminator(config: DiscriminatorConfig) -> str:
 
 
 def _shared(config: ConvConfig) -> str:
+    own = config.img_resolution
+    height, width = config.image_size if isinstance(config, GeneratorConfig) else (own, own)
     colour = _COLOURS.get(config.img_channels, f"{config.img_channels} channels")
     parts = [
-        f"{config.img_resolution}×{config.img_resolution} {colour}",
+        f"{width}×{height} {colour}",
         official_name(config),
         config.architecture if isinstance(config, GeneratorConfig | DiscriminatorConfig) else "",
         f"{config.c_dim} classes" if config.c_dim else "no classes",

@@ -65,7 +65,7 @@ def _refuse_oblong(tensors: Tensors) -> None:
     const = tensors.get("synthesis.b4.const")
     if const is not None and const.ndim == 3 and const.shape[1:] != (4, 4):
         what = f"starts from {const.shape[1]}×{const.shape[2]} pixels: a fork for images that are not square"
-        raise InputError(what, "only square StyleGAN2 models can be represented")
+        raise InputError(what, "convert the square model that it was made of, with --size")
 
 
 def _config(network_class: type[Config], facts: Facts, *, prefer_table: bool) -> Config:

@@ -99,6 +99,24 @@ _SURGERY = [
         "two.safetensors x.safetensors --channels grey",
         model("two.safetensors", img_channels=2),
     ),
+    *[
+        Case("convert/reshaping.py", remedy, "convert", f"whole.safetensors x.safetensors --size {typed}")
+        for remedy, typed in (
+            ("choose among {}", "20x16 --size-by mirror"),
+            ("write width and height, such as {}x{}", "wide"),
+            ("use {}", "21x16"),
+            ("use {}x{}, or no more pixels than that", "99999x16"),
+        )
+    ],
+    Case("convert/official.py", "write a .safetensors or a folder", "convert", "ffhq.safetensors x.pkl --size 20x16"),
+    Case(
+        "stylegan_jax/config.py",
+        "use the square model that it was made of",
+        "train",
+        "photos --from wide.safetensors --out run",
+        model("wide.safetensors", const_size=(4, 5)),
+        "photos --from ffhq.safetensors --out run",
+    ),
 ]
 
 
