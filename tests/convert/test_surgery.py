@@ -115,7 +115,7 @@ def test_other_discriminators_keep_their_lower_blocks(architecture):
         found, _ = resized(original, resolution)
         assert is_whole(found) and np.isfinite(score(found, pictures(4, resolution, resolution, 3))).all()
         np.testing.assert_array_equal(found.networks["D"]["b8.conv1.weight"], original.networks["D"]["b8.conv1.weight"])
-        assert found.config.of("D").freeze_layers == 0
+        assert found.config.discriminator is not None and found.config.discriminator.freeze_layers == 0
 
 
 @pytest.mark.parametrize("sg3", [False, True])
