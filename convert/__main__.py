@@ -14,6 +14,7 @@ from convert.precision import halved
 from convert.reading import read_with_origins
 from convert.report import as_json, as_table, left_aside
 from convert.report import rows as tensor_rows
+from convert.surgery import Surgery
 from convert.writing import made_up
 from stylegan_jax.commands import cli
 from stylegan_jax.errors import InputError
@@ -36,6 +37,10 @@ def main(
     verify: bool = False,
     report: str = "",
     half: bool = False,
+    resize: int | None = None,
+    channels: str = "",
+    size: str = "",
+    size_by: str = "",
     overwrite: bool = False,
 ) -> None:
     """Converts a StyleGAN2 model file, known by its contents and not by its name; nothing in it is executed.
@@ -45,6 +50,7 @@ def main(
       python -m convert ffhq.pkl ffhq.safetensors   writes one file
       python -m convert toon ../stylegan2-ada-pytorch/toon.pkl   writes a pickle for the official programs
       python -m convert ffhq.pkl --describe         says what it is
+      python -m convert ffhq.pkl small.pkl --resize 256   without the upper blocks; --channels grey: in grey
       python -m convert https://nvlabs-fi-cdn.nvidia.com/stylegan2-ada-pytorch/pretrained/metfaces.pkl
 
     Args:
@@ -58,26 +64,32 @@ def main(
       describe: only print what the file is.
       report: a file for what became of every tensor: JSON if its name ends in .json, otherwise a table.
       half: store float16, in a folder or .safetensors.
+      resize: another resolution: upper blocks are cut off, or fresh ones set on top that begin with the enlarged image.
+      channels: other colours: grey, rgb or rgba.
+      size: images that are not square: width and height, such as 640x512.
+      size_by: how the learned 4×4 input is extended for them: reflect (the default), tile, pad or resize.
       verify: make the image of seed 0 with what was written, and check that it is one.
       overwrite: replace an output that exists.
     """
     wanted = {"networks": _networks(networks), "key": key or None}
+    surgery = Surgery(resize, channels, size, size_by)
     source = shipped_models().get(model) or convert.locate(model)
     with convert.naming(source, model):
         kind = convert.sniff(source)
         if describe:
-            print(f"{model}: {kind}\n{description(convert.read(source, **wanted))}")
+            print(f"{model}: {kind}\n{description(surgery(convert.read(source, **wanted)))}")
             return
         place = Path(out) if out else outputs.beside(model, to)
         if verify:
             from convert import verifying
 
             verifying.check_picture(place, overwrite=overwrite)
-        if not (overwrite or report or key) and outputs.is_up_to_date(source, place, wanted["networks"], half=half):
+        asked = {"half": half, "surgery": surgery}
+        if not (overwrite or report or key) and outputs.is_up_to_date(source, place, wanted["networks"], **asked):
             print(f"{place}: up to date")
         else:
             outputs.check_outputs(source, place, wanted, report=report, overwrite=overwrite)
-            _convert(model, source, place, wanted, report=report, half=half, sg3=to == "sg3", overwrite=overwrite)
+            _convert(model, source, place, wanted, **asked, report=report, sg3=to == "sg3", overwrite=overwrite)
     if verify:
         from convert import verifying
 
@@ -100,8 +112,9 @@ def _convert(
     place: Path,
     wanted: dict[str, Any],
     *,
-    report: str,
     half: bool,
+    surgery: Surgery,
+    report: str,
     sg3: bool,
     overwrite: bool,
 ) -> None:
@@ -110,10 +123,11 @@ def _convert(
     model, raw = read_with_origins(source, **wanted)
     rows = [*tensor_rows(model, raw), *left_aside(model)] if report else []
     del raw  # lets go of the file
+    model = surgery(model)
     model = halved(model) if half else model
     convert.write(model, place, overwrite=overwrite, sg3=sg3)
-    resolution = model.config.generator.img_resolution
-    print(f"{named}: {model.lineage.get('format', 'model')}, {', '.join(model.networks)}, {resolution}×{resolution}")
+    height, width = model.config.generator.image_size
+    print(f"{named}: {model.lineage.get('format', 'model')}, {', '.join(model.networks)}, {width}×{height}")
     left_out = rosinality.left_out(model) if place.suffix in (".pt", ".pth") else []
     aside = [f"left aside, unread: {name}" for name in model.lineage.get("left_aside", ())]
     for note in [*model.lineage.get("notes", ()), *aside, *left_out, *made_up(model, place)]:

@@ -47,7 +47,8 @@ def weights_sha256(leaves: Mapping[str, np.ndarray]) -> str:
 
 def _origin(model: Model) -> list[tuple[str, str]]:
     plain = [(key, value) for key, value in model.lineage.items() if isinstance(value, str)]
-    notes = [("note", note) for note in model.lineage.get("notes", ())]
+    notes = [("surgery", step) for step in model.lineage.get("surgery", ())]
+    notes += [("note", note) for note in model.lineage.get("notes", ())]
     notes += [("left aside", name) for name in model.lineage.get("left_aside", ())]
     return [*plain, *notes]
 
@@ -70,9 +71,11 @@ def _discriminator(config: DiscriminatorConfig) -> str:
 
 
 def _shared(config: ConvConfig) -> str:
+    own = config.img_resolution
+    height, width = config.image_size if isinstance(config, GeneratorConfig) else (own, own)
     colour = _COLOURS.get(config.img_channels, f"{config.img_channels} channels")
     parts = [
-        f"{config.img_resolution}×{config.img_resolution} {colour}",
+        f"{width}×{height} {colour}",
         official_name(config),
         config.architecture if isinstance(config, GeneratorConfig | DiscriminatorConfig) else "",
         f"{config.c_dim} classes" if config.c_dim else "no classes",

@@ -65,22 +65,23 @@ def _refuse_oblong(tensors: Tensors) -> None:
     const = tensors.get("synthesis.b4.const")
     if const is not None and const.ndim == 3 and const.shape[1:] != (4, 4):
         what = f"starts from {const.shape[1]}×{const.shape[2]} pixels: a fork for images that are not square"
-        raise InputError(what, "only square StyleGAN2 models can be represented")
+        raise InputError(what, "convert the square model that it was made of, with --size")
 
 
 def _config(network_class: type[Config], facts: Facts, *, prefer_table: bool) -> Config:
-    """Builds the configuration in its simplest form, without settings that only repeat a default."""
+    """Builds the configuration in its simplest form."""
     if not prefer_table and "channel_base" in facts and "channel_max" in facts:
         facts = {name: value for name, value in facts.items() if name != "channel_table"}
     if "img_resolution" not in facts:
         raise InputError("holds a network without resolution blocks b4, b8, …", "pass a StyleGAN2 file")
     try:
-        return _simplest(network_class(**facts))
+        return simplest(network_class(**facts))
     except ValueError as error:
         raise InputError(str(error), "only StyleGAN2 models up to 1024 pixels can be represented") from error
 
 
-def _simplest(config: Config) -> Config:
+def simplest(config: Config) -> Config:
+    """The configuration without settings that only repeat a default, and by a rule of channels where one fits."""
     table = config.channel_table
     if table is not None:
         base, most = config.channel_base, config.channel_max

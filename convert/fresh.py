@@ -1,4 +1,5 @@
-"""A discriminator for a model that has none: the official loaders insist on one, and training begins from it."""
+"""Tensors as training begins with them: of a discriminator for a model that has none, which the official loaders insist
+on, and of blocks that a model grows."""
 
 import dataclasses
 
@@ -6,7 +7,7 @@ import numpy as np
 
 from convert.facts import configured_taps
 from stylegan_jax import names
-from stylegan_jax.config import DiscriminatorConfig, ModelConfig
+from stylegan_jax.config import DiscriminatorConfig, GeneratorConfig, ModelConfig
 from stylegan_jax.filters import setup_filter
 from stylegan_jax.storage.checkpoint import Model
 
@@ -29,20 +30,27 @@ def with_discriminator(model: Model) -> Model:
     return dataclasses.replace(
         model,
         config=ModelConfig(generator=generator, discriminator=config),
-        networks={**model.networks, "D": drawn(config)},
+        networks={**model.networks, "D": drawn(config, names.discriminator_layout(config))},
     )
 
 
-def drawn(config: DiscriminatorConfig, seed: int = SEED) -> dict[str, np.ndarray]:
-    """Initial weights as the official programs draw them: N(0, 1) over the learning rate's multiplier, biases 0."""
+def drawn(
+    config: GeneratorConfig | DiscriminatorConfig, layout: names.Layout, seed: int = SEED
+) -> dict[str, np.ndarray]:
+    """Initial values of a network's tensors as the official programs draw them.
+
+    Weights are N(0, 1) over the learning rate's multiplier, so is noise; biases are 0, but 1 where they scale channels.
+    """
     random = np.random.RandomState(seed)
-    return {name: _leaf(random, config, name, shape) for name, shape in names.discriminator_layout(config).items()}
+    return {name: _leaf(random, config, name, shape) for name, shape in layout.items()}
 
 
-def _leaf(random: np.random.RandomState, config: DiscriminatorConfig, name: str, shape: tuple[int, ...]) -> np.ndarray:
+def _leaf(
+    random: np.random.RandomState, config: GeneratorConfig | DiscriminatorConfig, name: str, shape: tuple[int, ...]
+) -> np.ndarray:
     if name.endswith("resample_filter"):
         return setup_filter(configured_taps(config, name))
-    if name.endswith(".bias"):
-        return np.zeros(shape, np.float32)
+    if name.endswith((".bias", ".noise_strength", ".w_avg")):
+        return np.full(shape, name.endswith(".affine.bias"), np.float32)
     rate = config.mapping_lr_multiplier if name.startswith("mapping.fc") else 1
     return (random.standard_normal(shape) / rate).astype(np.float32)

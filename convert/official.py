@@ -15,7 +15,7 @@ from convert.pickles.allowed import AGAIN, Instance, refuse, shown, unknown_glob
 from convert.pickles.writer import Call, Global, Ordered, Pickler
 from convert.stored import discriminator_facts, generator_facts
 from stylegan_jax import names
-from stylegan_jax.config import GeneratorConfig, ModelConfig
+from stylegan_jax.config import SQUARE, GeneratorConfig, ModelConfig
 from stylegan_jax.errors import InputError
 from stylegan_jax.storage import atomic
 from stylegan_jax.storage.checkpoint import Model
@@ -139,10 +139,13 @@ def write(model: Model, path: str | Path, *, overwrite: bool = False, sg3: bool 
     """Writes a pickle for stylegan2-ada-pytorch, or (`sg3`) for the stylegan3 repository; returns its path.
 
     Their loaders insist on G, D and G_ema: a generator that the model lacks is the other one, a discriminator is
-    freshly drawn. Raises InputError if `path` exists (unless `overwrite`), OSError if it cannot be written,
-    ValueError if a network does not fit its configuration.
+    freshly drawn. Raises InputError if `path` exists (unless `overwrite`) or the images are not square, OSError if it
+    cannot be written, ValueError if a network does not fit its configuration.
     """
     place = atomic.output_path(path, overwrite=overwrite)
+    if model.config.generator.const_size != SQUARE:
+        what = "the official programs have no generator of images that are not square"
+        raise InputError(what, "write a .safetensors or a folder", file=path)
     with atomic.new_file(path, overwrite=overwrite) as file:
         Pickler(file).dump(_tree(with_discriminator(model), sg3=sg3))
     return place

@@ -7,6 +7,7 @@ from typing import Any
 
 import convert
 from convert.precision import is_half
+from convert.surgery import Surgery
 from stylegan_jax.errors import InputError
 from stylegan_jax.storage import atomic, checkpoint
 from stylegan_jax.storage.downloads import addresses
@@ -27,12 +28,12 @@ def beside(named: str, to: str) -> Path:
     return place
 
 
-def is_up_to_date(source: Path, place: Path, chosen: Sequence[str] | None, *, half: bool) -> bool:
-    """Whether `place` was made from the very same source, with all the networks and the precision asked for."""
+def is_up_to_date(source: Path, place: Path, chosen: Sequence[str] | None, *, half: bool, surgery: Surgery) -> bool:
+    """Whether `place` was made from the very same source, with the networks, precision and changes asked for."""
     if not place.exists() or not source.is_file() or not checkpoint.is_checkpoint(place):
         return False
     _, held, lineage = checkpoint.contents(place)
-    if is_half(lineage) != half or (chosen is not None and set(chosen) != set(held)):
+    if is_half(lineage) != half or not surgery.made(lineage) or (chosen is not None and set(chosen) != set(held)):
         return False
     with open(source, "rb") as file:
         return lineage.get("sha256") == hashlib.file_digest(file, "sha256").hexdigest()

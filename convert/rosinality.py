@@ -14,7 +14,7 @@ from convert.pickles import torch_file
 from convert.pickles.allowed import AGAIN
 from convert.rosinality_names import discriminator_kernels, discriminator_pairs, generator_kernels, generator_pairs
 from convert.translation import from_official, origins, to_official
-from stylegan_jax.config import ACTIVATION_GAINS, LRELU_SLOPE, DiscriminatorConfig, GeneratorConfig
+from stylegan_jax.config import ACTIVATION_GAINS, LRELU_SLOPE, SQUARE, DiscriminatorConfig, GeneratorConfig
 from stylegan_jax.errors import InputError
 from stylegan_jax.filters import DEFAULT_FILTER, setup_filter, taps_of
 from stylegan_jax.names import NETWORKS, resolution_of
@@ -137,7 +137,9 @@ def write(model: Model, path: str | Path, *, overwrite: bool = False) -> Path:
         listed = "\n  ".join(["rosinality's programs have no such network", *lines])
         only_d = all(line.startswith("D: ") for line in lines)
         others = ",".join(network for network in model.networks if network != "D")
-        remedy = "write a .pkl or .safetensors" + (f", or leave D out: --networks {others}" if only_d else "")
+        square = model.config.generator.const_size == SQUARE
+        others = f", or leave D out: --networks {others}" if only_d else ""
+        remedy = ("write a .pkl or .safetensors" if square else "write a .safetensors or a folder") + others
         raise InputError(f"{listed}\nThe model cannot be written in this format", remedy, file=path)
     with atomic.new_file(path, overwrite=overwrite) as file:
         torch_file.save_zip(file, _tree(model))
@@ -156,7 +158,7 @@ def left_out(model: Model) -> list[str]:
 def _unlike_generator(config: GeneratorConfig) -> list[str]:
     wanted = {"architecture": "skip", "c_dim": 0, "img_channels": 3, "use_noise": True, "z_dim": config.w_dim}
     wanted |= {"activation": "lrelu", "mapping_activation": "lrelu", "mapping_lr_multiplier": 0.01}
-    wanted |= {"layer_features": None, "resample_filter": DEFAULT_FILTER}
+    wanted |= {"layer_features": None, "resample_filter": DEFAULT_FILTER, "const_size": SQUARE}
     return _unlike(config, wanted)
 
 

@@ -13,6 +13,7 @@ from interp.gallery import usual_swap
 from interp.rendering import Renderer
 from interp.schedules import Schedule, constant, swap
 from interp.sheets import View
+from stylegan_jax.config import check_square
 from stylegan_jax.errors import InputError
 from stylegan_jax.sampler.run import map_seeds
 from stylegan_jax.scores import appearance, metrics
@@ -67,6 +68,7 @@ class Quality:
 def quality(models: Sequence[Model], labels: tuple[str, str]) -> Quality:
     """Measures base and transfer, and their swaps at 8, 16 and 32; InputError where they cannot be blended."""
     renderer = Renderer(models, labels)
+    check_square(renderer.config, "this measure", labels[0])
     if renderer.config.img_resolution < SMALLEST:
         raise InputError(f"blends are judged from {SMALLEST} pixels on", "use larger models")
     conditional = any(model.config.generator.c_dim for model in models)

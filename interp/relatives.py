@@ -9,7 +9,7 @@ from stylegan_jax.config import DiscriminatorConfig, GeneratorConfig, ModelConfi
 from stylegan_jax.errors import InputError
 from stylegan_jax.names import layout_of
 
-SIZES = ("img_resolution", "img_channels", "w_dim")
+SIZES = ("img_resolution", "const_size", "img_channels", "w_dim")
 MIXED = ("architecture", "activation", "resample_filter", "use_noise")
 """Settings that must agree in all models, as the sizes must."""
 MAPPING = (
@@ -53,10 +53,10 @@ def facts_that_differ(
     differences: list[tuple[str, str]] = []
     for network in networks:
         one, two = base.of(network), other.of(network)
-        if one.img_resolution != two.img_resolution or _widths(one) != _widths(two):
+        if any(_get(one, size) != _get(two, size) for size in SIZES[:2]) or _widths(one) != _widths(two):
             sizes = describe(one), describe(two)
             differences.append(sizes if sizes[0] != sizes[1] else (_listed(one), _listed(two)))
-        for field in (*SIZES[1:], *MIXED, *(MAPPING if mixes_mapping else ())):
+        for field in (*SIZES[2:], *MIXED, *(MAPPING if mixes_mapping else ())):
             if _get(one, field) != _get(two, field):
                 differences.append((_fact(field, _get(one, field)), _fact(field, _get(two, field))))
     kept = list(dict.fromkeys(differences)) or [(describe(base.generator), describe(other.generator))]
@@ -88,6 +88,8 @@ def _advice(base: ModelConfig, other: ModelConfig) -> str:
         return "blend models of the same colour channels"
     if one.img_resolution != two.img_resolution:
         return "blend models of one resolution: fine-tune one of them at the other's"
+    if one.const_size != two.const_size:
+        return "blend models of one size: give the square one the other's, as python -m convert can"
     return "fine-tune from the same base, or pick its sibling"
 
 
@@ -116,7 +118,9 @@ def _get(config: GeneratorConfig | DiscriminatorConfig, field: str) -> Any:
 def describe(config: GeneratorConfig | DiscriminatorConfig) -> str:
     """A network's width and size in the official words: `config-f at 1024×1024 (channel_base 32768)`."""
     word = official_name(config).split(" (")[0]
-    size = f"{word} at {config.img_resolution}×{config.img_resolution}"
+    own = config.img_resolution
+    height, width = config.image_size if isinstance(config, GeneratorConfig) else (own, own)
+    size = f"{word} at {width}×{height}"
     return size if config.channel_table is not None else f"{size} (channel_base {config.channel_base})"
 
 

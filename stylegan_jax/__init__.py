@@ -131,7 +131,7 @@ def sample(
         model, how = _model(model), {"noise": noise, "dtype": dtype, "batch": batch, "devices": devices}
         drawn = {"truncation_psi": psi, "truncation_cutoff": cutoff, "class_idx": class_idx}
         config = model.config.generator
-        empty = np.zeros((0, config.img_resolution, config.img_resolution, config.img_channels), np.uint8)
+        empty = np.zeros((0, *config.image_size, config.img_channels), np.uint8)
         return np.concatenate([empty, *sampler.sample(model, seeds, **drawn, **how)])
 
 

@@ -31,6 +31,13 @@ WORDS: dict[str, tuple[str, ...]] = {
 """Fields that hold one of a few words."""
 
 
+Size = tuple[int, int]
+"""Height and width."""
+SQUARE: Size = (4, 4)
+LONGEST_CONST, LARGEST_CONST = 64, 256
+"""Pixels of the longer side of a learned input, and of all of it: 16 times a square one's."""
+
+
 def resolutions_up_to(resolution: int) -> tuple[int, ...]:
     """4, 8, … `resolution`; ValueError unless it is a power of two from 4 to 1024."""
     if resolution not in (4, 8, 16, 32, 64, 128, 256, 512, 1024):
@@ -103,6 +110,14 @@ class GeneratorConfig(ConvConfig):
     """Decay of the running mean of w."""
     architecture: Architecture = "skip"
     use_noise: bool = True
+    const_size: Size = SQUARE
+    """Height and width of the learned input; of every layer, and of the image, they are so many quarters of its
+    resolution. Others than 4×4 are of no official program."""
+
+    @property
+    def image_size(self) -> Size:
+        """Height and width of the images."""
+        return size_at(self.img_resolution, self.const_size)
 
     @property
     def num_ws(self) -> int:
@@ -150,6 +165,26 @@ class DiscriminatorConfig(ConvConfig):
         return _mapping_widths(self, 0, self.cmap_features)
 
 
+def size_at(resolution: int, const_size: Size) -> Size:
+    """Height and width of the features at a resolution, by the size of the learned input."""
+    height, width = const_size
+    return resolution * height // 4, resolution * width // 4
+
+
+def is_const_size(value: Any) -> bool:
+    """Whether something is a height and a width that a learned input may have."""
+    sides = isinstance(value, list | tuple) and len(value) == 2 and all(map(_is_size, value))
+    return sides and min(value) > 0 and max(value) <= LONGEST_CONST and value[0] * value[1] <= LARGEST_CONST
+
+
+def check_square(config: GeneratorConfig, purpose: str, file: object = None) -> None:
+    """Raises InputError for a model whose images are not square, where only square ones serve a purpose."""
+    if config.const_size != SQUARE:
+        height, width = config.image_size
+        what = f"this model's images are {width}×{height}: {purpose} takes square ones"
+        raise InputError(what, "use the square model that it was made of", file=file)
+
+
 GENERATORS = {config.kind: config for config in (GeneratorConfig,)}
 """Kind of generator → class of its configuration; every kind has the same discriminator."""
 
@@ -184,7 +219,7 @@ class ModelConfig:
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON data; `from_json` restores an equal configuration."""
-        return {"kind": self.generator.kind, **dataclasses.asdict(self)}
+        return {"kind": self.generator.kind, **json_of(self)}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "ModelConfig":
@@ -208,6 +243,14 @@ class ModelConfig:
         )
 
 
+def json_of(config: Any) -> dict[str, Any]:
+    """The fields of something that has a `generator`; its size is left out where it is square, as in older files."""
+    data = dataclasses.asdict(config)
+    if config.generator.const_size == SQUARE:
+        del data["generator"]["const_size"]
+    return data
+
+
 _NUMBERS = ("conv_clamp", "w_avg_beta", "mapping_lr_multiplier")
 _FIELDS = [field for config in (*GENERATORS.values(), DiscriminatorConfig) for field in dataclasses.fields(config)]
 _SWITCHES = {field.name for field in _FIELDS if field.type is bool}
@@ -223,6 +266,8 @@ def _is_plausible(name: str, value: Any) -> bool:
         return taps_from(value) is not None
     if name == "channel_table":
         return isinstance(value, list | tuple) and 0 < len(value) <= 64 and all(map(_is_size, value))
+    if name == "const_size":
+        return is_const_size(value)
     if name in WORDS:
         return value in WORDS[name]
     if name in _SWITCHES:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from stylegan_jax.config import DiscriminatorConfig, GeneratorConfig, ModelConfig, embed_width
+from stylegan_jax.config import DiscriminatorConfig, GeneratorConfig, ModelConfig, embed_width, size_at
 from stylegan_jax.errors import shown
 from stylegan_jax.filters import filter_shape
 
@@ -155,7 +155,7 @@ def _mapping(config: GeneratorConfig | DiscriminatorConfig) -> Entries:
 def _synthesis_block(config: GeneratorConfig, resolution: int) -> Entries:
     outputs, taps = config.channels(resolution), filter_shape(config.resample_filter)
     if resolution == 4:
-        yield "const", (outputs, 4, 4)
+        yield "const", (outputs, *config.const_size)
     else:
         inputs = config.channels(resolution // 2)
         yield from _synthesis_layer(config, "conv0", resolution, inputs, taps)
@@ -180,7 +180,7 @@ def _synthesis_layer(
     yield f"{name}.resample_filter", taps
     if config.use_noise:
         yield f"{name}.noise_strength", ()
-        yield f"{name}.noise_const", (resolution, resolution)
+        yield f"{name}.noise_const", size_at(resolution, config.const_size)
 
 
 def _conv(name: str, inputs: int, outputs: int, kernel: int, taps: tuple[int, ...] = (4, 4)) -> Entries:

@@ -11,6 +11,7 @@ from stylegan_jax import values
 from stylegan_jax.commands import cli
 from stylegan_jax.commands.flags import Flat, typed
 from stylegan_jax.commands.photographs import Faces, Photograph, failures_told, listed
+from stylegan_jax.config import check_square
 from stylegan_jax.errors import InputError
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ def _framing(text: str) -> "tuple[Framing, int]":
     import stylegan_jax
 
     model = stylegan_jax.load(text, networks=["G_ema"])
+    check_square(model.config.generator, "a crop", text)
     return framing.of_model(model.lineage), model.config.generator.img_resolution
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from stylegan_jax.commands import cli
 from stylegan_jax.commands.flags import typed
+from stylegan_jax.config import check_square
 from stylegan_jax.errors import InputError
 from stylegan_jax.storage import shipped
 
@@ -156,6 +157,7 @@ def cropped(photos: Sequence[Photograph], which: Faces, model: "Model") -> "list
     """The crops of photographs as a model takes them, each with its photograph; those that fail are told of."""
     from stylegan_jax.projection import framing
 
+    check_square(model.config.generator, "a projection")
     crops_of = which.cropper(len(photos), framing.of_model(model.lineage), size=model.config.generator.img_resolution)
     found = []
     for photo in photos:

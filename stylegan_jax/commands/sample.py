@@ -179,7 +179,7 @@ def _write_picture(job: "Job", model: "Model", how: "Batching", output: Output) 
 
     config = model.config.generator
     encoding.check_form(encoding.form_of(output.out), config.img_channels)
-    job.check_sheet(config.img_resolution)
+    job.check_sheet(config)
     made = np.concatenate(list(job.render(range(job.pictures.count), how)))
     notes = {**job.made_by(model, how), **_recipe(model)}
     encoding.write_picture(output.out, job.sheet(made.__getitem__), notes, overwrite=output.overwrite)
@@ -200,7 +200,7 @@ def _fill(job: "Job", model: "Model", how: "Batching", output: Output, place: st
     config, share = model.config.generator, part.share(job.pictures.count)
     encoding.check_form(output.format, config.img_channels)
     if sheet:
-        job.check_sheet(config.img_resolution)
+        job.check_sheet(config)
     if share:
         made_by, options = job.made_by(model, how), {"part": part, "overwrite": output.overwrite}
         pictures = dataclasses.replace(job.pictures, form=output.format, note=_recipe(model))
@@ -218,8 +218,8 @@ def _fill(job: "Job", model: "Model", how: "Batching", output: Output, place: st
                 with remote.new_file(f"{place}/{_SHEET}") as file:
                     file.write(images.encode_png(picture, made_by))
     whose = f" (part {part} of {job.pictures.count})" if part.count > 1 else ""
-    size = f"{config.img_resolution}×{config.img_resolution}"
-    print(f"{model.lineage.get('source')}: {len(share)} images of {size}{whose}")
+    height, width = config.image_size
+    print(f"{model.lineage.get('source')}: {len(share)} images of {width}×{height}{whose}")
 
 
 def _save_images(target: "Archive | ImageFolder", share: range, job: "Job", how: "Batching") -> None:

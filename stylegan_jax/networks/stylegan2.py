@@ -12,7 +12,7 @@ from flax import nnx
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Key
 
-from stylegan_jax.config import GeneratorConfig
+from stylegan_jax.config import SQUARE, GeneratorConfig, Size, size_at
 from stylegan_jax.filters import DEFAULT_FILTER, setup_filter
 from stylegan_jax.names import first_w
 from stylegan_jax.networks import ops
@@ -51,7 +51,7 @@ class SynthesisLayer(nnx.Module):
         self.resample_filter = filter_buffer(taps)
         if config.use_noise:
             self.noise_strength = zeros(())
-            self.noise_const = Buffer(drawn(rngs, (resolution, resolution)))
+            self.noise_const = Buffer(drawn(rngs, size_at(resolution, config.const_size)))
         self.name, self.resolution, self.up, self.taps = name, resolution, up, taps
         self.act, self.conv_clamp, self.use_noise = config.activation, config.conv_clamp, config.use_noise
 
@@ -120,7 +120,7 @@ class SynthesisBlock(nnx.Module):
         inputs, outputs = config.channels(max(resolution // 2, 4)), config.channels(resolution)
         name = f"b{resolution}"
         if resolution == 4:
-            self.const = normal(rngs, (outputs, 4, 4))
+            self.const = normal(rngs, (outputs, *config.const_size))
         else:
             self.conv0 = SynthesisLayer(config, f"{name}.conv0", resolution, inputs, up=2, rngs=rngs)
         self.conv1 = SynthesisLayer(config, f"{name}.conv1", resolution, outputs, up=1, rngs=rngs)
@@ -177,11 +177,11 @@ class Synthesis(nnx.Module):
     def __init__(self, config: GeneratorConfig, *, rngs: Rngs):
         for resolution in config.resolutions:
             setattr(self, f"b{resolution}", SynthesisBlock(config, resolution, rngs=rngs))
-        self.resolutions, self.num_ws = config.resolutions, config.num_ws
+        self.resolutions, self.num_ws, self.const_size = config.resolutions, config.num_ws, config.const_size
 
     def __call__(
         self, ws: Float[Array, "n l d"], *, noise: NoiseInput = "const", dtype: DTypeLike = jnp.float32
-    ) -> Float[Array, "n r r rgb"]:
+    ) -> Float[Array, "n h w rgb"]:
         """Synthesises images, nominally in [-1, 1] and not clamped.
 
         Args:
@@ -206,7 +206,7 @@ class Synthesis(nnx.Module):
 
     def draw_noise(self, keys: Key[Array, " n"]) -> dict[str, Float[Array, "n h w"]]:
         """N(0, 1) for every layer, one key per sample, so that a sample's noise does not depend on its batch."""
-        return draw_noise(self.resolutions, keys)
+        return draw_noise(self.resolutions, keys, self.const_size)
 
 
 def noise_layers(resolutions: Sequence[int]) -> dict[str, int]:
@@ -214,13 +214,15 @@ def noise_layers(resolutions: Sequence[int]) -> dict[str, int]:
     return {f"b{r}.{name}": r for r in resolutions for name in ("conv0", "conv1") if r > 4 or name == "conv1"}
 
 
-def draw_noise(resolutions: Sequence[int], keys: Key[Array, " n"]) -> dict[str, Float[Array, "n h w"]]:
+def draw_noise(
+    resolutions: Sequence[int], keys: Key[Array, " n"], const_size: Size = SQUARE
+) -> dict[str, Float[Array, "n h w"]]:
     """`Synthesis.draw_noise` of a network with these resolutions."""
-    layers = noise_layers(resolutions)
-    sizes = [r * r for r in layers.values()]
+    layers = {name: size_at(r, const_size) for name, r in noise_layers(resolutions).items()}
+    sizes = [height * width for height, width in layers.values()]
     draws = jax.vmap(lambda key: jax.random.normal(key, (sum(sizes),)))(keys)
     images = jnp.split(draws, np.cumsum(sizes)[:-1], 1)
-    return {name: image.reshape(-1, r, r) for (name, r), image in zip(layers.items(), images, strict=True)}
+    return {name: image.reshape(-1, *size) for (name, size), image in zip(layers.items(), images, strict=True)}
 
 
 class Generator(nnx.Module):
@@ -237,7 +239,7 @@ class Generator(nnx.Module):
         *,
         noise: NoiseInput = "const",
         dtype: DTypeLike = jnp.float32,
-    ) -> Float[Array, "n r r rgb"]:
+    ) -> Float[Array, "n h w rgb"]:
         """Images of latents without truncation; arguments as in `Synthesis`."""
         w = self.mapping(z, c)
         ws = jnp.broadcast_to(w[:, None], (w.shape[0], self.synthesis.num_ws, w.shape[1]))

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, UInt8
 
+from stylegan_jax.config import check_square
 from stylegan_jax.errors import InputError
 from stylegan_jax.pictures.images import to_float
 from stylegan_jax.projection.descent import Settings, descend
@@ -100,6 +101,7 @@ def project(
     Raises InputError for pictures of another size, and for a loss there is not.
     """
     config = model.config.generator
+    check_square(config, "a projection")
     shape = (config.img_resolution, config.img_resolution, config.img_channels)
     if not len(pictures) or pictures.shape[1:] != shape:
         raise InputError(f"pictures of shape {pictures.shape[1:]}", f"this model takes {shape}, and one at least")

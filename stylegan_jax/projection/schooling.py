@@ -14,7 +14,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Float, UInt8
 
-from stylegan_jax.config import GeneratorConfig
+from stylegan_jax.config import GeneratorConfig, check_square
 from stylegan_jax.errors import InputError
 from stylegan_jax.networks.generators import synthesis
 from stylegan_jax.networks.layers import Weights, initial_weights
@@ -115,6 +115,7 @@ def school(
     Raises InputError for a model whose images are too small, and where a loss is no number.
     """
     config = model.config.generator
+    check_square(config, "an encoder")
     if config.img_resolution < SMALLEST:
         raise InputError(f"an encoder needs images of {SMALLEST} pixels or more", "use a larger model")
     settings.check()

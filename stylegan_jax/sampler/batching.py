@@ -1,5 +1,6 @@
 """How a job is cut into batches: images per device and step, devices, precision, plan."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -7,7 +8,7 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 
-from stylegan_jax.config import GeneratorConfig
+from stylegan_jax.config import GeneratorConfig, size_at
 from stylegan_jax.errors import InputError
 from stylegan_jax.sampler import prepared
 
@@ -104,7 +105,8 @@ def _fitting(config: GeneratorConfig, device: Device) -> int:
     fits = min(most, work / prepared.multiplications(config))
     limit = None if device.platform == "cpu" else (device.memory_stats() or {}).get("bytes_limit")
     if limit is not None:
-        largest = max(r * r * config.channels(r) for r in config.resolutions)  # numbers in one layer of one image
+        pixels = [math.prod(size_at(r, config.const_size)) for r in config.resolutions]
+        largest = max(map(math.prod, zip(pixels, map(config.channels, config.resolutions), strict=True)))  # of a layer
         fits = min(fits, limit // 4 // (largest * 4 * 4))  # float32, four such layers alive
     return 1 << max(1, int(fits)).bit_length() - 1
 

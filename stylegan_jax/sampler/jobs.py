@@ -103,10 +103,10 @@ class Job:
         settings = {"batch": how.batch, "plan": how.plan, "noise": how.noise, "dtype": how.dtype}
         return {"model": str(model.lineage.get("source")), "model_sha256": fingerprint(model), **self.notes, **settings}
 
-    def check_sheet(self, resolution: int) -> None:
+    def check_sheet(self, config: GeneratorConfig) -> None:
         """Raises InputError for a sheet that no PNG can hold, before any image is made."""
-        rows, columns = self._rows_and_columns
-        images.check_size(columns * resolution, rows * resolution)
+        (rows, columns), (height, width) = self._rows_and_columns, config.image_size
+        images.check_size(columns * width, rows * height)
 
     def sheet(self, image: Callable[[int], UInt8[np.ndarray, "h w c"]]) -> UInt8[np.ndarray, "H W c"]:
         """All images as one; `image` gives that of a number."""
@@ -187,7 +187,7 @@ def _pictures(
     model: Model, count: int, stem: Callable[[int], str], sha256: str, *label: Any, runs: Any = None
 ) -> Pictures:
     config: GeneratorConfig = model.config.generator
-    return Pictures(count, stem, config.img_resolution**2 * config.img_channels, sha256, *label, runs=runs)
+    return Pictures(count, stem, math.prod(config.image_size) * config.img_channels, sha256, *label, runs=runs)
 
 
 def of_ws(

@@ -16,7 +16,7 @@ from jax import lax
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Key
 
-from stylegan_jax.config import GeneratorConfig
+from stylegan_jax.config import SQUARE, GeneratorConfig, size_at
 from stylegan_jax.errors import InputError
 from stylegan_jax.filters import DEFAULT_FILTER, setup_filter
 from stylegan_jax.names import first_w, layer_name, resolution_of
@@ -52,7 +52,8 @@ def choose(choice: Choice, config: GeneratorConfig) -> Plan:
     Raises InputError where the prepared plan is asked for by name and does not cover the model.
     """
     if choice == "prepared" and not covers(config):
-        raise InputError("this model has no prepared plan: only skip, lrelu and [1, 3, 3, 1] have", "use --plan plain")
+        what = "this model has no prepared plan: only square ones of skip, lrelu and [1, 3, 3, 1] have"
+        raise InputError(what, "use --plan plain")
     if choice != "auto":
         return choice
     return "prepared" if covers(config) and multiplications(config) >= WORTH else "plain"
@@ -62,13 +63,14 @@ def covers(config: GeneratorConfig) -> bool:
     """Whether the prepared plan exists for a model."""
     ordinary = config.activation == "lrelu" and config.resample_filter == DEFAULT_FILTER
     skips = config.kind == GeneratorConfig.kind and config.architecture == "skip"
-    return skips and ordinary and config.img_resolution >= 8
+    return skips and ordinary and config.img_resolution >= 8 and config.const_size == SQUARE  # strips are of 4 pixels
 
 
 def multiplications(config: GeneratorConfig) -> float:
     """Of the 3×3 convolutions of one image, those that up-sample counted at their lower resolution."""
     rows = [(r, config.channels(r), config.channels(max(r // 2, 4))) for r in config.resolutions]
-    return sum(9.0 * o * (r * r * o + (r > 4) * (r // 2) ** 2 * i) for r, o, i in rows)
+    pixels = {r: math.prod(size_at(r, config.const_size)) for r in config.resolutions}
+    return sum(9.0 * o * (pixels[r] * o + (pixels[r // 2] * i if r > 4 else 0)) for r, o, i in rows)
 
 
 def form_on(platform: str, dtype: DTypeLike) -> Form:
@@ -154,7 +156,7 @@ def synthesise(
     form: Form = "shared",
     noise: Literal["const", "none"] | Key[Array, " n"] = "const",
     dtype: DTypeLike = jnp.float32,
-) -> Float[Array, "n r r rgb"]:
+) -> Float[Array, "n h w rgb"]:
     """Images by either plan; arguments as those of `Synthesis`.
 
     Args:

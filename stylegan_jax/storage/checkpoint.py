@@ -41,8 +41,8 @@ class Model:
         """One line: where it came from, resolution, networks with their numbers of parameters."""
         sizes = {name: sum(leaf.size for leaf in leaves.values()) for name, leaves in self.networks.items()}
         listed = ", ".join(f"{name} {size / 1e6:.1f} M" for name, size in sizes.items())
-        source, resolution = str(self.lineage.get("source"))[:80], self.config.generator.img_resolution
-        return f"<Model {source!r}: {resolution}×{resolution}, {listed}>"
+        source, (height, width) = str(self.lineage.get("source"))[:80], self.config.generator.image_size
+        return f"<Model {source!r}: {width}×{height}, {listed}>"
 
     def _repr_html_(self) -> str | None:
         return Model.html(self) if Model.html is not None else None

@@ -26,7 +26,7 @@ CRC = schema.Number(0, (1 << 32) - 1, whole=True)
 LINEAGE = schema.Table(
     {
         **dict.fromkeys(("source", "sha256", "format", "made_by", "cfg", "after_training"), schema.Text()),
-        **dict.fromkeys(("notes", "left_aside"), schema.ListOf(schema.Text())),
+        **dict.fromkeys(("notes", "left_aside", "surgery"), schema.ListOf(schema.Text())),
         **dict.fromkeys(("recipe", "data", "from"), schema.Table(others=schema.Anything())),
         "labels": schema.ListOf(schema.ListOf(schema.Anything(), most=2, least=2), most=1 << 16),
     },

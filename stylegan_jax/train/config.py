@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
 
-from stylegan_jax.config import DiscriminatorConfig, GeneratorConfig, ModelConfig
+from stylegan_jax.config import DiscriminatorConfig, GeneratorConfig, ModelConfig, json_of
 from stylegan_jax.errors import InputError
 
 Name = Literal["auto", "cpu", "stylegan2", "paper256", "paper512", "paper1024", "cifar"]
@@ -138,7 +138,7 @@ class TrainConfig:
 
         What came later is left out where it says nothing, so that runs of earlier versions go on.
         """
-        data = dataclasses.asdict(self) | {"frozen": list(self.frozen), "blend_swap": list(self.blend_swap)}
+        data = json_of(self) | {"frozen": list(self.frozen), "blend_swap": list(self.blend_swap)}
         later = () if self.blend_share else ("blend_share", "blend_swap")
         return {key: value for key, value in data.items() if key not in later}
 

@@ -10,7 +10,7 @@ from typing import Any
 import jax
 
 from stylegan_jax import names
-from stylegan_jax.config import resolutions_up_to
+from stylegan_jax.config import check_square, resolutions_up_to
 from stylegan_jax.errors import InputError
 from stylegan_jax.storage import checkpoint, rundir
 from stylegan_jax.storage.checkpoint import Model
@@ -48,6 +48,8 @@ def train(
         if running:
             stack.enter_context(rundir.lock(asked.out))
         model = None if asked.source is None else load(asked.source)
+        if model is not None:
+            check_square(model.config.generator, "training", asked.source)
         changes = asked.configuration.given()
         data = _data(asked, changes, model)
         config = configure(asked, changes, data, model)

@@ -132,7 +132,10 @@ def test_a_fresh_discriminator_is_drawn_as_our_own_training_draws_one(fields):
     import jax
 
     config = fresh_config(tiny_model(**fields))
-    ours, theirs = initial_weights(Discriminator, config, jax.random.key(0)), fresh.drawn(config)
+    ours, theirs = (
+        initial_weights(Discriminator, config, jax.random.key(0)),
+        fresh.drawn(config, names.discriminator_layout(config)),
+    )
     for name, leaf in theirs.items():
         other = np.asarray(ours[name])
         assert leaf.shape == other.shape and leaf.dtype == other.dtype, name

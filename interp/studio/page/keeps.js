@@ -64,7 +64,9 @@ function button(text, act) {
 function thumbnail(bitmap, title) {
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = 84;
-  canvas.getContext("2d").drawImage(bitmap, 0, 0, 84, 84);
+  const side = Math.min(bitmap.width, bitmap.height);
+  const [left, top] = [(bitmap.width - side) / 2, (bitmap.height - side) / 2];
+  canvas.getContext("2d").drawImage(bitmap, left, top, side, side, 0, 0, 84, 84);
   const image = new Image();
   image.src = canvas.toDataURL();
   image.alt = title;

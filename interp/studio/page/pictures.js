@@ -66,6 +66,7 @@ export class Pictures {
       }
       if (canvas.width !== bitmap.width) canvas.width = bitmap.width;
       if (canvas.height !== bitmap.height) canvas.height = bitmap.height;
+      canvas.style.aspectRatio = `${bitmap.width} / ${bitmap.height}`;
       const context = canvas.getContext("2d");
       context.clearRect(0, 0, canvas.width, canvas.height);
       context.drawImage(bitmap, 0, 0);

@@ -80,6 +80,45 @@ _MAIN = [
     Case("convert/rosinality.py", "{}", "convert", "odd.safetensors x.pt", lambda: _odd_discriminator()),
 ]
 
+_ALONE = "fine-tune it at that size: python -m stylegan_jax train IMAGES --from MODEL --resolution {}"
+_SURGERY = [
+    Case("convert/resizing.py", "use {}", "convert", "whole.safetensors x.safetensors --resize 12"),
+    Case(
+        "convert/resizing.py",
+        _ALONE,
+        "convert",
+        "resnet.safetensors x.safetensors --resize 8",
+        model("resnet.safetensors", architecture="resnet"),
+        "train photos --from resnet.safetensors --resolution 8 --out run",
+    ),
+    Case("convert/recolouring.py", "choose among {}", "convert", "whole.safetensors x.pkl --channels cmyk"),
+    Case(
+        "convert/recolouring.py",
+        "leave --channels out",
+        "convert",
+        "two.safetensors x.safetensors --channels grey",
+        model("two.safetensors", img_channels=2),
+    ),
+    *[
+        Case("convert/reshaping.py", remedy, "convert", f"whole.safetensors x.safetensors --size {typed}")
+        for remedy, typed in (
+            ("choose among {}", "20x16 --size-by mirror"),
+            ("write width and height, such as {}x{}", "wide"),
+            ("use {}", "21x16"),
+            ("use {}x{}, or no more pixels than that", "99999x16"),
+        )
+    ],
+    Case("convert/official.py", "write a .safetensors or a folder", "convert", "ffhq.safetensors x.pkl --size 20x16"),
+    Case(
+        "stylegan_jax/config.py",
+        "use the square model that it was made of",
+        "train",
+        "photos --from wide.safetensors --out run",
+        model("wide.safetensors", const_size=(4, 5)),
+        "photos --from ffhq.safetensors --out run",
+    ),
+]
+
 
 def _odd_discriminator():
     """A model whose discriminator alone is not of rosinality's kind."""
@@ -155,4 +194,4 @@ _KINDS = [
     ),
 ]
 
-CASES = [*_MAIN, *_KINDS]
+CASES = [*_MAIN, *_SURGERY, *_KINDS]

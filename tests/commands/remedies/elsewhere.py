@@ -88,7 +88,7 @@ ELSEWHERE: dict[tuple[str, str], str] = {
         f"{_OFFICIAL}a_float64_that_exceeds_float32_and_integers_are_refused"
     ),
     ("convert/facts.py", _AGAIN): "tests/convert/test_rosinality.py::test_what_is_missing_or_foreign_is_named",
-    ("convert/facts.py", "only square StyleGAN2 models can be represented"): (
+    ("convert/facts.py", "convert the square model that it was made of, with --size"): (
         "tests/convert/test_convert_read.py::test_forks_that_are_not_square_are_named"
     ),
     ("convert/locating.py", "run the same command again; if that does not help, get the file in another way"): (
