@@ -36,12 +36,11 @@ def blend_and_draw(recipe: Recipe, loaded: list[Loaded], view: View, mask: Mask 
             rows.append(view.row(each.model))
             bar.update()
         del each  # the last reference but that in the list
-        base = None if mask is None else loaded[0].model
+        outside = None if mask is None else (loaded[0].model, mask.pyramid())
         mixed = blend_recipe(recipe, loaded, consume=True)
-        masked = mask is not None and base is not None
-        rows.insert(1, view.masked_row(base, mixed, mask.pyramid()) if masked else view.row(mixed))
+        rows.insert(1, view.row(mixed) if outside is None else view.masked_row(outside[0], mixed, outside[1]))
     schedules = [schedule.text for schedule in recipe.schedules]
-    return mixed, blend_sheet(rows, view, labels, schedules, masked=masked)
+    return mixed, blend_sheet(rows, view, labels, schedules, masked=mask is not None)
 
 
 class Gallery:

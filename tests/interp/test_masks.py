@@ -163,19 +163,19 @@ def test_a_renderer_shows_what_the_sampler_shows_and_compiles_no_mask_anew():
     program, compiled = masked_program(renderer.config, renderer.config, renderer.how), []
     for mask in masks:
         for schedule in (swap(4), smooth(4, 0.5), constant(1)):
-            mixed = blend(*models, schedule, mapping="transfer")
+            mixed = blend(models[0], models[1], schedule, mapping="transfer")
             found = renderer.images_within(
                 mask.pyramid(), [schedule], resolve_sources([schedule], None, None, None), rows[1], base_ws=rows[0]
             )
             compiled.append(program._cache_size())
-            expected = np.concatenate(list(sample_within(models[0], mixed, *rows, mask.pyramid())))
+            expected = np.concatenate(list(sample_within(models[0], mixed, rows[0], rows[1], mask.pyramid())))
             assert np.abs(found.astype(int) - expected).max() <= 1
     assert len(set(compiled[1:])) == 1  # the sampler's own, which takes the mapping's tensors too, follows the first
 
 
 def test_a_sheets_row_is_the_blends_under_a_white_mask_and_the_bases_under_a_black_one():
     models = [tiny_model(seed) for seed in (1, 2)]
-    mixed, view = blend(*models, swap(8)), View(range(2))
+    mixed, view = blend(models[0], models[1], swap(8)), View(range(2))
     for value, shown in ((0, models[0]), (1, mixed)):
         masks = Mask("x", np.full((16, 16), value, np.float32)).pyramid()
         np.testing.assert_array_equal(view.masked_row(models[0], mixed, masks), view.row(shown))

@@ -1,5 +1,7 @@
 """Two generators in one picture: what a mask shows of each."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -31,11 +33,11 @@ def left(share):
     return {r: np.repeat((np.arange(r)[None] < share * r).astype(np.float32), r, 0) for r in RESOLUTIONS}
 
 
-def pictures(models, ws, masks, plan="plain"):
-    return np.concatenate(list(sample_within(*models, *ws, masks, plan=plan))).astype(int)
+def pictures(models, ws, masks, plan: Any = "plain"):
+    return np.concatenate(list(sample_within(models[0], models[1], ws[0], ws[1], masks, plan=plan))).astype(int)
 
 
-def alone(model, ws, plan="plain"):
+def alone(model, ws, plan: Any = "plain"):
     return np.concatenate(list(sample_ws(model, ws, plan=plan))).astype(int)
 
 
