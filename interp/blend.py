@@ -63,6 +63,7 @@ def _write(
 ) -> None:
     from interp.distances import strangers
     from interp.given import view_of
+    from interp.masks import mask_of
     from interp.outputs import Outputs
     from interp.replay import blend_recipe, decide_loaded, read_models
 
@@ -72,6 +73,10 @@ def _write(
     outputs.check_no_input([each.path for each in loaded])
     print(" × ".join(f"{'transfer' if i else 'base'} {each.facts}" for i, each in enumerate(loaded)))
     print("\n".join(decide_loaded(recipe, loaded).lines(recipe.schedules)))
+    mask = mask_of(recipe, loaded[0].model.config.generator.resolutions, beside)
+    if mask is not None:
+        recipe = mask.kept_by(recipe)
+        print(f"{mask.said}: of the sheet alone, no weights have a mask")
     view = None
     if outputs.sheet is not None:
         view = view_of(recipe, values.seeds(recipe.seeds), loaded[0].model)
@@ -84,7 +89,7 @@ def _write(
     else:
         from interp.drawing import blend_and_draw
 
-        mixed, picture = blend_and_draw(recipe, loaded, view)
+        mixed, picture = blend_and_draw(recipe, loaded, view, mask)
     if "D" in mixed.networks and "D" not in recipe.settings.networks:
         print(f"D: that of {labels[0]}, so that training can go on from the blend")
     for note in outputs.notes(mixed):

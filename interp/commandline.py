@@ -45,6 +45,7 @@ def _columns(recipe: Recipe) -> list[str]:
         words += _flag("edit", edit)
     for file in recipe.directions:
         words += _flag("directions", file)
+    words += _flag("mask", recipe.mask) + _flag("mask-at", recipe.mask_at)
     return [*words, *(["--same-w"] if recipe.same_w else [])]
 
 
@@ -76,6 +77,8 @@ def python(recipe: Recipe) -> str:
 
 def _images(recipe: Recipe) -> tuple[list[str], list[str]]:
     """What the last lines import, and those lines."""
+    if recipe.mask is not None:
+        return _masked_images(recipe)
     imports, lines, step = [], [], ""
     if recipe.edits:
         imports += ["from stylegan_jax.editing.edits import step_of"]
@@ -92,3 +95,13 @@ def _images(recipe: Recipe) -> tuple[list[str], list[str]]:
     settings += (", mapping=base" if recipe.same_w else "") + (", step=step" if step else "")
     imports += ["from stylegan_jax.sampler import sample"]
     return imports, [*lines, f"images = np.concatenate([*sample(mixed, {settings})])"]
+
+
+def _masked_images(recipe: Recipe) -> tuple[list[str], list[str]]:
+    """As `_images`, for a recipe with a mask: a view of base and blend does what the sheet does."""
+    imports = ["from interp.given import view_of", "from interp.masks import mask_of"]
+    imports += ["from interp.recipes import from_json"]
+    lines = [f"recipe = from_json({recipe.to_json()})", f"view = view_of(recipe, {values.seeds(recipe.seeds)}, base)"]
+    lines += ["view = view.with_ws_of(base)"] if recipe.same_w else []
+    lines += ["mask = mask_of(recipe, base.config.generator.resolutions)"]
+    return imports, [*lines, "images = view.masked_row(base, mixed, mask.pyramid())"]

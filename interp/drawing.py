@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from interp.alphas import resolve_sources
 from interp.gallery import FIGURES
+from interp.masks import Mask
 from interp.recipes import Recipe
 from interp.rendering import Renderer
 from interp.replay import Loaded, blend_recipe
@@ -23,8 +24,11 @@ UNCURATED, ACROSS = 36, 9
 """Seeds of the uncurated figure, and how many of them stand side by side."""
 
 
-def blend_and_draw(recipe: Recipe, loaded: list[Loaded], view: View) -> tuple[Model, Sheet]:
-    """The blend of a recipe and its sheet: the models' own rows first, for the blend uses the models up."""
+def blend_and_draw(recipe: Recipe, loaded: list[Loaded], view: View, mask: Mask | None = None) -> tuple[Model, Sheet]:
+    """The blend of a recipe and its sheet: the models' own rows first, for the blend uses the models up.
+
+    With a mask, which keeps the base in memory, the blend's row is the base's outside it.
+    """
     view = view.with_ws_of(loaded[0].model) if recipe.same_w else view
     labels, rows = [each.label for each in loaded], []
     with tqdm(total=len(loaded) + 1, desc="rows of the sheet", disable=None, delay=2, leave=False) as bar:
@@ -32,9 +36,11 @@ def blend_and_draw(recipe: Recipe, loaded: list[Loaded], view: View) -> tuple[Mo
             rows.append(view.row(each.model))
             bar.update()
         del each  # the last reference but that in the list
+        outside = None if mask is None else (loaded[0].model, mask.pyramid())
         mixed = blend_recipe(recipe, loaded, consume=True)
-        rows.insert(1, view.row(mixed))
-    return mixed, blend_sheet(rows, view, labels, [schedule.text for schedule in recipe.schedules])
+        rows.insert(1, view.row(mixed) if outside is None else view.masked_row(outside[0], mixed, outside[1]))
+    schedules = [schedule.text for schedule in recipe.schedules]
+    return mixed, blend_sheet(rows, view, labels, schedules, masked=mask is not None)
 
 
 class Gallery:

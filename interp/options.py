@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from interp.maskoptions import MaskOptions
 from stylegan_jax import values
 from stylegan_jax.commands.edits import Edits
 from stylegan_jax.commands.flags import Flat, Many, typed
@@ -166,6 +167,7 @@ class BlendOptions:
     networks: Annotated[str | None, typed("G_ema|all")] = None
     """all blends G and D too; G_ema leaves both out (default: the recipe's, or G_ema, and D is the base's)"""
     columns: Annotated[SheetOptions, Flat] = dataclasses.field(default_factory=SheetOptions)
+    mask: Annotated[MaskOptions, Flat] = dataclasses.field(default_factory=MaskOptions)
     recipe: Annotated[str | None, typed("FILE")] = None
     """replay a recipe: a YAML file, or a picture or model that this command wrote"""
 
@@ -176,7 +178,7 @@ class BlendOptions:
         """
         base, transfer = positioned(self.models, self.base, self.transfer)
         if self.recipe is None:
-            return with_columns(self._composed(base, transfer, shipped), self.columns), None
+            return self._seen(self._composed(base, transfer, shipped)), None
         if self.add or (self.schedule, self.sources, self.kinds) != (ScheduleOptions(), SourceOptions(), KindOptions()):
             raise InputError("--recipe goes with no other schedule or source", "edit the recipe, or leave it away")
 
@@ -186,7 +188,10 @@ class BlendOptions:
         if self.networks is not None:
             recipes.parse_networks(self.networks)
             found = dataclasses.replace(found, networks=self.networks)
-        return with_columns(found, self.columns), Path(self.recipe).absolute().parent
+        return self._seen(found), Path(self.recipe).absolute().parent
+
+    def _seen(self, recipe: "Recipe") -> "Recipe":
+        return self.mask.added_to(with_columns(recipe, self.columns))
 
     def _composed(self, base: str | None, transfer: str | None, shipped: Collection[str]) -> "Recipe":
         from interp.recipes import Ingredient, Recipe

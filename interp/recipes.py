@@ -55,6 +55,9 @@ class Recipe:
     w_space: str | None = None
     edits: tuple[str, ...] = ()
     directions: tuple[str, ...] = ()
+    mask: str | None = None
+    mask_at: int | None = None
+    mask_sha256: str | None = None
 
     @property
     def schedules(self) -> list[Schedule]:
@@ -147,6 +150,9 @@ _RECIPE: dict[str, schema.Kind] = {
     "w_space": schema.Text(100),
     "edits": schema.ListOf(schema.Text(), most=100),
     "directions": schema.ListOf(schema.Text(), most=100),
+    "mask": schema.Text(),
+    "mask_at": schema.Number(4, 1 << 20, whole=True),
+    "mask_sha256": schema.Text(64),
 }
 
 

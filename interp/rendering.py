@@ -17,8 +17,9 @@ from interp.schedules import Schedule
 from stylegan_jax.errors import InputError
 from stylegan_jax.names import DEFAULT_NETWORKS, is_buffer
 from stylegan_jax.sampler import batching, prepared
+from stylegan_jax.sampler.masked import Pyramid
 from stylegan_jax.sampler.programs import Placement, synthesis_program
-from stylegan_jax.sampler.run import synthesised
+from stylegan_jax.sampler.run import synthesised, synthesised_within
 from stylegan_jax.storage.checkpoint import Model
 
 Tree = Mapping[str, Any]
@@ -78,6 +79,31 @@ class Renderer:
         with self._mixing:  # the next blend takes this one's place
             weights = self._weights(schedules, sources, kinds)
             return np.concatenate(list(synthesised(self.config, self._place, weights, batches)))
+
+    def images_within(
+        self,
+        masks: Pyramid,
+        schedules: Sequence[Schedule],
+        sources: Sources,
+        ws: Float[np.ndarray, "n l d"],
+        *,
+        base_ws: Float[np.ndarray, "n l d"] | None = None,
+        kinds: Sequence[Kind] = (),
+    ) -> UInt8[np.ndarray, "n h w c"]:
+        """`images` within a mask, and outside it the base's of `base_ws` (by default `ws`); no mask compiles anew."""
+        rows = ws if base_ws is None else base_ws, ws
+        with self._mixing:
+            weights = self._base, self._weights(schedules, sources, kinds)
+            made = synthesised_within((self.config, self.config), self._place, weights, rows, masks)
+            return np.concatenate(list(made))
+
+    @functools.cached_property
+    def _base(self) -> Tree:
+        """The base as its plan takes it, beside the blends."""
+        mix, _ = self.programs
+        none = self._place.replicate(np.zeros((len(self._tensors), len(self.models) - 1), np.float32))
+        arguments = self._trained, self._buffers[0], none
+        return mix(self._space(mix, *arguments), *arguments)
 
     def _weights(self, schedules: Sequence[Schedule], sources: Sources, kinds: Sequence[Kind]) -> Tree:
         """The blend as its plan takes it, in the memory of an older one: a new one costs more than the numbers."""

@@ -11,7 +11,8 @@ from interp.argument_errors import ArgumentError
 from stylegan_jax.errors import InputError
 from stylegan_jax.pictures.images import sheet
 from stylegan_jax.sampler.latents import Label, labels_of
-from stylegan_jax.sampler.run import map_seeds, sample, sample_ws
+from stylegan_jax.sampler.masked import Pyramid
+from stylegan_jax.sampler.run import map_seeds, sample, sample_within, sample_ws
 from stylegan_jax.storage.checkpoint import Model
 
 MARGIN = 12  # pixels
@@ -63,6 +64,10 @@ class View:
         how = {"truncation_psi": self.psi, "class_idx": self._class(model), "step": self.step}
         return np.concatenate(list(sample(model, self.seeds, **how)))
 
+    def masked_row(self, base: Model, model: Model, masks: Pyramid) -> Row:
+        """The images of `model` within a mask, and outside it those of the base: what `row` shows of both, as one."""
+        return np.concatenate(list(sample_within(base, model, self.ws_of(base), self.ws_of(model), masks)))
+
     def check(self, models: Sequence[Model], labels: Sequence[str]) -> None:
         """Raises InputError for what the models cannot show, before any of them is sampled."""
         if len(self.labels) > MOST_COLUMNS:
@@ -96,9 +101,9 @@ def framed_sheet(
 
 
 def blend_sheet(
-    rows: Sequence[Row], view: View, labels: Sequence[str], schedules: Sequence[str]
+    rows: Sequence[Row], view: View, labels: Sequence[str], schedules: Sequence[str], *, masked: bool = False
 ) -> UInt8[np.ndarray, "H W 3"]:
-    """A labelled sheet: base, blend and transfer models in rows, seeds in columns."""
+    """A labelled sheet: base, blend (`masked` or not) and transfer models in rows, seeds in columns."""
     names = [Path(label).stem for label in labels]
     title = f"{names[0]} x " + " x ".join(f"{n} {s}" for n, s in zip(names[1:], schedules, strict=True))
     shared = ", one w for all rows" if view.ws is not None and not view.names else ""
@@ -106,6 +111,10 @@ def blend_sheet(
     return framed_sheet(
         rows,
         title=f"{title}   ({shown})",
-        row_labels=[f"base {names[0]}", "blend", *(f"transfer {name}" for name in names[1:])],
+        row_labels=[
+            f"base {names[0]}",
+            "blend, masked" if masked else "blend",
+            *(f"transfer {name}" for name in names[1:]),
+        ],
         column_labels=view.labels,
     )

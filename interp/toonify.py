@@ -10,6 +10,7 @@ import tyro
 
 import stylegan_jax
 from interp.argument_errors import flags_named
+from interp.maskoptions import MaskOptions
 from interp.options import ScheduleOptions, base_and_transfer
 from stylegan_jax import values
 from stylegan_jax.commands import cli, encoders
@@ -43,6 +44,7 @@ def toonify(
     fast: bool = False,
     encoder: Annotated[str | None, typed("FILE")] = None,
     psi: Annotated[str, typed("NUMBER")] = "1",
+    mask: Annotated[MaskOptions, Flat],
     sweep: Literal["swap", "width"] | None = None,
     edits: Annotated[Edits, Flat],
     paste: bool = False,
@@ -73,6 +75,7 @@ def toonify(
       encoder: as --fast, by one that train-encoder wrote for the base, or by a .pt of e4e or pSp (default: the one that
         ships with it).
       psi: truncation of the projected w towards the base's w_avg; 1 is none.
+      mask: of every picture, and of what --paste puts into the photograph.
       edits: of the projected w.
       sweep: what the sheets show: every hand-over resolution, or one hand-over from hard to ever softer.
       paste: put each picture back into its photograph: me-pasted.png.
@@ -93,6 +96,7 @@ def toonify(
     if paired and (paste or sweep):
         raise InputError("--paired writes no sheets and pastes nothing", "leave --paste and --sweep out")
     edits.check()
+    recipe = mask.added_to(recipe)
     settings, tuning, found = how.settings(), tuned.settings(), listed(photos)
     if fast or encoder:
         how.check_unused(tuning=tuning is not None)
@@ -101,7 +105,9 @@ def toonify(
     folder = _folder(out, [end.format(photo.stem) for photo in found for end in ends], overwrite=overwrite)
     unfinished = how.unfinished(folder / "unfinished.npz", overwrite=overwrite)
     models = read_models(recipe, None, shipped)
-    toons = Toons(recipe, models, sweep)  # which refuses models and schedules before any work
+    toons = Toons(recipe, models, sweep)  # which refuses models, schedules and masks before any work
+    if toons.mask is not None:
+        print(toons.mask.said)
     step = edits.vector(models[0].model)
     quick = encoders.of_model(models[0].model, encoder) if fast or encoder else None
     crops = cropped(found, which, models[0].model)

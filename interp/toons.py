@@ -13,6 +13,7 @@ from interp import gallery
 from interp.alphas import resolve_sources
 from interp.gallery import Rows
 from interp.given import truncated
+from interp.masks import mask_of
 from interp.recipes import Recipe
 from interp.rendering import Renderer
 from interp.replay import Loaded, decide_loaded
@@ -37,11 +38,15 @@ class Toons:
       loaded: its models.
       sweep: what the sheets show: some hand-overs beside the chosen blend by default, or all of them, or one from hard
         to ever softer.
+      beside: the folder that the recipe's mask is looked for in first. Outside the mask every picture is the base's,
+        and the photograph's own where it is pasted back.
 
-    Raises InputError where they cannot be blended so, and for a psi other than 1 of a base without w_avg.
+    Raises InputError where they cannot be blended so, for a psi other than 1 of a base without w_avg, and for a mask.
     """
 
-    def __init__(self, recipe: Recipe, loaded: Sequence[Loaded], sweep: Sweep | None = None):
+    def __init__(
+        self, recipe: Recipe, loaded: Sequence[Loaded], sweep: Sweep | None = None, *, beside: Path | None = None
+    ):
         if recipe.psi != 1 and loaded[0].model.config.generator.w_avg_beta is None:
             raise InputError("has no w_avg to truncate towards", "use psi 1", file=loaded[0].label)
         decided = decide_loaded(recipe, loaded)
@@ -58,6 +63,8 @@ class Toons:
             for ingredient, each in zip(recipe.models, loaded, strict=True)
         )
         sources = {"mapping": decided.sources.mapping, "noise": decided.sources.noise, "w_avg": decided.sources.w_avg}
+        self.mask = mask_of(recipe, self._renderer.config.resolutions, beside)
+        recipe = recipe if self.mask is None else self.mask.kept_by(recipe)
         self.recipe = dataclasses.replace(recipe, models=models, **sources)
 
     def _rows(self, sweep: Sweep | None) -> Rows:
@@ -86,7 +93,10 @@ class Toons:
         return {schedule.text: self._images(schedule, ws) for _, schedule in self.columns}
 
     def _images(self, schedule: Schedule, ws: np.ndarray) -> Pictures:
-        return self._renderer.images([schedule], resolve_sources([schedule], None, None, None), ws)
+        sources = resolve_sources([schedule], None, None, None)
+        if self.mask is None:
+            return self._renderer.images([schedule], sources, ws)
+        return self._renderer.images_within(self.mask.pyramid(), [schedule], sources, ws)
 
     def write(
         self,
@@ -124,9 +134,9 @@ class Toons:
             sheet = framed_sheet([np.stack(cells)], title=f"{name}   ({self.chosen.text})", column_labels=labels)
             encoding.write_picture(folder / f"{name}-sheet.png", sheet, note, overwrite=overwrite)
             if paste:
-                encoding.write_picture(
-                    folder / f"{name}-pasted.png", _pasted(photo, crop, toon), note, overwrite=overwrite
-                )
+                within = None if self.mask is None else self.mask.values
+                pasted = _pasted(photo, crop, toon, within)
+                encoding.write_picture(folder / f"{name}-pasted.png", pasted, note, overwrite=overwrite)
         return str(folder / f"{names[0]}-sheet.png") if len(names) == 1 else str(folder)
 
     def write_pairs(
@@ -161,8 +171,10 @@ def _coloured(image: UInt8[np.ndarray, "h w c"]) -> UInt8[np.ndarray, "h w 3"]:
     return np.asarray(on_white(image).convert("RGB"))
 
 
-def _pasted(photo: Any, crop: Any, toon: UInt8[np.ndarray, "r r c"]) -> UInt8[np.ndarray, "h w 3"]:
+def _pasted(
+    photo: Any, crop: Any, toon: UInt8[np.ndarray, "r r c"], within: Float[np.ndarray, "r r"] | None
+) -> UInt8[np.ndarray, "h w 3"]:
     from stylegan_jax.pictures import images
     from stylegan_jax.projection.paste import paste
 
-    return paste(images.read(photo.open()), _coloured(toon), crop)
+    return paste(images.read(photo.open()), _coloured(toon), crop, within)

@@ -11,7 +11,7 @@ from stylegan_jax.errors import InputError
 
 
 def frames(painter: Painter, first: State, last: State, count: int) -> Iterator[Pictures]:
-    """The pictures of `count` frames; mapping and noise stay those of the first state.
+    """The pictures of `count` frames; mapping, noise and mask stay those of the first state.
 
     Raises InputError for states that nothing lies between.
     """
@@ -24,11 +24,18 @@ def frames(painter: Painter, first: State, last: State, count: int) -> Iterator[
     one, two = first.recipe.settings.kinds, last.recipe.settings.kinds
     _check_kinds(one, two)
     renderer, sources = painter.renderer(first.recipe), painter.sources(first.recipe)
+    masks = painter.masks(first.recipe, renderer)
+    base_ws = ws if masks is None else [painter.ws(state, "base") for state in (first, last)]
     for i in range(count):
         t = EASINGS["smooth"](i / (count - 1))
         ways = zip(first.recipe.schedules, last.recipe.schedules, strict=True)
         schedules, kinds = [mixed(*ends, t) for ends in ways], mixed_kinds(one, two, t)
-        yield renderer.images(schedules, sources, (1 - t) * ws[0] + t * ws[1], kinds=kinds)
+        way = (1 - t) * ws[0] + t * ws[1]
+        if masks is None:
+            yield renderer.images(schedules, sources, way, kinds=kinds)
+        else:
+            outside = (1 - t) * base_ws[0] + t * base_ws[1]
+            yield renderer.images_within(masks, schedules, sources, way, base_ws=outside, kinds=kinds)
 
 
 def mixed(one: Schedule, two: Schedule, t: float) -> Schedule:

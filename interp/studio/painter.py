@@ -22,6 +22,7 @@ from interp.studio.state import MOST_PICTURES, Pad, State
 from stylegan_jax import values
 from stylegan_jax.errors import InputError
 from stylegan_jax.names import resolution_of
+from stylegan_jax.sampler.masked import Pyramid
 from stylegan_jax.sampler.run import map_seeds
 from stylegan_jax.storage.checkpoint import Model
 
@@ -81,10 +82,19 @@ class Painter:
         step = self.library.step(recipe, self._loaded(recipe)[0].model)
         return Frame(pictures, view.labels, alphas, resolutions, decisions, step.warnings if step else [])
 
-    def ws(self, state: State) -> Ws:
-        """The ws of the blend's pictures; InputError as `frame`."""
+    def ws(self, state: State, source: str | None = None) -> Ws:
+        """The ws of the blend's pictures, or by the mapping of another source; InputError as `frame`."""
         sources = self.sources(state.recipe)
-        return self._ws(self._view(state, sources), self._mapping_model(state.recipe, sources.mapping))
+        return self._ws(self._view(state, sources), self._mapping_model(state.recipe, source or sources.mapping))
+
+    def masks(self, recipe: Recipe, renderer: Renderer) -> Pyramid | None:
+        """The mask of the blend's pictures, if it has one, up to a renderer's resolution; InputError as `frame`."""
+        resolutions = self._loaded(recipe)[0].model.config.generator.resolutions
+        mask = self.library.mask(recipe, resolutions)
+        if mask is None:
+            return None
+        pyramid = mask.pyramid()
+        return {r: pyramid[r] for r in renderer.config.resolutions}
 
     def sources(self, recipe: Recipe) -> Sources:
         """Where mapping and noise of the blend come from; InputError as `frame`."""
@@ -121,8 +131,12 @@ class Painter:
             renderer.model(role)  # which refuses what is no source
             schedules, kinds = _alone(role, len(schedules)), ()
             sources = resolve_sources(schedules, None, None, None)
-        ws = self._ws(view, self._mapping_model(recipe, sources.mapping))
-        return renderer.images(schedules, sources, ws[:, : renderer.config.num_ws], kinds=kinds)
+        ws, count = self._ws(view, self._mapping_model(recipe, sources.mapping)), renderer.config.num_ws
+        masks = self.masks(recipe, renderer) if role == BLEND else None
+        if masks is None:
+            return renderer.images(schedules, sources, ws[:, :count], kinds=kinds)
+        base_ws = self._ws(view, self._mapping_model(recipe, "base"))[:, :count]
+        return renderer.images_within(masks, schedules, sources, ws[:, :count], base_ws=base_ws, kinds=kinds)
 
     def _view(self, state: State, sources: Sources) -> View:
         """The columns; InputError for what the models cannot show."""

@@ -91,7 +91,8 @@ class Saver:
             return
         view = view_of(recipe, values.seeds(recipe.seeds), loaded[0].model)
         view.check([each.model for each in loaded], [each.label for each in loaded])
-        outputs.write(*blend_and_draw(recipe, loaded, view))
+        mask = self.library.mask(recipe, loaded[0].model.config.generator.resolutions)
+        outputs.write(*blend_and_draw(recipe, loaded, view, mask))
 
     def film(self, first: State, last: State, seconds: float, said: Progress) -> Path:
         """Films the way from one state to another, there and not back; tells `said` how many frames of all are done.

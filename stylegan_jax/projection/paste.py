@@ -1,7 +1,7 @@
 """Puts an image that was made from a crop back into its photograph."""
 
 import numpy as np
-from jaxtyping import Float32, Float64, UInt8
+from jaxtyping import Float, Float32, Float64, UInt8
 from PIL import Image, ImageFilter
 
 from stylegan_jax.projection.align import Crop
@@ -17,7 +17,10 @@ _ROWS = 256  # that are worked on at once
 
 
 def paste(
-    photograph: UInt8[np.ndarray, "h w 3"], made: UInt8[np.ndarray, "n n 3"], crop: Crop
+    photograph: UInt8[np.ndarray, "h w 3"],
+    made: UInt8[np.ndarray, "n n 3"],
+    crop: Crop,
+    within: Float[np.ndarray, "m m"] | None = None,
 ) -> UInt8[np.ndarray, "h w 3"]:
     """The photograph with `made` in place of what `crop` shows.
 
@@ -25,20 +28,31 @@ def paste(
     outside the photograph's bytes stay. Colours are moved so that those under the mask's border agree with the
     photograph's. A crop is often coarser than its photograph: where `made` shows what the crop shows, the photograph's
     own detail stays, so that an untouched crop changes nothing.
+
+    Args:
+      photograph: of any size.
+      made: what was made of the crop.
+      crop: where it lies in the photograph.
+      within: what of `made` is wanted, from 0 to 1, which the mask is multiplied by; all by default.
     """
     size = max(len(made), len(crop.pixels))
     made, seen = (_resized(image, size) for image in (made, crop.pixels))
-    made = _matched(made, seen, _mask_of_crop(crop, size))
+    wanted = None if within is None else _levels(within, size)
+    made = _matched(made, seen, _shares(_mask_of_crop(crop, size), wanted))
     same = _sameness(made, seen)
     side = float(np.hypot(*(crop.quad[3] - crop.quad[0])))
-    placed = [_edged(_resized(image, min(size, max(round(side), 1)))) for image in (made, seen, same)]
+    drawn_size = min(size, max(round(side), 1))
+    placed = [_edged(_resized(image, drawn_size)) for image in (made, seen, same)]
+    limits = None if wanted is None else _edged(_levels(wanted / np.float32(255), drawn_size))
     result = photograph.copy()
     left, first = np.maximum(np.floor(crop.quad.min(0)), 0).astype(int).tolist()
     right, last = np.minimum(np.ceil(crop.quad.max(0)) + 1, photograph.shape[1::-1]).astype(int).tolist()
     for top in range(first, last, _ROWS):
         box = (left, top, right, min(top + _ROWS, last))
         part = result[box[1] : box[3], box[0] : box[2]]
-        part[:] = _blended(part, [_drawn(image, crop.quad, box) for image in placed], mask(crop, *_pixels(box)))
+        weight = mask(crop, *_pixels(box))
+        weight = weight if limits is None else _shares(weight, _drawn(limits, crop.quad, box))
+        part[:] = _blended(part, [_drawn(image, crop.quad, box) for image in placed], weight)
     return result
 
 
@@ -54,6 +68,17 @@ def mask(crop: Crop, x: Float64[np.ndarray, " w"], y: Float64[np.ndarray, " h"])
     inside = -_distance(x, y, corners[_CLOCKWISE], signed=True)
     falling = (nothing - _distance(x, y, hull)) / np.float32(nothing - whole)
     return _smooth(np.minimum(falling, inside / np.float32(_EDGE * side)))
+
+
+def _levels(share: Float[np.ndarray, "m m"], size: int) -> UInt8[np.ndarray, "s s"]:
+    """A mask as an image of another size; bilinear, so that nothing swings beyond what is 0."""
+    levels = np.rint(share * 255).astype(np.uint8)
+    return np.asarray(Image.fromarray(levels).resize((size, size), Image.Resampling.BILINEAR))
+
+
+def _shares(weight: Float32[np.ndarray, "h w"], levels: UInt8[np.ndarray, "h w"] | None) -> Float32[np.ndarray, "h w"]:
+    """A mask times another, which is an image; None is all."""
+    return weight if levels is None else weight * (levels / np.float32(255))
 
 
 def _smooth(share: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:

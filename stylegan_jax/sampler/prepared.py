@@ -164,7 +164,7 @@ def synthesise(
     """
     if plan == "plain":
         return generators.synthesis(config, weights)(ws, noise=noise, dtype=dtype)
-    network = _Network(config, weights, form, dtype)
+    network = Network(config, weights, form, dtype)
     images = noise if isinstance(noise, str) else draw_noise(config.resolutions, noise)
     low = [r for r in config.resolutions if form == "shared" or r < _ALONE]
     x, img = network.blocks(low, None, None, ws, images)
@@ -180,7 +180,9 @@ def synthesise(
     return lax.map(one, (x, img, ws, own))
 
 
-class _Network(NamedTuple):
+class Network(NamedTuple):
+    """The prepared synthesis network, block by block."""
+
     config: GeneratorConfig
     weights: Mapping[str, Any]
     form: Form

@@ -15,7 +15,7 @@ from stylegan_jax.config import GeneratorConfig
 from stylegan_jax.networks.generators import mapping as mapping_network
 from stylegan_jax.networks.layers import Weights
 from stylegan_jax.pictures import images
-from stylegan_jax.sampler import latents, prepared
+from stylegan_jax.sampler import latents, masked, prepared
 from stylegan_jax.sampler.batching import Batching
 
 
@@ -44,6 +44,22 @@ def synthesis_program(config: GeneratorConfig, how: Batching) -> Callable[..., A
             return images.to_uint8(prepared.synthesise(how.plan, config, weights, ws, **options))
 
     return _parallel(run, how, split=(False, True, True), compiler=prepared.compiler_options(how.plan, how.form))
+
+
+@functools.lru_cache(maxsize=8)
+def masked_program(base: GeneratorConfig, config: GeneratorConfig, how: Batching) -> Callable[..., Array]:
+    """(weights of base and of another model as `Placement.prepare` gives them, the ws of each, a pyramid of masks) →
+    uint8 images; compiled once for all masks. Arguments as those of `masked.synthesise`.
+    """
+
+    def run(base_weights: Weights, weights: Weights, base_ws: Array, ws: Array, masks: masked.Pyramid) -> Array:
+        outside, inside = masked.Side(base, base_weights, base_ws), masked.Side(config, weights, ws)
+        with jax.default_matmul_precision("highest"):
+            made = masked.synthesise(how.plan, outside, inside, masks, form=how.form, dtype=how.array_dtype)
+            return images.to_uint8(made)
+
+    split = (False, False, True, True, False)
+    return _parallel(run, how, split=split, compiler=prepared.compiler_options(how.plan, how.form))
 
 
 def _parallel(

@@ -13,7 +13,8 @@ from stylegan_jax.errors import InputError
 from stylegan_jax.networks.layers import Weights
 from stylegan_jax.sampler import batching, latents, prepared
 from stylegan_jax.sampler.batching import Device, NoiseMode, Parallel, Precision
-from stylegan_jax.sampler.programs import Placement, mapping_program, synthesis_program
+from stylegan_jax.sampler.masked import Pyramid
+from stylegan_jax.sampler.programs import Placement, mapping_program, masked_program, synthesis_program
 from stylegan_jax.storage.checkpoint import Model
 
 Seeds = Iterable[int | np.integer]
@@ -98,6 +99,29 @@ def sample_ws(
     return synthesised(config, place, place.prepare(place.replicate(_g_ema(model))), zip(numbers, pieces, strict=True))
 
 
+def sample_within(
+    base: Model,
+    model: Model,
+    base_ws: Float[np.ndarray, "n l d"],
+    ws: Float[np.ndarray, "n l d"],
+    masks: Pyramid,
+    *,
+    plan: prepared.Choice = "auto",
+) -> Iterator[UInt8[np.ndarray, "n h w c"]]:
+    """Yields the images of `model` within a mask and of `base` outside it, untruncated; see `masked`.
+
+    Args:
+      base, model: their G_ema are sampled, which must be of one architecture.
+      base_ws, ws: what each takes, one w per layer.
+      masks: resolution → the mask there, for every resolution.
+      plan: see `batching.choose`.
+    """
+    configs = base.config.generator, model.config.generator
+    place = Placement(batching.choose(configs[1], plan=plan))
+    weights = [place.prepare(place.replicate(_g_ema(each))) for each in (base, model)]
+    return synthesised_within(configs, place, (weights[0], weights[1]), (base_ws, ws), masks)
+
+
 def map_seeds(
     model: Model,
     seeds: Seeds,
@@ -159,10 +183,44 @@ def synthesised(
       batches: a step of seeds, which feed random noise, and their ws at most.
     """
     program = synthesis_program(config, place.how)
+
+    def steps() -> Iterator[tuple[int, Array]]:
+        for seeds, ws in batches:
+            ws = ws if isinstance(ws, jax.Array) else place.split(ws)
+            yield len(seeds), program(weights, ws, place.split(np.asarray(seeds, np.uint32)))
+
+    return _fetched(steps())
+
+
+def synthesised_within(
+    configs: tuple[GeneratorConfig, GeneratorConfig],
+    place: Placement,
+    weights: tuple[Weights, Weights],
+    ws: tuple[Float[np.ndarray, "n l d"], Float[np.ndarray, "n l d"]],
+    masks: Pyramid,
+) -> Iterator[UInt8[np.ndarray, "n h w c"]]:
+    """Images of another model within a mask, and of a base outside it, step by step; see `masked`.
+
+    Args:
+      configs, ws: the base's, the other's.
+      place: of a job without random noise, in float32.
+      weights: the base's, the other's, as the program of `place` takes them.
+      masks: for every resolution.
+    """
+    program, placed, step = masked_program(*configs, place.how), place.replicate(dict(masks)), place.how.step
+
+    def steps() -> Iterator[tuple[int, Array]]:
+        for start in range(0, len(ws[0]), step):
+            pieces = [each[start : start + step] for each in ws]
+            yield len(pieces[0]), program(*weights, *map(place.split, pieces), placed)
+
+    return _fetched(steps())
+
+
+def _fetched(steps: Iterable[tuple[int, Array]]) -> Iterator[UInt8[np.ndarray, "n h w c"]]:
+    """The images of steps that were started, each while the devices work on the next."""
     pending: tuple[int, Array] | None = None
-    for seeds, ws in batches:
-        ws = ws if isinstance(ws, jax.Array) else place.split(ws)
-        started = len(seeds), program(weights, ws, place.split(np.asarray(seeds, np.uint32)))
+    for started in steps:
         if pending is not None:
             yield _fetch(*pending)
         pending = started

@@ -95,6 +95,25 @@ def test_a_set_for_students_holds_photographs_and_toons_of_the_same_names_and_si
     assert run(toonify, "bob.png", *PAIR, "--paired", "--out", "set", *QUICK) == 2
 
 
+def test_a_toon_with_a_mask_is_the_bases_outside_of_it_and_pasting_keeps_the_photograph_there(folder, capsys):
+    Image.fromarray(np.pad(np.full((8, 8), 255, np.uint8), 4)).save("face.png")
+    shown = ("bob.png", *PAIR, "--swap", "8", "--paste")
+    assert run(toonify, *shown, "--mask", "face.png", "--out", "masked", *QUICK) == 0
+    assert "mask face.png: the blend shows on 25% of each picture, the base on the rest" in capsys.readouterr().out
+    for name, schedule in (("base", ("--alpha", "0")), ("blend", ("--swap", "8"))):
+        assert run(toonify, "bob.png", *PAIR, *schedule, "--paste", "--out", name, *QUICK) == 0
+    masked, base, blend = (pixels(f"{name}/bob.png") for name in ("masked", "base", "blend"))
+    assert (masked[:2] == base[:2]).all() and (masked[4:12, 4:12] != base[4:12, 4:12]).any()
+    assert np.abs(masked - blend)[6:10, 6:10].mean() < np.abs(base - blend)[6:10, 6:10].mean()
+    photo, pasted = np.asarray(Image.open("bob.png").convert("RGB")), pixels("masked/bob-pasted.png")
+    outside = np.ones(photo.shape[:2], bool)
+    edge = len(photo) // 8
+    outside[edge:-edge, edge:-edge] = False
+    assert (pasted[outside] == photo[outside]).all() and (pasted != photo).any()
+    recipe = images.made_by("masked/bob.png")["recipe"]
+    assert recipe["mask"] == "face.png" and len(recipe["mask_sha256"]) == 64
+
+
 def test_a_truncated_toon_is_pulled_towards_the_w_avg_of_the_base(folder):
     assert run(toonify, "bob.png", *PAIR, "--swap", "8", "--psi", "0", "--out", "toons", *QUICK) == 0
     w_avg = sj.load("ffhq.safetensors").networks["G_ema"]["mapping.w_avg"]

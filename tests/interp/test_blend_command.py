@@ -258,3 +258,25 @@ def test_a_discriminator_that_cannot_be_read_does_not_keep_the_generators_from_b
     arguments = ("--base", "broken.pkl", "--transfer", TRANSFER, "--swap", "8", "--seeds", "0")
     assert run(*arguments, "--out", "mixed.pkl") == 0
     assert "a fresh one" in capsys.readouterr().out
+
+
+def test_a_mask_is_of_the_sheet_alone_and_a_recipe_with_it_draws_the_same_sheet(folder, capsys, monkeypatch):
+    Image.fromarray(np.tile(np.arange(0, 256, 16, dtype=np.uint8), (16, 1))).save("face.png")
+    assert run(*TWO, "--swap", "8", "--out", "plain.safetensors") == 0
+    capsys.readouterr()
+    assert run(*TWO, "--swap", "8", "--mask", "face.png", "--out", "masked.safetensors") == 0
+    assert "mask face.png: the blend shows on 47% of each picture, the base on the rest" in capsys.readouterr().out
+    assert_same_tensors(sj.load("masked.safetensors"), sj.load("plain.safetensors"))
+    assert images.read("masked.png").tobytes() != images.read("plain.png").tobytes()
+    recipe = images.made_by("masked.png")["recipe"]
+    assert recipe["mask"] == "face.png" and len(recipe["mask_sha256"]) == 64
+    (folder / "elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    assert run("--recipe", "../masked.png", "--out", "again.png") == 0
+    assert images.read("again.png").tobytes() == images.read("../masked.png").tobytes()
+    assert run("--recipe", "../masked.png", "--mask-at", "8", "--out", "at.png") == 0
+    assert images.read("at.png").tobytes() != images.read("../masked.png").tobytes()
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save("../face.png")
+    assert run("--recipe", "../masked.png", "--out", "other.png") == 2
+    assert "face.png: is not the mask of the recipe" in capsys.readouterr().err
+    assert run("--recipe", "../masked.png", "--mask", "../face.png", "--out", "other.png") == 0

@@ -11,6 +11,7 @@ import pytest
 import stylegan_jax as sj
 from interp import commandline
 from interp.given import view_of
+from interp.masks import mask_of
 from interp.options import BlendOptions
 from interp.recipes import Ingredient, Recipe
 from interp.replay import blend_recipe, read_models
@@ -56,6 +57,11 @@ RECIPES = (
         edits=("sefa0=-2.5:0-3", "age=1"),
         directions=("/found.npz",),
     ),
+    Recipe(
+        models=(Ingredient(path="a.pkl"), Ingredient(path="b.pkl", schedule="swap=4")),
+        mask="ellipse=0.5,0.5,0.3,0.4:soft=0.1:invert",
+        mask_at=8,
+    ),
 )
 
 
@@ -78,6 +84,7 @@ def test_the_command_of_a_recipe_asks_for_that_recipe(recipe):
         {},
         {"mapping": "transfer", "psi": 1.0, "seeds": "2,4-5"},
         {"kinds": ("torgb=x0.5",), "w_avg": "base", "same_w": True},
+        {"mask": "ellipse:soft=0.5", "same_w": True},
         pytest.param({"w": ("me.npz",), "psi": 0.8}, marks=pytest.mark.slow),
         pytest.param({"edits": ("age.npy=-1.5:0-2",)}, marks=pytest.mark.slow),
         pytest.param({"edits": ("age.npy=2",), "w": ("me.npz",), "psi": 1.0}, marks=pytest.mark.slow),
@@ -98,7 +105,8 @@ def test_the_program_of_a_recipe_makes_the_images_of_its_blend(tmp_path, changes
     loaded = read_models(recipe)
     view = view_of(recipe, values.seeds(recipe.seeds), loaded[0].model)
     view = view.with_ws_of(loaded[0].model) if recipe.same_w else view
-    expected = view.row(blend_recipe(recipe, loaded))
+    mixed, mask = blend_recipe(recipe, loaded), mask_of(recipe, config.resolutions)
+    expected = view.row(mixed) if mask is None else view.masked_row(loaded[0].model, mixed, mask.pyramid())
     program = commandline.python(recipe) + f"np.save({str(tmp_path / 'images.npy')!r}, images)\n"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, f"{program}\n{done.stderr}"

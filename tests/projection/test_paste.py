@@ -41,6 +41,22 @@ def test_an_untouched_crop_changes_at_most_a_level_on_average_even_without_the_p
     assert 0 < changed[where > 0].mean() <= 1 and not changed[where == 0].any()
 
 
+def test_what_is_wanted_of_an_image_limits_the_mask_and_all_of_it_changes_no_bit():
+    photograph = noisy()
+    crop = align.align(photograph, Face(FACE), size=64)
+    made = 255 - crop.pixels
+    wanted = np.zeros((64, 64), np.float32)
+    wanted[:, :32] = 1
+    pasted, whole = paste.paste(photograph, made, crop, wanted), paste.paste(photograph, made, crop)
+    np.testing.assert_array_equal(paste.paste(photograph, made, crop, np.ones((64, 64), np.float32)), whole)
+    assert (paste.paste(photograph, made, crop, 0 * wanted) == photograph).all()
+    across = crop.quad[3] - crop.quad[0]
+    y, x = np.indices(photograph.shape[:2])
+    along = ((x - crop.quad[0][0]) * across[0] + (y - crop.quad[0][1]) * across[1]) / (across @ across)
+    changed = (pasted != photograph).any(-1)
+    assert not changed[along > 0.55].any() and changed[along < 0.45].any() and (whole != photograph)[along > 0.55].any()
+
+
 @pytest.mark.parametrize("framing", [None, PORTRAITS])
 def test_a_mark_on_the_crop_appears_at_its_place_in_the_photograph(framing):
     photograph = np.full((320, 300, 3), 60, np.uint8)

@@ -1,6 +1,8 @@
 // The settings of the panel: every field shows the state, and changes it.
 
+import { Mask } from "./mask.js";
 import { roleOf } from "./pictures.js";
+import { slider } from "./slider.js";
 
 const $ = (id) => document.getElementById(id);
 
@@ -11,6 +13,7 @@ export class Settings {
     this.trouble = trouble;
     this.known = { models: [], files: [], directions: {}, presets: {}, kinds: [] };
     this.inHand = 0;
+    this.mask = new Mask(store);
     this.#listen();
   }
 
@@ -53,6 +56,7 @@ export class Settings {
     value($("class"), state.class_idx === undefined ? "" : [state.class_idx].flat().join(","));
     this.#kinds(state.kinds ?? []);
     this.#edits(state);
+    this.mask.show();
   }
 
   #isChosen(button) {
@@ -210,25 +214,6 @@ function filled(select, names, chosen, words = {}) {
   const all = names.includes(chosen) ? names : [...names, chosen];
   if (isNew(select, all)) select.replaceChildren(...all.map((name) => new Option(words[name] ?? name, name)));
   select.value = chosen;
-}
-
-// A line of a name, a slider and its value in words; `changed(value, moving)` is called with what it is moved to.
-function slider(name, range, words, changed) {
-  const line = document.createElement("label"), input = document.createElement("input");
-  const word = document.createElement("span"), shown = document.createElement("output");
-  line.className = "line";
-  word.className = "word";
-  word.textContent = name;
-  Object.assign(input, { type: "range", ...range });
-  const moved = (moving) => {
-    shown.textContent = words(input.value);
-    if (moving !== undefined) changed(input.value, moving);
-  };
-  input.addEventListener("input", () => moved(true));
-  input.addEventListener("change", () => moved(false));
-  moved();
-  line.append(word, input, shown);
-  return line;
 }
 
 function value(input, text) {

@@ -1,10 +1,12 @@
 """Cases of the options, schedules and sources of a blend."""
 
 import yaml
+from PIL import Image
 
 from interp import mix, options, schedules
 from interp.alphas import Settings
 from tests.commands.remedies.case import HANDS, Case
+from tests.commands.remedies.steps import both
 from tests.tiny_models import tiny_model
 
 PAIR = "ffhq.safetensors toon.safetensors"
@@ -41,7 +43,7 @@ def text(content, name="r.yaml"):
 
 REPLAY = "--recipe r.yaml --dry-run"
 REPLAYED = "--recipe r.yaml --no-sheet --out x.safetensors"
-OPTIONS = "interp/options.py"
+OPTIONS, MASKS = "interp/options.py", "interp/masks.py"
 _OPTIONS = [
     Case(OPTIONS, "pass one, such as --swap 16", "blend", BLEND, follow=f"{BLEND} --swap 16"),
     Case(OPTIONS, "pass one, such as --swap 16", "blend", f"{BLEND} --swap 8 --smooth 8", follow=f"{BLEND} --swap 16"),
@@ -203,4 +205,36 @@ _ALPHAS = [
     Case("interp/relatives.py", "{}", "blend", "ffhq.safetensors large.safetensors --swap 8 --dry-run", follow=HANDS),
 ]
 
-CASES = [*_OPTIONS, *_SCHEDULES, *_ALPHAS]
+
+def _mask(level):
+    """A step that writes a picture, face.png."""
+
+    def build():
+        Image.new("L", (8, 8), level).save("face.png")
+
+    return build
+
+
+_OVAL = "ellipse=0.5,0.46,0.34,0.42:soft=0.25"
+_ELLIPSE = f"write {_OVAL}: centre, half-axes and softness in shares of the picture"
+_MASKS = [
+    Case("interp/maskoptions.py", "pass --mask ellipse", "blend", f"{WRITTEN} --swap 8 --mask-at 8"),
+    Case("interp/maskoptions.py", "pass --mask ellipse", "toonify", "a.png --swap 8 --mask-at 8", follow=HANDS),
+    *(
+        Case(
+            MASKS, _ELLIPSE, "blend", f"{WRITTEN} --swap 8 --mask {wrong}", follow=f"{WRITTEN} --swap 8 --mask {_OVAL}"
+        )
+        for wrong in ("ellipse=0.5", "ellipse:soft=2")
+    ),
+    Case(MASKS, "use {}", "blend", f"{WRITTEN} --swap 8 --mask ellipse --mask-at 12"),
+    Case(
+        MASKS,
+        "find that file, or name this one as mask",
+        "blend",
+        REPLAYED,
+        both(_mask(0), recipe(mask="face.png", mask_sha256="0" * 64)),
+        follow=f"{REPLAYED} --mask face.png",
+    ),
+]
+
+CASES = [*_OPTIONS, *_SCHEDULES, *_ALPHAS, *_MASKS]

@@ -13,6 +13,7 @@ _VGG16 = "tests/projection/test_perceptual.py::test_"
 _HEADS = f"{_VGG16}weights_of_lpips_are_asked_for_where_they_are_missing"
 _PLACES, _AGAIN = "stylegan_jax/storage/downloads/addresses.py", "download or export it again"
 _STUDIO, _STUDIOS = "interp/studio", "tests/interp/studio/test_"
+_UNOPENED = f"{_STUDIOS}painter.py::test_a_mask_is_cut_with_a_preview_and_no_file_is_opened_for_a_page"
 _APART = f"{_STUDIOS}painter.py::test_states_that_nothing_lies_between_are_refused"
 
 ELSEWHERE: dict[tuple[str, str], str] = {
@@ -144,6 +145,7 @@ ELSEWHERE: dict[tuple[str, str], str] = {
     (f"{_STUDIO}/library.py", "drop its file onto the page"): (
         f"{_STUDIOS}library.py::test_a_recipe_of_models_that_are_not_here_says_which"
     ),
+    (f"{_STUDIO}/library.py", "write ellipse"): _UNOPENED,
     (f"{_STUDIO}/painter.py", "use at most {}"): (
         f"{_STUDIOS}painter.py::test_more_pictures_than_a_page_shows_are_refused"
     ),

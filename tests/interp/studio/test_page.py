@@ -274,6 +274,22 @@ def test_holding_compares_with_what_was_kept(page):
     np.testing.assert_array_equal(pixels(page), shown)
 
 
+def test_a_mask_is_set_by_a_box_and_sliders_and_the_address_holds_it(page, painter):
+    before = pixels(page)
+    page.click("summary:text-is('mask')")
+    page.check("#masked")
+    settled(page)
+    assert state_in(page).recipe.mask == "ellipse" and (pixels(page) != before).any()
+    page.locator("#mask input").nth(4).fill("0")
+    settled(page)
+    state = state_in(page)
+    assert state.recipe.mask == "ellipse=0.5,0.46,0.34,0.42:soft=0"
+    np.testing.assert_array_equal(pixels(page), painter.frame(state, ["blend"]).pictures["blend"][0])
+    page.uncheck("#masked")
+    settled(page)
+    np.testing.assert_array_equal(pixels(page), before)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [400, 1200])
 def test_the_page_fits_and_can_be_used_by_everybody(page, scheme, width):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from interp.given import view_of
+from interp.masks import mask_of
 from interp.mix import blend_all
 from interp.replay import blend_recipe
 from interp.studio import between
@@ -163,3 +164,27 @@ def test_the_way_between_two_states_begins_and_ends_with_them(painter):
 def test_states_that_nothing_lies_between_are_refused(painter, last, what):
     with pytest.raises(InputError, match=what):
         list(between.frames(painter, state_of("swap=4", seeds="0"), last, 3))
+
+
+@pytest.mark.parametrize("more", [{"seeds": "1-2"}, {"seeds": "1", "mask_at": 8}])
+def test_a_mask_shows_the_base_outside_and_the_sheets_row_is_the_same(painter, library, more):
+    state = state_of("swap=8", mask="ellipse=0.5,0.5,0.2,0.2:soft=0", **more)
+    loaded = [library.model(model.path) for model in state.recipe.models]
+    view = view_of(state.recipe, values.seeds(state.recipe.seeds), loaded[0].model)
+    mask = mask_of(state.recipe, (4, 8, 16))
+    assert mask is not None
+    expected = view.masked_row(loaded[0].model, blend_recipe(state.recipe, loaded), mask.pyramid())
+    frame = painter.frame(state, ["blend", "base"])
+    assert close(frame.pictures["blend"], expected)
+    outside = (frame.pictures["blend"] == frame.pictures["base"])[:, :2].mean()
+    assert outside == 1 if "mask_at" not in more else outside < 1
+    (first, *_) = between.frames(painter, state, state, 2)
+    assert close(first, expected)
+
+
+def test_a_mask_is_cut_with_a_preview_and_no_file_is_opened_for_a_page(painter, folder):
+    state = state_of("swap=8", seeds="0", mask="ellipse", mask_at=16)
+    assert painter.frame(state, ["blend"], preview=8).pictures["blend"].shape[1] == 8
+    (folder / "face.png").write_bytes(b"")
+    with pytest.raises(InputError, match=r"face.png: is a mask in a file, and a page shows ellipses alone"):
+        painter.frame(state_of("swap=8", seeds="0", mask=str(folder / "face.png")), ["blend"])
