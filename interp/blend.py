@@ -73,7 +73,7 @@ def _write(
     outputs.check_no_input([each.path for each in loaded])
     print(" × ".join(f"{'transfer' if i else 'base'} {each.facts}" for i, each in enumerate(loaded)))
     print("\n".join(decide_loaded(recipe, loaded).lines(recipe.schedules)))
-    mask = mask_of(recipe, loaded[0].model.config.generator.resolutions, beside)
+    mask = mask_of(recipe, loaded[0].model.config.generator, beside)
     if mask is not None:
         recipe = mask.kept_by(recipe)
         print(f"{mask.said}: of the sheet alone, no weights have a mask")

@@ -103,5 +103,5 @@ def _masked_images(recipe: Recipe) -> tuple[list[str], list[str]]:
     imports += ["from interp.recipes import from_json"]
     lines = [f"recipe = from_json({recipe.to_json()})", f"view = view_of(recipe, {values.seeds(recipe.seeds)}, base)"]
     lines += ["view = view.with_ws_of(base)"] if recipe.same_w else []
-    lines += ["mask = mask_of(recipe, base.config.generator.resolutions)"]
+    lines += ["mask = mask_of(recipe, base.config.generator)"]
     return imports, [*lines, "images = view.masked_row(base, mixed, mask.pyramid())"]

@@ -4,7 +4,6 @@ import dataclasses
 import hashlib
 import io
 import math
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from jaxtyping import Float32
 
 from interp.argument_errors import ArgumentError
 from interp.recipes import Recipe
+from stylegan_jax.config import SQUARE, GeneratorConfig, Size, size_at
 from stylegan_jax.errors import InputError
 from stylegan_jax.storage import inputs
 
@@ -25,7 +25,7 @@ class Ellipse:
     """A soft ellipse; the default lies over the head of an aligned face.
 
     Attributes:
-      x, y: centre, from the upper left corner, in shares of the picture's side.
+      x, y: centre, from the upper left corner, in shares of the picture's sides.
       width, height: half-axes, likewise.
       soft: half the width of the border in shares of the half-axes.
     """
@@ -36,11 +36,11 @@ class Ellipse:
     height: float = 0.42
     soft: float = 0.25
 
-    def draw(self, size: int) -> Float32[np.ndarray, "s s"]:
+    def draw(self, size: Size) -> Float32[np.ndarray, "h w"]:
         """1 inside, 0 outside, level at both ends of the border, which is one pixel wide at least."""
-        at = (np.arange(size) + 0.5) / size
-        distance = np.hypot((at - self.x) / self.width, (at[:, None] - self.y) / self.height)
-        soft = max(self.soft, 0.5 / (size * min(self.width, self.height)))
+        y, x = ((np.arange(side) + 0.5) / side for side in size)
+        distance = np.hypot((x - self.x) / self.width, (y[:, None] - self.y) / self.height)
+        soft = max(self.soft, 0.5 / min(size[1] * self.width, size[0] * self.height))
         share = ((1 + soft - distance) / (2 * soft)).clip(0, 1)
         return (share * share * (3 - 2 * share)).astype(np.float32)
 
@@ -76,22 +76,25 @@ class Mask:
 
     Attributes:
       text: as a recipe names it.
-      values: 1 where the blend shows, 0 where the base stays, at the models' resolution.
+      values: 1 where the blend shows, 0 where the base stays, of the size of the models' images.
       at: the only resolution at which features are mixed; None for all.
       sha256: of the file; None for an ellipse.
+      const_size: of the models' learned input.
     """
 
     text: str
-    values: Float32[np.ndarray, "R R"]
+    values: Float32[np.ndarray, "H W"]
     at: int | None = None
     sha256: str | None = None
+    const_size: Size = SQUARE
 
     def pyramid(self) -> dict[int, Float32[np.ndarray, "_ _"]]:
         """Resolution → the mask, averaged over each of its pixels; ones where nothing is to be mixed."""
-        size, found = len(self.values), {}
-        for r in (4 << i for i in range(size.bit_length() - 2)):
-            cells = self.values.reshape(r, size // r, r, size // r)
-            found[r] = np.ones((r, r), np.float32) if self.at not in (None, r) else cells.mean((1, 3))
+        scale, found = len(self.values) // self.const_size[0], {}
+        for i in range(scale.bit_length()):
+            r, (height, width) = 4 << i, size_at(4 << i, self.const_size)
+            cells = self.values.reshape(height, scale >> i, width, scale >> i)
+            found[r] = np.ones((height, width), np.float32) if self.at not in (None, r) else cells.mean((1, 3))
         return found
 
     @property
@@ -107,12 +110,12 @@ class Mask:
         return dataclasses.replace(recipe, mask=self.text, mask_at=self.at, mask_sha256=self.sha256)
 
 
-def mask_of(recipe: Recipe, resolutions: Sequence[int], beside: Path | None = None) -> Mask | None:
-    """The mask of a recipe for models with these resolutions; None if it has none.
+def mask_of(recipe: Recipe, config: GeneratorConfig, beside: Path | None = None) -> Mask | None:
+    """The mask of a recipe for its models; None if it has none.
 
     Args:
       recipe: its `mask` is a text form of an ellipse, or a path, which is looked for beside the recipe first.
-      resolutions: of the models.
+      config: of the base.
       beside: the folder of the recipe.
 
     Raises InputError for what is no mask, and for a file that is not the one of the recipe.
@@ -120,11 +123,11 @@ def mask_of(recipe: Recipe, resolutions: Sequence[int], beside: Path | None = No
     text, at = recipe.mask, recipe.mask_at
     if text is None:
         return None
-    if at is not None and at not in resolutions:
-        known = f"{', '.join(map(str, resolutions[:2]))}, … {resolutions[-1]}"
+    if at is not None and at not in config.resolutions:
+        known = f"{', '.join(map(str, config.resolutions[:2]))}, … {config.img_resolution}"
         raise ArgumentError("mask_at", at, "not a resolution of these models", f"use {known}")
     path = text.removesuffix(INVERT)
-    inverted, ellipse, size, sha256 = path != text, parse_ellipse(path), resolutions[-1], None
+    inverted, ellipse, size, sha256 = path != text, parse_ellipse(path), config.image_size, None
     if ellipse is not None:
         values = ellipse.draw(size)
     else:
@@ -133,7 +136,8 @@ def mask_of(recipe: Recipe, resolutions: Sequence[int], beside: Path | None = No
         _check_hash(recipe, sha256, path)
         values = _drawn(data, size, path)
         path = _name_in_recipe(path)
-    return Mask(path + INVERT * inverted, 1 - values if inverted else values, at, sha256)
+    values = 1 - values if inverted else values
+    return Mask(path + INVERT * inverted, values, at, sha256, config.const_size)
 
 
 def _found(path: str, beside: Path | None) -> Path:
@@ -156,8 +160,8 @@ def _name_in_recipe(path: str) -> str:
     return Path(path).name if of_this_machine else path
 
 
-def _drawn(data: bytes, size: int, path: str) -> Float32[np.ndarray, "s s"]:
-    """A picture's transparency if it has some, else its grey, stretched to a square of `size`; from 0 to 1."""
+def _drawn(data: bytes, size: Size, path: str) -> Float32[np.ndarray, "h w"]:
+    """A picture's transparency if it has some, else its grey, stretched to a size; from 0 to 1."""
     from PIL import Image
 
     from stylegan_jax.pictures import images
@@ -169,6 +173,7 @@ def _drawn(data: bytes, size: int, path: str) -> Float32[np.ndarray, "s s"]:
         raise
     alpha = pixels[..., 3]
     grey = Image.fromarray(alpha) if alpha.min() < 255 else Image.fromarray(pixels[..., :3]).convert("L")
-    shrunk = min(grey.size) >= size
-    grey = grey.resize((size, size), Image.Resampling.BOX if shrunk else Image.Resampling.BILINEAR)
+    height, width = size
+    shrunk = grey.height >= height and grey.width >= width
+    grey = grey.resize((width, height), Image.Resampling.BOX if shrunk else Image.Resampling.BILINEAR)
     return np.asarray(grey, np.float32) / np.float32(255)

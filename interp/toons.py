@@ -63,7 +63,7 @@ class Toons:
             for ingredient, each in zip(recipe.models, loaded, strict=True)
         )
         sources = {"mapping": decided.sources.mapping, "noise": decided.sources.noise, "w_avg": decided.sources.w_avg}
-        self.mask = mask_of(recipe, self._renderer.config.resolutions, beside)
+        self.mask = mask_of(recipe, self._renderer.config, beside)
         recipe = recipe if self.mask is None else self.mask.kept_by(recipe)
         self.recipe = dataclasses.replace(recipe, models=models, **sources)
 

@@ -9,7 +9,10 @@ def test_a_line_prints_as_it_is_whatever_was_put_into_it():
 
 
 def test_lines_stay_lines_and_letters_letters():
-    assert str(InputError("two differ\n  ärger.pkl\n  日本.pkl", "choose")) == "two differ\n  ärger.pkl\n  日本.pkl — choose"
+    assert (
+        str(InputError("two differ\n  ärger.pkl\n  日本.pkl", "choose"))
+        == "two differ\n  ärger.pkl\n  日本.pkl — choose"
+    )
 
 
 def test_no_line_is_endless():

@@ -14,6 +14,7 @@ from interp.masks import INVERT, Mask, mask_of, parse_ellipse
 from interp.recipes import Ingredient, Recipe
 from interp.replay import NONE, Loaded, Shipped, read_models
 from interp.studio.state import State, from_json
+from stylegan_jax.config import GeneratorConfig
 from stylegan_jax.editing import directionfile
 from stylegan_jax.editing.directions import Directions
 from stylegan_jax.editing.edits import Step, step_along
@@ -143,13 +144,13 @@ class Library:
             raise InputError("no such directions here", _ASK, file=shown(name))
         return self._directions[name][1]
 
-    def mask(self, recipe: Recipe, resolutions: Sequence[int]) -> Mask | None:
+    def mask(self, recipe: Recipe, config: GeneratorConfig) -> Mask | None:
         """The mask of a recipe; InputError for one that is a file, which is never opened for a page."""
         if recipe.mask is not None and parse_ellipse(recipe.mask.removesuffix(INVERT)) is None:
             raise InputError(
                 "is a mask in a file, and a page shows ellipses alone", "write ellipse", file=shown(recipe.mask)
             )
-        return mask_of(recipe, resolutions)
+        return mask_of(recipe, config)
 
     def add(self, path: Path, name: str) -> tuple[str, Any]:
         """What a dropped file brings: ("model", its name), ("w" or "directions", its name) or ("state", what made the

@@ -89,8 +89,7 @@ class Painter:
 
     def masks(self, recipe: Recipe, renderer: Renderer) -> Pyramid | None:
         """The mask of the blend's pictures, if it has one, up to a renderer's resolution; InputError as `frame`."""
-        resolutions = self._loaded(recipe)[0].model.config.generator.resolutions
-        mask = self.library.mask(recipe, resolutions)
+        mask = self.library.mask(recipe, self._loaded(recipe)[0].model.config.generator)
         if mask is None:
             return None
         pyramid = mask.pyramid()

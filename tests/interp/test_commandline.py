@@ -105,7 +105,7 @@ def test_the_program_of_a_recipe_makes_the_images_of_its_blend(tmp_path, changes
     loaded = read_models(recipe)
     view = view_of(recipe, values.seeds(recipe.seeds), loaded[0].model)
     view = view.with_ws_of(loaded[0].model) if recipe.same_w else view
-    mixed, mask = blend_recipe(recipe, loaded), mask_of(recipe, config.resolutions)
+    mixed, mask = blend_recipe(recipe, loaded), mask_of(recipe, config)
     expected = view.row(mixed) if mask is None else view.masked_row(loaded[0].model, mixed, mask.pyramid())
     program = commandline.python(recipe) + f"np.save({str(tmp_path / 'images.npy')!r}, images)\n"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

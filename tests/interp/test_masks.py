@@ -11,17 +11,18 @@ from interp.recipes import Ingredient, Recipe
 from interp.rendering import Renderer
 from interp.schedules import constant, smooth, swap
 from interp.sheets import View
+from stylegan_jax.config import GeneratorConfig
 from stylegan_jax.errors import InputError
 from stylegan_jax.sampler.programs import masked_program
 from stylegan_jax.sampler.run import map_seeds, sample_within
 from tests.tiny_models import tiny_model
 
 MODELS = (Ingredient(path="a"), Ingredient(path="b", schedule="swap=8"))
-RESOLUTIONS = (4, 8, 16, 32, 64)
+CONFIG = GeneratorConfig(img_resolution=64)
 
 
-def asked(mask, resolutions=RESOLUTIONS, beside=None, **fields):
-    found = mask_of(Recipe(models=MODELS, mask=str(mask), **fields), resolutions, beside)
+def asked(mask, config=CONFIG, beside=None, **fields):
+    found = mask_of(Recipe(models=MODELS, mask=str(mask), **fields), config, beside)
     assert found is not None
     return found
 
@@ -32,7 +33,7 @@ def saved(path, pixels):
 
 
 def test_no_mask_is_none():
-    assert mask_of(Recipe(models=MODELS), RESOLUTIONS) is None
+    assert mask_of(Recipe(models=MODELS), CONFIG) is None
 
 
 def test_an_ellipse_is_one_inside_zero_outside_and_level_between():
@@ -44,7 +45,7 @@ def test_an_ellipse_is_one_inside_zero_outside_and_level_between():
 
 
 def test_an_ellipse_without_softness_has_a_border_of_one_pixel():
-    values = Ellipse(0.5, 0.5, 0.25, 0.25, 0).draw(64)
+    values = Ellipse(0.5, 0.5, 0.25, 0.25, 0).draw((64, 64))
     assert ((values[32] > 0) & (values[32] < 0.999)).sum() == 0 and values.mean() == pytest.approx(
         np.pi / 16, abs=0.001
     )
@@ -103,9 +104,19 @@ def test_masks_are_inverted_by_their_names(tmp_path):
 def test_the_pyramid_is_the_mean_over_each_pixel():
     mask = asked("ellipse")
     pyramid = mask.pyramid()
-    assert tuple(pyramid) == RESOLUTIONS
+    assert tuple(pyramid) == CONFIG.resolutions
     np.testing.assert_array_equal(pyramid[64], mask.values)
     np.testing.assert_allclose([each.mean() for each in pyramid.values()], mask.values.mean(), rtol=1e-5)
+
+
+def test_a_mask_has_the_shape_of_images_that_are_not_square(tmp_path):
+    wide = GeneratorConfig(img_resolution=64, const_size=(4, 6))
+    for mask in ("ellipse", saved(tmp_path / "mask.png", np.eye(100) * 255)):
+        pyramid = asked(mask, config=wide).pyramid()
+        assert {r: each.shape for r, each in pyramid.items()} == {r: (r, r * 3 // 2) for r in wide.resolutions}
+    ellipse = asked("ellipse=0.5,0.5,0.25,0.25", config=wide).values
+    np.testing.assert_array_equal(ellipse, ellipse[::-1, ::-1])
+    assert (ellipse[32] > 0).sum() == pytest.approx(1.5 * (ellipse[:, 48] > 0).sum(), abs=2)
 
 
 def test_a_mask_at_one_resolution_is_one_at_all_others():
@@ -121,13 +132,13 @@ def test_a_file_keeps_its_name_and_hash_and_is_found_beside_the_recipe(tmp_path,
     found = asked(saved(tmp_path / "there" / "mask.png", np.full((8, 8), 255)))
     kept = found.kept_by(Recipe(models=MODELS))
     assert kept.mask == "mask.png" and len(str(kept.mask_sha256)) == 64
-    again = mask_of(kept, RESOLUTIONS, tmp_path / "there")
+    again = mask_of(kept, CONFIG, tmp_path / "there")
     assert again is not None and again.sha256 == found.sha256
     with pytest.raises(InputError, match="no such file"):
-        mask_of(kept, RESOLUTIONS)
+        mask_of(kept, CONFIG)
     saved(tmp_path / "there" / "mask.png", np.zeros((8, 8)))
     with pytest.raises(InputError, match=r"mask.png: is not the mask of the recipe: its SHA-256 is"):
-        mask_of(kept, RESOLUTIONS, tmp_path / "there")
+        mask_of(kept, CONFIG, tmp_path / "there")
 
 
 @pytest.mark.parametrize(

@@ -171,7 +171,7 @@ def test_a_mask_shows_the_base_outside_and_the_sheets_row_is_the_same(painter, l
     state = state_of("swap=8", mask="ellipse=0.5,0.5,0.2,0.2:soft=0", **more)
     loaded = [library.model(model.path) for model in state.recipe.models]
     view = view_of(state.recipe, values.seeds(state.recipe.seeds), loaded[0].model)
-    mask = mask_of(state.recipe, (4, 8, 16))
+    mask = mask_of(state.recipe, loaded[0].model.config.generator)
     assert mask is not None
     expected = view.masked_row(loaded[0].model, blend_recipe(state.recipe, loaded), mask.pyramid())
     frame = painter.frame(state, ["blend", "base"])
