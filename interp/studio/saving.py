@@ -91,7 +91,7 @@ class Saver:
             return
         view = view_of(recipe, values.seeds(recipe.seeds), loaded[0].model)
         view.check([each.model for each in loaded], [each.label for each in loaded])
-        mask = self.library.mask(recipe, loaded[0].model.config.generator.resolutions)
+        mask = self.library.mask(recipe, loaded[0].model.config.generator)
         outputs.write(*blend_and_draw(recipe, loaded, view, mask))
 
     def film(self, first: State, last: State, seconds: float, said: Progress) -> Path:
