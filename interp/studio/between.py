@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from interp.alphas import Kind
-from interp.motion import EASINGS
-from interp.schedules import Layer, Schedule
+from interp.motion import EASINGS, mixed
 from interp.studio.painter import Painter, Pictures
 from interp.studio.state import State
 from stylegan_jax.errors import InputError
@@ -29,15 +28,6 @@ def frames(painter: Painter, first: State, last: State, count: int) -> Iterator[
         ways = zip(first.recipe.schedules, last.recipe.schedules, strict=True)
         schedules, kinds = [mixed(*ends, t) for ends in ways], mixed_kinds(one, two, t)
         yield renderer.images(schedules, sources, (1 - t) * ws[0] + t * ws[1], kinds=kinds)
-
-
-def mixed(one: Schedule, two: Schedule, t: float) -> Schedule:
-    """(1 − t)·one + t·two."""
-
-    def alpha(layer: Layer) -> float:
-        return (1 - t) * one(layer) + t * two(layer)
-
-    return Schedule(f"between={one.text}/{two.text}", alpha)
 
 
 def _check_kinds(one: Sequence[Kind], two: Sequence[Kind]) -> None:
