@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from interp.frames import Moments
     from interp.loudness import Loudness
     from interp.recipes import Recipe
+    from interp.rendering import Renderer
     from interp.replay import Loaded
 
 
@@ -101,6 +102,7 @@ def _refuse(flags: Sequence[str], what: str, keyframes: str | None = None, named
 
 def _film_scene(named: Any, motion: Motion, cast: Cast, way: Way, timing: Timing, output: Output) -> None:
     """A film of what the options say."""
+    from interp.rendering import Renderer
     from interp.replay import read_models
     from interp.scenes import Take
 
@@ -126,7 +128,8 @@ def _film_scene(named: Any, motion: Motion, cast: Cast, way: Way, timing: Timing
     scene = dataclasses.replace(scene, sweeps=sweeps, sound=sound, step=step)
     sources = scene.sources(len(loaded) - 1, cast.mapping, cast.noise)
     note = _note(loaded, motion, cast, timing.filled, way)
-    _make(path, Take(scene, found, sources), loaded, sources, timing, side, note, output, sound=way.audio)
+    renderer = Renderer(found, labels)
+    _make(path, Take(scene, renderer, sources), renderer, sources, timing, side, note, output, sound=way.audio)
 
 
 def _heard(way: Way) -> "Loudness | None":
@@ -139,6 +142,7 @@ def _film_keyframes(file: str, named: Any, cast: Cast, timing: Timing, output: O
     """A film that is written down."""
     from interp import keyframes
     from interp.keyed import Keyed
+    from interp.rendering import Renderer
     from interp.replay import read_models
 
     shipped, written = stylegan_jax.shipped_models(), keyframes.read(file)
@@ -152,13 +156,15 @@ def _film_keyframes(file: str, named: Any, cast: Cast, timing: Timing, output: O
     keyed = Keyed(written, found, labels, file=file, class_idx=values.label(cast.class_))
     sources = keyed.sources(cast.mapping, cast.noise)
     note = _note(loaded, cast, timing) | {"keyframes": written.to_json()}
-    _make(path, keyed.moments(sources, rate), loaded, sources, timing, side, note, output)
+    renderer = Renderer(found, labels)
+    moments = keyed.moments(renderer.model(sources.mapping), rate)
+    _make(path, moments, renderer, sources, timing, side, note, output)
 
 
 def _make(
     path: Path,
     moments: "Moments",
-    loaded: "Sequence[Loaded]",
+    renderer: "Renderer",
     sources: "Sources",
     timing: Timing,
     side: int | None,
@@ -170,9 +176,7 @@ def _make(
     """Draws a film and writes it, as a file or as a folder of frames."""
     from interp import filming
     from interp.frames import drawn
-    from interp.rendering import Renderer
 
-    renderer = Renderer([each.model for each in loaded], [each.label for each in loaded])
     print(f"mapping from {sources.mapping}, noise from {sources.noise}")
 
     def draw(wanted: Any) -> Any:

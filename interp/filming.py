@@ -103,11 +103,11 @@ def filmed(path: str) -> Filmed:
     """A folder that `fill` has filled; InputError for any other, and for one that lacks frames."""
     folder = Path(path)
     if not folder.is_dir():
-        raise InputError("is no folder", "name a folder of frames that --out FOLDER made", file=path)
+        raise InputError("is no folder", "name a folder of frames that interp.film made", file=path)
     manifest = folder / imagefolder.MANIFEST
     found = imagefolder.parsed(inputs.contents(manifest, most=_LARGEST)) if manifest.is_file() else {}
     if schema.faults(found, _FILM):
-        raise InputError("holds no frames of a film", "name a folder of frames that --out FOLDER made", file=path)
+        raise InputError("holds no frames of a film", "name a folder of frames that interp.film made", file=path)
     count = found["frames"]
     there = {entry.name for entry in os.scandir(folder)}
     missing = sum(f"{_stem(frame)}.png" not in there for frame in range(count))

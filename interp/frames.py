@@ -1,7 +1,7 @@
 """Frames, drawn in order: as many images in a step as the devices take, wherever successive frames are of one blend."""
 
 from collections.abc import Container, Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -18,6 +18,7 @@ LEAST = 512
 """Pixels from which on a picture is large enough to watch."""
 
 
+@runtime_checkable
 class Moments(Protocol):
     """What a film shows at any of its `count` frames: `pictures` side by side."""
 
@@ -62,15 +63,19 @@ def drawn(
         cells, schedules, ws = step
         return cells, renderer.images(schedules, sources, ws)
 
-    row: list[Frame] = []
-    for cells, batch in pool.in_order(images, steps(), waiting=1, workers=1):
-        for (frame, picture), image in zip(cells, batch, strict=True):
-            if wanted is not None and frame not in wanted:
-                continue
-            row.append(fitted(image, size))
-            if picture == moments.pictures - 1:
-                yield frame, np.concatenate(row, 1)
-                row = []
+    def rows() -> Iterator[tuple[int, list[np.ndarray]]]:
+        row: list[np.ndarray] = []
+        for cells, batch in pool.in_order(images, steps(), waiting=1, workers=1):
+            for (frame, picture), image in zip(cells, batch, strict=True):
+                row = [*(row if picture else []), image]
+                if picture == moments.pictures - 1 and (wanted is None or frame in wanted):
+                    yield frame, row
+
+    def scaled(row: tuple[int, list[np.ndarray]]) -> tuple[int, Frame]:
+        frame, images = row
+        return frame, np.concatenate([fitted(image, size) for image in images], 1)
+
+    yield from pool.in_order(scaled, rows(), waiting=pool.threads())
 
 
 def _steps(moments: Moments, size: int) -> Iterator[list[_Cell]]:

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from interp import paths
-from interp.alphas import Sources, model_names, resolve_sources
+from interp.alphas import Sources, resolve_sources
 from interp.given import given_ws, truncated
 from interp.keyframes import Keyframe, Keyframes, of_frame
 from interp.motion import EASINGS, Leg, between, mixed
@@ -66,9 +66,8 @@ class Keyed:
         """Where mapping and noise come from, decided once, by the first keyframe."""
         return resolve_sources(self.keyframes.frames[0].schedules, mapping, noise, None)
 
-    def moments(self, sources: Sources, fps: int) -> "Moving":
-        """The film at so many frames a second."""
-        mapping = self.models[model_names(len(self.models) - 1).index(sources.mapping)]
+    def moments(self, mapping: Model, fps: int) -> "Moving":
+        """The film at so many frames a second, with the w that one of the models makes of seeds."""
         known: dict[tuple[str, ...], np.ndarray | None] = {}
         ws, steps = [], []
         for number, frame in enumerate(self.keyframes.frames, 1):

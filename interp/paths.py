@@ -97,7 +97,7 @@ def noise(seed: int, z_dim: int, diameter: float) -> Callable[[float], Float[np.
       diameter: above 0; some four different faces lie on a loop of 3.
     """
 
-    def covariance(t: np.ndarray) -> np.ndarray:
+    def covariance(t: float | np.ndarray) -> float | np.ndarray:
         return np.exp(-(diameter**2) * (1 - np.cos(2 * np.pi * t)) / 4)
 
     shares = np.fft.rfft(covariance(np.arange(_SAMPLES) / _SAMPLES)).real / _SAMPLES
@@ -111,7 +111,7 @@ def noise(seed: int, z_dim: int, diameter: float) -> Callable[[float], Float[np.
         return (sizes * np.cos(angles)) @ cosines + (sizes * np.sin(angles)) @ sines
 
     missed = z - free(0.0)
-    return lambda t: (free(t) + covariance(np.float64(t)) * missed).astype(np.float32)
+    return lambda t: (free(t) + covariance(t) * missed).astype(np.float32)
 
 
 def _own(seed: int, count: int, z_dim: int) -> Float[np.ndarray, "n d"]:

@@ -9,11 +9,12 @@ import numpy as np
 from jaxtyping import Float
 
 from interp import tracks
-from interp.alphas import Sources, model_names, resolve_sources
+from interp.alphas import Sources, resolve_sources
 from interp.argument_errors import ArgumentError
 from interp.given import check_truncation, given_ws, truncated
 from interp.motion import EASINGS, At, Span, positions, through
 from interp.paths import IN_Z, ROUND, Path
+from interp.rendering import Renderer
 from interp.schedules import Schedule
 from interp.sheets import View
 from stylegan_jax.sampler.latents import Label
@@ -120,21 +121,21 @@ class Take:
 
     Args:
       scene: what is shown.
-      models: the base, then each transfer model.
-      sources: whose w seeds have.
+      renderer: of the models.
+      sources: whose w seeds have; InputError where that is none of the models.
     """
 
-    def __init__(self, scene: Scene, models: Sequence[Model], sources: Sources):
+    def __init__(self, scene: Scene, renderer: Renderer, sources: Sources):
         self.count, self.pictures = scene.count, len(scene.walks)
-        self._scene, self._transfers = scene, len(models) - 1
-        mapping = models[model_names(len(models) - 1).index(sources.mapping)]
+        self._scene, self._transfers = scene, len(renderer.models) - 1
+        mapping = renderer.model(sources.mapping)
         placed = positions(scene.count, loop=scene.loop, ease=EASINGS[scene.ease])
         self._ways = [way for _, way in placed]
         self._times = _times([time for time, _ in placed], scene)
         self._early = scene.path == "linear" and scene.mix is None and scene.truncation is None
         self._track = self._walked(scene.walks, mapping, scene.ws)
         self._mixed = None if scene.mix is None else self._walked([scene.mix.walk], mapping)
-        self._towards = models[0] if scene.ws is not None else mapping
+        self._towards = renderer.models[0] if scene.ws is not None else mapping
 
     def _walked(self, walks: Sequence[Sequence[int]], model: Model, ws: np.ndarray | None = None) -> tracks.Track:
         """The ws of every frame on some walks; `ws`, of files, are their stops."""

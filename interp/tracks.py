@@ -98,7 +98,7 @@ def through_z(
 
 
 def through_w(
-    stops: Sequence[Float[np.ndarray, "k l d"]], path: paths.Path, *, loop: bool, ease: Ease
+    stops: Sequence[Float[np.ndarray, "_ l d"]], path: paths.Path, *, loop: bool, ease: Ease
 ) -> Callable[[float], Float[np.ndarray, "n l d"]]:
     """Time of 0 … 1 → ws on the way through stops, `linear` from each to the next, or along a `spline`.
 
