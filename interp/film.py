@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from interp.rendering import Renderer
     from interp.replay import Loaded
 
+Named = tuple[str | None, tuple[str, ...]]
+"""The base and the transfer models, as they were typed."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Output:
@@ -64,7 +67,9 @@ def film(
     frames: Annotated[str | None, typed("FOLDER")] = None,
     output: Annotated[Output, Flat],
 ) -> None:
-    """Films a blend whose hand-over, share, width or seed moves.
+    """Films a blend whose hand-over, share or width moves, of faces that move too. See docs/films.md.
+
+    A value A..B moves from A to B: also that of --psi, and the strength in --edit NAME=-3..3.
 
     python -m interp.film ffhq.pkl toon.pkl --seeds 1,5,9 --swap 2..64 --seconds 10 --out film.mp4
 
@@ -78,7 +83,7 @@ def film(
       models: those that the film begins with and goes to; --base and --transfer name them too.
       base: the model that the film begins with.
       transfer: the model it goes to; given again, it goes on to the next.
-      keyframes: a film that is written down: see docs/films.md.
+      keyframes: a film that is written down.
       frames: a folder of frames that --out FOLDER made, to be joined to a film.
     """
     named = in_order(models, base, transfer)
@@ -93,14 +98,14 @@ def film(
         _film_scene(named, motion, cast, way, timing, output)
 
 
-def _refuse(flags: Sequence[str], what: str, keyframes: str | None = None, named: Any = (None, ())) -> None:
+def _refuse(flags: Sequence[str], what: str, keyframes: str | None = None, named: Named = (None, ())) -> None:
     """Raises InputError for what does not go together with a film that is written down or made."""
     flags = [*flags, *(["--keyframes"] if keyframes else []), *(["models"] if named != (None, ()) else [])]
     if flags:
         raise InputError(f"says all that {', '.join(flags)} would say", "leave them away", file=what)
 
 
-def _film_scene(named: Any, motion: Motion, cast: Cast, way: Way, timing: Timing, output: Output) -> None:
+def _film_scene(named: Named, motion: Motion, cast: Cast, way: Way, timing: Timing, output: Output) -> None:
     """A film of what the options say."""
     from interp.rendering import Renderer
     from interp.replay import read_models
@@ -122,7 +127,7 @@ def _film_scene(named: Any, motion: Motion, cast: Cast, way: Way, timing: Timing
     if motion.schedule is not None:
         scene.at(0.0).check(found[0].config.generator.resolutions)
     scene.check(found, labels)
-    driven = heard is not None and way.drives == "edit"
+    driven = heard is not None and way.audio_to == "edit"
     sweeps, sound = cast.sweeps(found[0], driven=driven), way.sound(heard, scene.count, timing.rate)
     step = None if driven else cast.steady_edits.vector(found[0])
     scene = dataclasses.replace(scene, sweeps=sweeps, sound=sound, step=step)
@@ -138,7 +143,7 @@ def _heard(way: Way) -> "Loudness | None":
     return None if way.audio is None else listen(way.audio)
 
 
-def _film_keyframes(file: str, named: Any, cast: Cast, timing: Timing, output: Output) -> None:
+def _film_keyframes(file: str, named: Named, cast: Cast, timing: Timing, output: Output) -> None:
     """A film that is written down."""
     from interp import keyframes
     from interp.keyed import Keyed
@@ -211,9 +216,13 @@ def _join(folder: str, audio: str | None, timing: Timing, output: Output) -> Non
 
 
 def _note(loaded: "Sequence[Loaded]", *options: Any) -> dict[str, Any]:
-    """What made the film: models, and the options that were given."""
+    """What made the film: models, and the options that were given, in which ways through w go without saying."""
     models = [{"path": each.name, "sha256": each.sha256} for each in loaded]
     settings = {key: value for part in options for key, value in dataclasses.asdict(part).items()}
+    if settings.get("path") == Way.path:
+        del settings["path"]
+    if settings.get("audio") is None:
+        settings.pop("audio_to", None)
     return {"models": models, **{key: value for key, value in settings.items() if value not in (None, ())}}
 
 

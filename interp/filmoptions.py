@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Moving = Annotated[str | None, typed("A..B")]
 Source = Annotated[str | None, typed("base|transfer")]
+_FLAGS = {"class_": "--class", "edits": "--edit"}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -179,7 +180,7 @@ def not_given(*options: Any, but: tuple[str, ...] = ()) -> list[str]:
         for field in dataclasses.fields(each)
         if field.name not in but and getattr(each, field.name) != _usual(field)
     ]
-    return [f"--{name.strip('_').replace('_', '-')}" for name in given]
+    return [_FLAGS.get(name, f"--{name.replace('_', '-')}") for name in given]
 
 
 def _usual(field: Any) -> Any:

@@ -38,7 +38,7 @@ class Keyed:
         self, keyframes: Keyframes, models: Sequence[Model], labels: Sequence[str], *, file: str, class_idx: Label
     ):
         self.keyframes, self.models, self.file = keyframes.whole(), models, file
-        self.class_idx = class_idx
+        self.class_idx: Label = class_idx
         self.directions = [self._beside(each) for each in keyframes.directions]
         for number, frame in enumerate(self.keyframes.frames, 1):
             with of_frame(number, file):
@@ -115,7 +115,8 @@ class Moving:
         self._keyframes, self._knots, self._fps = keyframes, np.array(keyframes.knots), fps
         self._stops, self._steps = ws + steps[:, None], steps
         self._schedules = [frame.schedules for frame in keyframes.frames]
-        self._mapping, self._class = mapping, class_idx
+        self._mapping = mapping
+        self._class: Label = class_idx
         self.count = max(1, round(self._knots[-1] * fps) + (keyframes.loop is None))
         self.pictures = ws.shape[1]
         self._mapped = self._through_z() if keyframes.path == "slerp" else None

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class Way:
     """How it gets from one to the next, and what moves along."""
 
-    path: Literal["linear", "slerp", "spline", "circle", "noise"] | None = None
-    """through seeds: linear in w (default), slerp on the sphere of z, or spline, which does not stop at each (also
+    path: Literal["linear", "slerp", "spline", "circle", "noise"] = "linear"
+    """through seeds: linear in w, slerp on the sphere of z, or spline, which does not stop at each (also
     through --w); from one seed around and back to it: circle, noise"""
     diameter: Number = None
     """of the circle (0..1; default 1, the widest) or of the loop through noise (0..20; default 3)"""
@@ -27,8 +27,8 @@ class Way:
     """style mixing: these layers of all pictures come from another seed, or from a walk (default: the upper half)"""
     audio: Annotated[str | None, typed("FILE.wav")] = None
     """a sound whose loudness moves something"""
-    audio_to: Literal["edit", "alpha", "speed"] | None = None
-    """what it moves: the strengths of the edits, the way of the blend (default), or how fast walks go"""
+    audio_to: Literal["edit", "alpha", "speed"] = "alpha"
+    """what it moves: the strengths of the edits, the way of the blend, or how fast walks go"""
 
     @property
     def round(self) -> bool:
@@ -54,7 +54,7 @@ class Way:
             )
         if self.diameter is not None and not self.round:
             raise InputError("--diameter goes with --path circle and --path noise", "pass --path noise")
-        if self.audio_to is not None and self.audio is None:
+        if self.audio_to != "alpha" and self.audio is None:
             raise InputError("--audio-to goes with --audio", "pass --audio FILE.wav")
         self._check_driven(cast, motion, walks=walks or cast.walk or self.round or ".." in (self.mix or ""))
 
@@ -65,21 +65,16 @@ class Way:
             "alpha": (motion.schedule is None, "pass --swap 2..64, or --audio-to speed"),
             "speed": (walks, "write --seeds 1..5..9, or pass --path noise"),
         }
-        there, remedy = moved[self.drives]
+        there, remedy = moved[self.audio_to]
         if self.audio is not None and not there:
-            raise InputError(f"--audio {self.audio}: there is no {self.drives} that it could move", remedy)
-
-    @property
-    def drives(self) -> Literal["edit", "alpha", "speed"]:
-        """What the sound moves."""
-        return self.audio_to or "alpha"
+            raise InputError(f"--audio {self.audio}: there is no {self.audio_to} that it could move", remedy)
 
     @property
     def breadth(self) -> float:
         """The diameter of a path that goes round."""
         from interp.paths import ROUND
 
-        if not self.round or self.path is None:
+        if not self.round:
             return 1.0
         usual = "1" if self.path == "circle" else "3"
         return values.number(self.diameter or usual, "--diameter", low=0.01, high=ROUND[self.path])
@@ -103,7 +98,7 @@ class Way:
         """What moves with a sound."""
         from interp.scenes import Sound
 
-        return None if heard is None else Sound(heard.levels(count, fps), self.drives)
+        return None if heard is None else Sound(heard.levels(count, fps), self.audio_to)
 
 
 def scene_of(motion: Motion, cast: Cast, way: Way, timing: Timing) -> "Scene":
@@ -121,7 +116,7 @@ def scene_of(motion: Motion, cast: Cast, way: Way, timing: Timing) -> "Scene":
         class_idx=values.label(cast.class_),
         loop=timing.loop,
         ease=timing.ease,
-        path=way.path or "linear",
+        path=way.path,
         diameter=way.breadth,
         mix=way.mixing,
     )

@@ -12,7 +12,7 @@ ROUND = [lambda seed, d=0.5: circle(seed, 2000, d), lambda seed, d=3.0: noise(se
 
 def test_slerp_keeps_norms_and_turns_evenly():
     one, two = z_from_seeds([1, 2], 512).astype(np.float64)
-    one, two = (np.float32(20 * each / np.linalg.norm(each)) for each in (one, two))
+    one, two = ((20 * each / np.linalg.norm(each)).astype(np.float32) for each in (one, two))
     points = [slerp(one, two, share) for share in np.linspace(0, 1, 11)]
     assert [np.linalg.norm(point) for point in points] == pytest.approx([20] * 11, rel=1e-6)
     steps = [np.linalg.norm(b - a) for a, b in itertools.pairwise(points)]
