@@ -91,9 +91,9 @@ def film(
         _refuse(not_given(motion, cast, way, timing, but=("fps", "audio")), f"--frames {frames}", keyframes, named)
         _join(frames, way.audio, timing, output)
     elif keyframes is not None:
-        but = ("class_", "mapping", "noise", "fps", "size")
+        but = ("class_", "mapping", "noise", "fps", "size", "audio")
         _refuse(not_given(motion, cast, way, timing, but=but), f"--keyframes {keyframes}")
-        _film_keyframes(keyframes, named, cast, timing, output)
+        _film_keyframes(keyframes, named, cast, timing, output, sound=way.audio)
     else:
         _film_scene(named, motion, cast, way, timing, output)
 
@@ -143,7 +143,7 @@ def _heard(way: Way) -> "Loudness | None":
     return None if way.audio is None else listen(way.audio)
 
 
-def _film_keyframes(file: str, named: Named, cast: Cast, timing: Timing, output: Output) -> None:
+def _film_keyframes(file: str, named: Named, cast: Cast, timing: Timing, output: Output, *, sound: str | None) -> None:
     """A film that is written down."""
     from interp import keyframes
     from interp.keyed import Keyed
@@ -163,7 +163,7 @@ def _film_keyframes(file: str, named: Named, cast: Cast, timing: Timing, output:
     note = _note(loaded, cast, timing) | {"keyframes": written.to_json()}
     renderer = Renderer(found, labels)
     moments = keyed.moments(renderer.model(sources.mapping), rate)
-    _make(path, moments, renderer, sources, timing, side, note, output)
+    _make(path, moments, renderer, sources, timing, side, note, output, sound=sound)
 
 
 def _make(

@@ -1,7 +1,8 @@
 """Moving pictures: MP4 and WebM by PyAV (the extra `video`), animated WebP or GIF by Pillow."""
 
+import contextlib
 import importlib.util
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -9,6 +10,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from stylegan_jax.errors import InputError
+from stylegan_jax.storage import inputs
 
 SUFFIXES = (".mp4", ".webm", ".webp", ".gif")
 _BY_PYAV = SUFFIXES[:2]
@@ -46,12 +48,15 @@ def _write_video(file: BinaryIO, frames: Iterable[Frame], suffix: str, fps: int,
     av: Any = importlib.import_module("av")
 
     encoder = next(name for name in _ENCODERS[suffix] if name in av.codecs_available)
-    with av.open(file, "w", format=suffix[1:]) as container:
+    with contextlib.ExitStack() as stack:
+        heard = None if sound is None else stack.enter_context(_opened_sound(av, sound))
+        container = stack.enter_context(av.open(file, "w", format=suffix[1:]))
         container.metadata["comment"] = note
         stream: Any = container.add_stream(encoder, rate=fps)
         stream.pix_fmt = "yuv420p"
         stream.options = _OPTIONS.get(encoder, {})
-        heard = None if sound is None else container.add_stream(_SOUNDS[suffix][0], rate=_SOUNDS[suffix][1])
+        name, rate = _SOUNDS[suffix]
+        carried = None if heard is None else container.add_stream(name, rate=rate)
         count = 0
         for pixels in frames:
             even = np.ascontiguousarray(pixels[: len(pixels) // 2 * 2, : pixels.shape[1] // 2 * 2])
@@ -61,20 +66,40 @@ def _write_video(file: BinaryIO, frames: Iterable[Frame], suffix: str, fps: int,
             count += 1
         container.mux(stream.encode())
         if sound is not None:
-            _add_sound(av, container, heard, sound, count / fps)
+            with _readable(av, sound):
+                _add_sound(av, container, carried, heard, count / fps)
 
 
-def _add_sound(av: Any, container: Any, stream: Any, sound: str, seconds: float) -> None:
-    """As much of the sound of a file as the film is long."""
-    with av.open(sound) as heard:
-        resampler = av.AudioResampler(format=stream.format, layout=stream.layout, rate=stream.rate)
-        for frame in heard.decode(audio=0):
-            if frame.time is not None and frame.time >= seconds:
-                break
-            for part in resampler.resample(frame):
-                container.mux(stream.encode(part))
-        for part in resampler.resample(None):
+@contextlib.contextmanager
+def _opened_sound(av: Any, path: str) -> Iterator[Any]:
+    """A sound, or a film with one; InputError for a file that holds none."""
+    with contextlib.ExitStack() as stack:
+        with _readable(av, path):
+            sound = stack.enter_context(av.open(stack.enter_context(inputs.open_regular(path))))
+            if not sound.streams.audio:
+                raise av.error.InvalidDataError(0, "no sound in it")
+        yield sound
+
+
+@contextlib.contextmanager
+def _readable(av: Any, path: str) -> Iterator[None]:
+    """InputError where PyAV cannot read a sound inside."""
+    try:
+        yield
+    except av.error.InvalidDataError as error:
+        raise InputError("is no sound that PyAV can read", "save it as a 16-bit WAV", file=path) from error
+
+
+def _add_sound(av: Any, container: Any, stream: Any, heard: Any, seconds: float) -> None:
+    """As much of a sound as the film is long."""
+    resampler = av.AudioResampler(format=stream.format, layout=stream.layout, rate=stream.rate)
+    for frame in heard.decode(audio=0):
+        if frame.time is not None and frame.time >= seconds:
+            break
+        for part in resampler.resample(frame):
             container.mux(stream.encode(part))
+    for part in resampler.resample(None):
+        container.mux(stream.encode(part))
     container.mux(stream.encode())
 
 

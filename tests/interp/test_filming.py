@@ -172,6 +172,19 @@ def test_a_video_carries_its_sound(folder, suffix, kinds):
         assert container.duration / 1e6 == pytest.approx(2, abs=0.1)
 
 
+@pytest.mark.skipif(not importlib.util.find_spec("av"), reason="needs PyAV (the extra video)")
+def test_what_is_no_sound_is_not_carried_and_leaves_no_video(folder, capsys):
+    assert run(*WALK, "--out", "frames") == 0
+    capsys.readouterr()
+    assert run("--frames", "frames", "--out", "silent.mp4") == 0
+    for file in ("d.npz", "silent.mp4"):
+        assert run("--frames", "frames", "--audio", file, "--out", "x.mp4") == 2
+        shown = capsys.readouterr().err
+        assert shown == f"error: {file}: is no sound that PyAV can read — save it as a 16-bit WAV\n"
+        assert not (folder / "x.mp4").exists()
+    assert run("--frames", "frames", "--audio", save("s.wav", burst()), "--out", "x.mp4") == 0
+
+
 BAD = {
     "--path slerp leads through z": ("--w", "w.npy", "--path", "slerp"),
     "--path noise begins and ends at one seed": ("--seeds", "1..5", "--path", "noise"),
