@@ -1,124 +1,56 @@
-"""The command `python -m interp.film`: blends that move, as MP4, WebP or GIF."""
+"""The command `python -m interp.film`: blends and faces that move, as MP4, WebM, WebP, GIF or a folder of frames."""
 
 import dataclasses
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
 import stylegan_jax
 from interp.argument_errors import flags_named
-from interp.options import File, Models, Number, in_order, models_of
+from interp.filmoptions import Cast, Motion, Timing, not_given
+from interp.options import File, Models, in_order, models_of
+from interp.walkoptions import Way, scene_of
 from stylegan_jax import values
 from stylegan_jax.commands import cli
-from stylegan_jax.commands.edits import Edits
 from stylegan_jax.commands.flags import Flat, Many, typed
 from stylegan_jax.errors import InputError
 
 if TYPE_CHECKING:
-    from interp.motion import At
+    from interp.alphas import Sources
+    from interp.frames import Moments
+    from interp.loudness import Loudness
+    from interp.recipes import Recipe
+    from interp.rendering import Renderer
     from interp.replay import Loaded
-    from interp.scenes import Scene
 
-Moving = Annotated[str | None, typed("A..B")]
-Source = Annotated[str | None, typed("base|transfer")]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Motion:
-    """What moves: choose one of swap, smooth, alpha, schedule."""
-
-    swap: Moving = None
-    """the hand-over resolution, 2..64; at 2 nothing comes from transfer"""
-    smooth: Moving = None
-    """the same, soft by --width octaves"""
-    width: Moving = None
-    """softness of --smooth, which may move too (default: 0.5)"""
-    alpha: Moving = None
-    """one share for all layers, 0..1"""
-    schedule: Annotated[str | None, typed("TEXT")] = None
-    """one that stands still, such as band=64-256, for films in which the seeds move"""
-
-    def at(self) -> "At":
-        """Time of 0 … 1 → schedule; InputError unless the options say one."""
-        from interp.motion import moving
-
-        chosen = [name for name in ("swap", "smooth", "alpha", "schedule") if getattr(self, name) is not None]
-        if len(chosen) != 1:
-            what = f"{' and '.join(f'--{name}' for name in chosen)}: one too many" if chosen else "nothing to blend"
-            raise InputError(what, "pass one of --swap 2..64, --smooth 4..64, --alpha 0..1, --schedule swap=16")
-        rule = chosen[0]
-        if self.width is not None and rule != "smooth":
-            raise InputError(f"--{rule} takes no --width", "use --smooth")
-        return moving(rule, getattr(self, rule), self.width)
+Named = tuple[str | None, tuple[str, ...]]
+"""The base and the transfer models, as they were typed."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Timing:
-    """How long, how fast, how large."""
+class Output:
+    """Where the film goes."""
 
-    seconds: Annotated[str, tyro.conf.arg(metavar="NUMBER")] = "10"
-    """length of the film"""
-    fps: Annotated[str, tyro.conf.arg(metavar="N")] = "24"
-    """frames per second"""
-    loop: bool = False
-    """there and back, so that the end joins the beginning"""
-    ease: Literal["linear", "smooth", "cosine"] = "smooth"
-    """how movements start and stop"""
-    size: Number = None
-    """scale every picture to this many pixels (default: at least 512, so that there is something to watch; exactly 512
-    for .webp and .gif)"""
+    out: Annotated[str | None, typed("PATH")] = None
+    """.mp4 or .webm (which need PyAV), .webp, .gif, or a folder of frames, which goes on where it was stopped. Default:
+    BASE-x-TRANSFER.mp4, or .webp without PyAV"""
+    overwrite: bool = False
+    """replace what is there"""
 
-    @property
-    def rate(self) -> int:
-        """Frames per second."""
-        return values.natural(self.fps, "--fps", low=1, high=120)
+    def place(self, recipe: "Recipe") -> Path:
+        """The path; InputError for one that cannot be a film."""
+        from interp.outputs import joined
+        from stylegan_jax.pictures import video
+        from stylegan_jax.storage import atomic
 
-    @property
-    def count(self) -> int:
-        """Frames in all."""
-        return max(1, round(values.number(self.seconds, "--seconds", low=0, high=3600) * self.rate))
-
-    def side(self, suffix: str) -> int | None:
-        """The largest side of a picture, in pixels; None: as it is, but for small ones."""
-        from interp.scenes import usual_size
-
-        return usual_size(suffix) if self.size is None else values.natural(self.size, "--size", low=16, high=4096)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Cast:
-    """Whom the film shows."""
-
-    seeds: Annotated[str | None, typed("1,5,9|1..5..9")] = None
-    """1,5,9: side by side; 1..5..9: one that moves from each to the next (default: 0,1,2)"""
-    w: Annotated[tuple[str, ...], Many, tyro.conf.arg(metavar="FILE …")] = ()
-    """ws of projected images instead, side by side: .npy, .npz, .pt or folders of those"""
-    w_space: Annotated[str | None, typed("w|w+")] = None
-    """what a 2-D array is: n plain ws, or one W+ (default: W+ where its rows are as many as the model's layers)"""
-    walk: bool = False
-    """with --w: one picture that moves from each w to the next"""
-    psi: Number = None
-    """truncation towards w_avg; 1 is none (default: 0.7, and 1 for --w)"""
-    class_: Annotated[str | None, typed("N|random|A,B,…", "class")] = None
-    """of conditional models: a class, a label vector, or one for each seed"""
-    edits: Annotated[Edits, Flat] = dataclasses.field(default_factory=Edits)
-    mapping: Source = None
-    """whose w (default: the model with the largest share at 4×4 when the film begins)"""
-    noise: Source = None
-    """whose noise buffers (default: likewise)"""
-
-    def check(self) -> None:
-        """Raises InputError for options that do not go together."""
-        self.edits.check()
-        if self.seeds is not None and self.w:
-            raise InputError("--seeds and --w: one too many", "pass one of them")
-        if (self.walk or self.w_space is not None) and not self.w:
-            flag = "--walk" if self.walk else "--w-space"
-            raise InputError(f"{flag} goes with --w", "pass --w FILE; seeds walk as --seeds 1..5..9")
+        path = Path(self.out or f"{joined(recipe)}{video.default_suffix()}")
+        if path.suffix or self.out is None:
+            video.check_suffix(path.suffix.lower())
+            atomic.output_path(path, overwrite=self.overwrite)
+        return path
 
 
 @flags_named()
@@ -129,75 +61,169 @@ def film(
     transfer: Annotated[tuple[str, ...], Many, tyro.conf.arg(metavar="MODEL")] = (),
     motion: Annotated[Motion, Flat],
     cast: Annotated[Cast, Flat],
+    way: Annotated[Way, Flat],
     timing: Annotated[Timing, Flat],
-    out: Annotated[str | None, typed("PATH")] = None,
-    overwrite: bool = False,
+    keyframes: Annotated[str | None, typed("FILE.yaml")] = None,
+    frames: Annotated[str | None, typed("FOLDER")] = None,
+    output: Annotated[Output, Flat],
 ) -> None:
-    """Films a blend whose hand-over, share, width or seed moves.
+    """Films a blend whose hand-over, share or width moves, of faces that move too. See docs/films.md.
+
+    A value A..B moves from A to B: also that of --psi, and the strength in --edit NAME=-3..3.
 
     python -m interp.film ffhq.pkl toon.pkl --seeds 1,5,9 --swap 2..64 --seconds 10 --out film.mp4
 
     python -m interp.film ffhq.pkl toon.pkl --seeds 1..5..9 --schedule swap=16 --loop --out walk.webp
 
+    python -m interp.film ffhq.pkl toon.pkl --seeds 7 --path noise --schedule swap=16 --seconds 60 --out frames
+
+    python -m interp.film --frames frames --out film.mp4
+
     Args:
       models: those that the film begins with and goes to; --base and --transfer name them too.
       base: the model that the film begins with.
       transfer: the model it goes to; given again, it goes on to the next.
-      out: .mp4 (needs PyAV), .webp or .gif. Default: BASE-x-TRANSFER.mp4, or .webp without PyAV.
-      overwrite: replace what is there.
+      keyframes: a film that is written down.
+      frames: a folder of frames that --out FOLDER made, to be joined to a film.
     """
-    from interp import scenes
-    from interp.outputs import joined
+    named = in_order(models, base, transfer)
+    if frames is not None:
+        _refuse(not_given(motion, cast, way, timing, but=("fps", "audio")), f"--frames {frames}", keyframes, named)
+        _join(frames, way.audio, timing, output)
+    elif keyframes is not None:
+        but = ("class_", "mapping", "noise", "fps", "size", "audio")
+        _refuse(not_given(motion, cast, way, timing, but=but), f"--keyframes {keyframes}")
+        _film_keyframes(keyframes, named, cast, timing, output, sound=way.audio)
+    else:
+        _film_scene(named, motion, cast, way, timing, output)
+
+
+def _refuse(flags: Sequence[str], what: str, keyframes: str | None = None, named: Named = (None, ())) -> None:
+    """Raises InputError for what does not go together with a film that is written down or made."""
+    flags = [*flags, *(["--keyframes"] if keyframes else []), *(["models"] if named != (None, ()) else [])]
+    if flags:
+        raise InputError(f"says all that {', '.join(flags)} would say", "leave them away", file=what)
+
+
+def _film_scene(named: Named, motion: Motion, cast: Cast, way: Way, timing: Timing, output: Output) -> None:
+    """A film of what the options say."""
     from interp.rendering import Renderer
     from interp.replay import read_models
-    from stylegan_jax.pictures import video
-    from stylegan_jax.storage import atomic
+    from interp.scenes import Take
 
     shipped = stylegan_jax.shipped_models()
     cast.check()
-    recipe = models_of(*in_order(models, base, transfer), shipped)
-    path = Path(out or f"{joined(recipe)}{video.default_suffix()}")
-    suffix = path.suffix.lower()
-    video.check_suffix(suffix)
-    scene = _scene(motion, cast, timing, suffix)
-    atomic.output_path(path, overwrite=overwrite)
+    way.check(cast, motion)
+    recipe = models_of(*named, shipped)
+    path = output.place(recipe)
+    heard = _heard(way)
+    if heard is not None and timing.seconds is None:
+        timing = dataclasses.replace(timing, seconds=f"{heard.seconds:.6g}")
+    scene, side = scene_of(motion, cast, way, timing), timing.side(path.suffix.lower())
     loaded = read_models(recipe, None, shipped)
     found, labels = [each.model for each in loaded], [each.label for each in loaded]
     if cast.w:
         scene = scene.with_files(cast.w, cast.w_space, found[0], walk=cast.walk)
     if motion.schedule is not None:
         scene.at(0.0).check(found[0].config.generator.resolutions)
-    scene.view.check(found, labels)
-    scene = dataclasses.replace(scene, step=cast.edits.vector(found[0]))
-    renderer, sources = Renderer(found, labels), scene.sources(len(loaded) - 1, cast.mapping, cast.noise)
+    scene.check(found, labels)
+    driven = heard is not None and way.audio_to == "edit"
+    sweeps, sound = cast.sweeps(found[0], driven=driven), way.sound(heard, scene.count, timing.rate)
+    step = None if driven else cast.steady_edits.vector(found[0])
+    scene = dataclasses.replace(scene, sweeps=sweeps, sound=sound, step=step)
+    sources = scene.sources(len(loaded) - 1, cast.mapping, cast.noise)
+    note = _note(loaded, motion, cast, timing.filled, way)
+    renderer = Renderer(found, labels)
+    _make(path, Take(scene, renderer, sources), renderer, sources, timing, side, note, output, sound=way.audio)
+
+
+def _heard(way: Way) -> "Loudness | None":
+    from interp.loudness import listen
+
+    return None if way.audio is None else listen(way.audio)
+
+
+def _film_keyframes(file: str, named: Named, cast: Cast, timing: Timing, output: Output, *, sound: str | None) -> None:
+    """A film that is written down."""
+    from interp import keyframes
+    from interp.keyed import Keyed
+    from interp.rendering import Renderer
+    from interp.replay import read_models
+
+    shipped, written = stylegan_jax.shipped_models(), keyframes.read(file)
+    by_file = named == (None, ()) and bool(written.models)
+    first, *others = written.models if by_file else (named[0], *named[1])
+    recipe = models_of(first, tuple(others), shipped)
+    path = output.place(recipe)
+    side, rate = timing.side(path.suffix.lower()), timing.rate
+    loaded = read_models(recipe, Path(file).absolute().parent if by_file else None, shipped)
+    found, labels = [each.model for each in loaded], [each.label for each in loaded]
+    keyed = Keyed(written, found, labels, file=file, class_idx=values.label(cast.class_))
+    sources = keyed.sources(cast.mapping, cast.noise)
+    note = _note(loaded, cast, timing) | {"keyframes": written.to_json()}
+    renderer = Renderer(found, labels)
+    moments = keyed.moments(renderer.model(sources.mapping), rate)
+    _make(path, moments, renderer, sources, timing, side, note, output, sound=sound)
+
+
+def _make(
+    path: Path,
+    moments: "Moments",
+    renderer: "Renderer",
+    sources: "Sources",
+    timing: Timing,
+    side: int | None,
+    note: dict[str, Any],
+    output: Output,
+    *,
+    sound: str | None = None,
+) -> None:
+    """Draws a film and writes it, as a file or as a folder of frames."""
+    from interp import filming
+    from interp.frames import drawn
+
     print(f"mapping from {sources.mapping}, noise from {sources.noise}")
-    note = _note(loaded, motion, cast, timing)
-    scenes.write(path, scene, renderer, sources, fps=timing.rate, note=note, overwrite=overwrite)
-    print(f"wrote {path}: {scene.count} frames, {scene.count / timing.rate:g} s")
+
+    def draw(wanted: Any) -> Any:
+        return drawn(moments, renderer, sources, size=side, wanted=wanted)
+
+    count, rate, there = moments.count, timing.rate, 0
+    if path.suffix:
+        options: Any = {"fps": rate, "note": note, "overwrite": output.overwrite, "sound": sound}
+        filming.write(path, draw, count, **options)
+    else:
+        how = {"batch": renderer.how.batch, "plan": renderer.how.plan, "latents_sha256": moments.digest()}
+        made_by = {**note, **dataclasses.asdict(sources), **how, "frames": count, "fps": rate}
+        there = filming.fill(str(output.out), draw, count, made_by, overwrite=output.overwrite)
+    before = f", {there} of them were there" if there else ""
+    print(f"wrote {path}: {count} frames, {count / rate:g} s{before}")
 
 
-def _scene(motion: Motion, cast: Cast, timing: Timing, suffix: str) -> "Scene":
-    from interp.motion import parse_walks
-    from interp.scenes import SEEDS, Scene
+def _join(folder: str, audio: str | None, timing: Timing, output: Output) -> None:
+    """Makes a film of a folder of frames."""
+    from interp import filming
+    from stylegan_jax.pictures import video
+    from stylegan_jax.storage import atomic
 
-    return Scene(
-        at=motion.at(),
-        walks=parse_walks(cast.seeds or SEEDS, values.seeds),
-        count=timing.count,
-        psi=values.number(cast.psi, "--psi") if cast.psi is not None else 1.0 if cast.w else Scene.psi,
-        class_idx=values.label(cast.class_),
-        loop=timing.loop,
-        ease=timing.ease,
-        size=timing.side(suffix),
-    )
+    path = Path(output.out or f"{Path(folder).resolve().name}{video.default_suffix()}")
+    video.check_suffix(path.suffix.lower())
+    atomic.output_path(path, overwrite=output.overwrite)
+    found = filming.filmed(folder)
+    rate = found.fps if timing.fps is None else timing.rate
+    options: Any = {"fps": rate, "note": found.note, "overwrite": output.overwrite, "sound": audio}
+    filming.write(path, found.draw, found.count, **options)
+    print(f"wrote {path}: {found.count} frames, {found.count / rate:g} s")
 
 
-def _note(loaded: "Sequence[Loaded]", *options: Motion | Cast | Timing) -> str:
-    """What made the film: models, and the options that were given."""
+def _note(loaded: "Sequence[Loaded]", *options: Any) -> dict[str, Any]:
+    """What made the film: models, and the options that were given, in which ways through w go without saying."""
     models = [{"path": each.name, "sha256": each.sha256} for each in loaded]
     settings = {key: value for part in options for key, value in dataclasses.asdict(part).items()}
-    given = {key: value for key, value in settings.items() if value not in (None, ())}
-    return json.dumps({"models": models, **given}, ensure_ascii=False)
+    if settings.get("path") == Way.path:
+        del settings["path"]
+    if settings.get("audio") is None:
+        settings.pop("audio_to", None)
+    return {"models": models, **{key: value for key, value in settings.items() if value not in (None, ())}}
 
 
 if __name__ == "__main__":

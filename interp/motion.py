@@ -3,13 +3,14 @@
 import dataclasses
 import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
 from interp.argument_errors import ArgumentError
 from interp.schedule_text import parse
-from interp.schedules import Schedule, constant, exact, inverted, smooth
+from interp.schedules import Layer, Schedule, constant, exact, inverted, smooth
 
 At = Callable[[float], Schedule]
 """Time of 0 … 1 → schedule."""
@@ -88,6 +89,17 @@ def moving_smooth(resolution: Span, width: Span) -> At:
     return lambda t: smooth(resolution.in_octaves(t), width.at(t))
 
 
+def mixed(one: Schedule, two: Schedule, t: float) -> Schedule:
+    """(1 − t)·one + t·two; of two that are the same, that one."""
+    if one == two:
+        return one
+
+    def alpha(layer: Layer) -> float:
+        return (1 - t) * one(layer) + t * two(layer)
+
+    return Schedule(f"between={one.text}/{two.text}:at={exact(t)}", alpha)
+
+
 def positions(count: int, *, loop: bool, ease: Callable[[float], float]) -> list[tuple[float, float]]:
     """(time around a circle, way from start to end) of each frame.
 
@@ -98,14 +110,33 @@ def positions(count: int, *, loop: bool, ease: Callable[[float], float]) -> list
     return [(i / count, ease(1 - abs(1 - 2 * i / count))) for i in range(count)]
 
 
+class Leg(NamedTuple):
+    """From one stop to another, by their numbers, and which share of that way lies behind."""
+
+    start: int
+    end: int
+    share: float
+
+
+def leg(count: int, t: float, *, loop: bool, ease: Callable[[float], float]) -> Leg:
+    """Where the way through `count` stops is at time t of 0 … 1, eased from each to the next; a loop returns."""
+    stops = [*range(count), 0] if loop and count > 1 else list(range(count))
+    if len(stops) == 1:
+        return Leg(0, 0, 0.0)
+    number = min(int(t * (len(stops) - 1)), len(stops) - 2)
+    return Leg(stops[number], stops[number + 1], ease(t * (len(stops) - 1) - number))
+
+
 def walk(ws: Float[np.ndarray, "k l d"], t: float, *, loop: bool, ease: Callable[[float], float]) -> np.ndarray:
     """The ws `[l d]` at time t on the way through `k` of them, eased from each to the next; a loop returns."""
-    stops = [*range(len(ws)), 0] if loop and len(ws) > 1 else list(range(len(ws)))
-    if len(stops) == 1:
-        return ws[0]
-    leg = min(int(t * (len(stops) - 1)), len(stops) - 2)
-    share = np.float32(ease(t * (len(stops) - 1) - leg))
-    return (1 - share) * ws[stops[leg]] + share * ws[stops[leg + 1]]
+    start, end, share = leg(len(ws), t, loop=loop, ease=ease)
+    return between(ws[start], ws[end], share) if start != end else ws[start]
+
+
+def between(one: np.ndarray, two: np.ndarray, share: float) -> np.ndarray:
+    """(1 − share)·one + share·two, in float32."""
+    part = np.float32(share)
+    return (1 - part) * one + part * two
 
 
 def through(count: int, way: float, at: At) -> list[Schedule]:
@@ -113,12 +144,12 @@ def through(count: int, way: float, at: At) -> list[Schedule]:
 
     Each leg of the way is a blend of two neighbours, whose α is `at` (leg's time of 0 … 1).
     """
-    leg = min(int(way * count), count - 1)
-    now = at(way * count - leg)
+    number = min(int(way * count), count - 1)
+    now = at(way * count - number)
     schedules = [constant(0.0)] * count
-    schedules[leg] = now
-    if leg > 0:
-        schedules[leg - 1] = inverted(now)
+    schedules[number] = now
+    if number > 0:
+        schedules[number - 1] = inverted(now)
     return schedules
 
 

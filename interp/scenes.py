@@ -1,30 +1,49 @@
-"""The frames of a film: models on the device, seeds on their way, α on its."""
+"""What a film shows, from a few settings: seeds or ws on their way, α on its, truncation and edits on theirs."""
 
 import dataclasses
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+import hashlib
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, UInt8
-from PIL import Image
-from tqdm import tqdm
+from jaxtyping import Float
 
+from interp import tracks
 from interp.alphas import Sources, resolve_sources
-from interp.given import given_ws
-from interp.motion import EASINGS, At, positions, through, walk
+from interp.argument_errors import ArgumentError
+from interp.given import check_truncation, given_ws, truncated
+from interp.motion import EASINGS, At, Span, positions, through
+from interp.paths import IN_Z, ROUND, Path
 from interp.rendering import Renderer
+from interp.schedules import Schedule
 from interp.sheets import View
-from stylegan_jax.pictures import video
-from stylegan_jax.pictures.images import on_white
 from stylegan_jax.sampler.latents import Label
-from stylegan_jax.storage import atomic
 from stylegan_jax.storage.checkpoint import Model
 
-Frame = UInt8[np.ndarray, "h w 3"]
-LEAST = 512
-"""Pixels from which on a picture is large enough to watch."""
 SEEDS = "0,1,2"
 """Whom a film shows unless it is said."""
+Drives = Literal["edit", "alpha", "speed"]
+
+
+class Sweep(NamedTuple):
+    """An edit that moves: what strength 1 adds to every w, and the strengths on the way."""
+
+    step: Float[np.ndarray, "l d"]
+    span: Span
+
+
+class Mix(NamedTuple):
+    """Style mixing: the layers of every picture that come from a walk of their own; None: the upper half."""
+
+    walk: Sequence[int]
+    layers: Sequence[int] | None = None
+
+
+class Sound(NamedTuple):
+    """How loud each frame is, 0 … 1, and what that drives: edits, the way of α, or the speed of walks."""
+
+    levels: Float[np.ndarray, " f"]
+    drives: Drives
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -39,9 +58,14 @@ class Scene:
       class_idx: for those of the models that are conditional.
       loop: there and back, so that the end joins the beginning.
       ease: a key of `motion.EASINGS`.
-      size: the largest side of a picture, in pixels; None: as it is, or `LEAST` where that is more.
       ws: of files, shown instead of seeds.
       step: what edits add to every w.
+      path: how each walk leads from seed to seed, or around.
+      diameter: of a path that goes round.
+      truncation: a psi that moves, in place of `psi`.
+      mix: layers that come from elsewhere.
+      sweeps: edits that move.
+      sound: what moves with it.
     """
 
     at: At
@@ -51,19 +75,39 @@ class Scene:
     class_idx: Label = None
     loop: bool = False
     ease: str = "smooth"
-    size: int | None = None
     ws: Float[np.ndarray, "n l d"] | None = None
     step: Float[np.ndarray, "l d"] | None = None
+    path: Path = "linear"
+    diameter: float = 1.0
+    truncation: Span | None = None
+    mix: Mix | None = None
+    sweeps: Sequence[Sweep] = ()
+    sound: Sound | None = None
 
     @property
-    def view(self) -> View:
-        """Every seed that occurs, once."""
-        seeds = sorted({seed for walk in self.walks for seed in walk})
-        return View(seeds, self.psi, self.class_idx, self.ws, step=self.step)
+    def steady_psi(self) -> float:
+        """The truncation of all frames: none where each has its own."""
+        return self.psi if self.truncation is None else 1.0
+
+    def view(self, walks: Sequence[Sequence[int]], ws: Float[np.ndarray, "n l d"] | None = None) -> View:
+        """Every seed that occurs in some walks, once; truncated, unless that moves."""
+        return View(sorted({seed for walk in walks for seed in walk}), self.steady_psi, self.class_idx, ws)
+
+    def check(self, models: Sequence[Model], labels: Sequence[str]) -> None:
+        """Raises InputError for what the models cannot show, before any of them is sampled."""
+        psi = self.psi if self.truncation is None else 0.5
+        mixed = [] if self.mix is None else [self.view([self.mix.walk])]
+        for view in (self.view(self.walks, self.ws), *mixed):
+            dataclasses.replace(view, psi=psi).check(models, labels)
+        if self.ws is not None:
+            check_truncation(models[0], psi)
+        count = models[0].config.generator.num_ws
+        if self.mix is not None and (wrong := [i for i in self.mix.layers or () if i >= count]):
+            raise ArgumentError("mix", None, f"the model has no layer {wrong[0]}", f"use 0 to {count - 1}")
 
     def with_files(self, files: Sequence[str], space: str | None, base: Model, *, walk: bool) -> "Scene":
         """The same with the ws of files, side by side or (`walk`) one after the other; InputError as `given_ws`."""
-        found = given_ws(files, space, base, psi=self.psi, class_idx=self.class_idx).values
+        found = given_ws(files, space, base, psi=self.steady_psi, class_idx=self.class_idx).values
         indices = list(range(len(found)))
         return dataclasses.replace(self, ws=found, walks=[indices] if walk else [[i] for i in indices])
 
@@ -71,43 +115,86 @@ class Scene:
         """Where mapping and noise come from, decided once, by the first frame."""
         return resolve_sources(through(transfers, 0.0, self.at), mapping, noise, None)
 
-    def frames(self, renderer: Renderer, sources: Sources) -> Iterator[Frame]:
-        """Draws one frame after the other."""
-        ease, view = EASINGS[self.ease], self.view
-        known = dict(zip(view.seeds, view.ws_of(renderer.model(sources.mapping)), strict=True))
-        stops = [np.stack([known[seed] for seed in each]) for each in self.walks]
-        for time, way in positions(self.count, loop=self.loop, ease=ease):
-            ws: Float[np.ndarray, "n l d"] = np.stack([walk(each, time, loop=self.loop, ease=ease) for each in stops])
-            schedules = through(len(renderer.models) - 1, way, self.at)
-            images = renderer.images(schedules, sources, ws)
-            yield np.concatenate([fitted(image, self.size) for image in images], 1)
 
+class Take:
+    """The moments of a scene for some models: see `frames.Moments`.
 
-def usual_size(suffix: str) -> int | None:
-    """The largest side of a picture in a film of that suffix, in pixels; None: as it is, or `LEAST` if that is more."""
-    return None if suffix == ".mp4" else LEAST
-
-
-def fitted(image: UInt8[np.ndarray, "h w c"], size: int | None) -> UInt8[np.ndarray, "h2 w2 3"]:
-    """RGB pixels, RGBA on white, whose larger side is `size`, or at least `LEAST`."""
-    picture = on_white(image)
-    largest = max(picture.size)
-    side = max(largest, LEAST) if size is None else size
-    if side != largest:
-        picture = picture.resize([round(each * side / largest) for each in picture.size], Image.Resampling.LANCZOS)
-    return np.asarray(picture)
-
-
-def write(
-    path: Path, scene: Scene, renderer: Renderer, sources: Sources, *, fps: int, note: str, overwrite: bool = False
-) -> None:
-    """Writes a film, whole or not at all, in the form of its suffix; `note` goes into its comment.
-
-    Raises InputError if it exists (unless `overwrite`).
+    Args:
+      scene: what is shown.
+      renderer: of the models.
+      sources: whose w seeds have; InputError where that is none of the models.
     """
 
-    def frames() -> Iterator[Frame]:
-        yield from tqdm(scene.frames(renderer, sources), "frames", scene.count, disable=None, leave=False)
+    def __init__(self, scene: Scene, renderer: Renderer, sources: Sources):
+        self.count, self.pictures = scene.count, len(scene.walks)
+        self._scene, self._transfers = scene, len(renderer.models) - 1
+        mapping = renderer.model(sources.mapping)
+        placed = positions(scene.count, loop=scene.loop, ease=EASINGS[scene.ease])
+        self._ways = [way for _, way in placed]
+        self._times = _times([time for time, _ in placed], scene)
+        self._early = scene.path == "linear" and scene.mix is None and scene.truncation is None
+        self._track = self._walked(scene.walks, mapping, scene.ws)
+        self._mixed = None if scene.mix is None else self._walked([scene.mix.walk], mapping)
+        self._towards = renderer.models[0] if scene.ws is not None else mapping
 
-    with atomic.new_file(path, overwrite=overwrite) as file:
-        video.write(file, frames(), suffix=path.suffix.lower(), fps=fps, note=note)
+    def _walked(self, walks: Sequence[Sequence[int]], model: Model, ws: np.ndarray | None = None) -> tracks.Track:
+        """The ws of every frame on some walks; `ws`, of files, are their stops."""
+        scene, ease = self._scene, EASINGS[self._scene.ease]
+        view = scene.view(walks, ws)
+        if scene.path in IN_Z:
+            options = {"loop": scene.loop, "ease": ease}
+            at = tracks.through_z(walks, model, scene.path, scene.diameter, view.label_for(model), **options)
+            return tracks.Mapped(model, lambda frame: at(self._times[frame]), scene.count, scene.steady_psi)
+        if self._early:
+            view = dataclasses.replace(view, step=scene.step)
+        known = dict(zip(view.seeds, view.ws_of(model), strict=True))
+        stops = [np.stack([known[seed] for seed in each]) for each in walks]
+        way = tracks.through_w(stops, scene.path, loop=scene.loop, ease=ease)
+        return lambda frame: way(self._times[frame])
+
+    def schedules(self, frame: int) -> list[Schedule]:
+        """α of each transfer model."""
+        loud = self._loud(frame, "alpha")
+        return through(self._transfers, self._ways[frame] if loud is None else loud, self._scene.at)
+
+    def ws(self, frame: int) -> Float[np.ndarray, "n l d"]:
+        """Walked, mixed, truncated, edited."""
+        scene, way, ws = self._scene, self._ways[frame], self._track(frame)
+        if scene.mix is not None and self._mixed is not None:
+            count = ws.shape[1]
+            layers = list(scene.mix.layers or range(count // 2, count))
+            ws = ws.copy()
+            ws[:, layers] = self._mixed(frame)[:, layers]
+        if scene.truncation is not None:
+            ws = truncated(ws, self._towards, scene.truncation.at(way))
+        if scene.step is not None and not self._early:
+            ws = ws + scene.step
+        loud = self._loud(frame, "edit")
+        for step, span in scene.sweeps:
+            ws = ws + np.float32(span.at(way) * (1.0 if loud is None else loud)) * step
+        return ws
+
+    def _loud(self, frame: int, drives: Drives) -> float | None:
+        """How loud a frame is, if that is what the sound drives."""
+        sound = self._scene.sound
+        return None if sound is None or sound.drives != drives else float(sound.levels[frame])
+
+    def digest(self) -> str:
+        """What tells this from another film of the same settings: the numbers of files."""
+        scene = self._scene
+        arrays = [scene.ws, scene.step, *(sweep.step for sweep in scene.sweeps), scene.sound and scene.sound.levels]
+        known = hashlib.sha256()
+        for array in arrays:
+            known.update(b"-" if array is None else np.ascontiguousarray(array, "<f4").tobytes())
+        return known.hexdigest()
+
+
+def _times(times: list[float], scene: Scene) -> list[float]:
+    """When walks are where, 0 … 1: a path that goes round comes back, and where sound drives them, loud is fast."""
+    circular = scene.loop or scene.path in ROUND
+    sound = scene.sound
+    if sound is None or sound.drives != "speed":
+        return [i / scene.count for i in range(scene.count)] if circular else times
+    passed = np.concatenate([[0.0], np.cumsum(np.asarray(sound.levels, np.float64))])
+    passed = passed[:-1] / max(passed[-1] if circular else passed[-2], 1e-9)
+    return passed.tolist()

@@ -54,14 +54,14 @@ class View:
         if self.ws is not None:
             ws = self.ws
         else:
-            ws = map_seeds(model, self.seeds, truncation_psi=self.psi, class_idx=self._class(model))
+            ws = map_seeds(model, self.seeds, truncation_psi=self.psi, class_idx=self.label_for(model))
         return ws if self.step is None else ws + self.step
 
     def row(self, model: Model) -> Row:
         """The images of one model; InputError where a conditional one gets no class."""
         if self.ws is not None:
             return np.concatenate(list(sample_ws(model, self.ws_of(model))))
-        how = {"truncation_psi": self.psi, "class_idx": self._class(model), "step": self.step}
+        how = {"truncation_psi": self.psi, "class_idx": self.label_for(model), "step": self.step}
         return np.concatenate(list(sample(model, self.seeds, **how)))
 
     def masked_row(self, base: Model, model: Model, masks: Pyramid) -> Row:
@@ -79,11 +79,12 @@ class View:
             raise ArgumentError("class_idx", self.class_idx, "none of the models is conditional", "leave it away")
         for model, label in zip(models, labels, strict=True):
             config = model.config.generator
-            labels_of(self._class(model), [0], config.c_dim)
+            labels_of(self.label_for(model), [0], config.c_dim)
             if self.psi != 1 and config.w_avg_beta is None:
                 raise InputError("has no w_avg to truncate towards", "use psi 1, which truncates nothing", file=label)
 
-    def _class(self, model: Model) -> Label:
+    def label_for(self, model: Model) -> Label:
+        """The class, for a model that takes one."""
         return self.class_idx if model.config.generator.c_dim > 0 else None
 
 

@@ -46,7 +46,10 @@ COMMANDS = {
         "interp.figures:figures",
         "draws labelled sheets: every hand-over resolution, soft ones, single resolutions, shares",
     ),
-    "film": Command("interp.film:film", "films a blend whose hand-over, share or seed moves, as MP4, WebP or GIF"),
+    "film": Command(
+        "interp.film:film",
+        "films blends and faces that move: α, seeds, edits, along keyframes or with a sound; MP4, WebP, …",
+    ),
     "toonify": Command(
         "interp.toonify:toonify", "turns photographs into what a blend makes of them: a cartoon of each face"
     ),

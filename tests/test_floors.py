@@ -31,7 +31,7 @@ FLOORS = (
 
 FACE = "stylegan_jax"  # a door that doors may use: its `load` knows shipped models by name
 DOORS = {FACE, "stylegan_jax.__main__", *(command.module for command in COMMANDS.values())}
-COMMAND_PARTS = {"interp.maskoptions", "interp.options"}  # options that several commands share
+COMMAND_PARTS = {"interp.options", "interp.filmoptions", "interp.maskoptions", "interp.walkoptions"}  # shared options
 
 
 DISTRIBUTIONS = {"PIL": "pillow", "yaml": "pyyaml", "orbax": "orbax-checkpoint", "absl": "absl-py", "dlib": "dlib-bin"}

@@ -32,7 +32,7 @@ def ran(script, *arguments):
     [
         ("convert", "convert-file", "convert-back", "blend", "blend-sheet"),
         ("sample", "sample-ws", "sample-zip", "sample-zip-anew"),
-        ("align", "diagnose", "film", "figures"),
+        ("align", "diagnose", "film", "film-frames", "figures"),
         ("project", "toonify"),
         ("train",),
     ],

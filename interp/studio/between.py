@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from interp.alphas import Kind
-from interp.motion import EASINGS
-from interp.schedules import Layer, Schedule
+from interp.motion import EASINGS, mixed
 from interp.studio.painter import Painter, Pictures
 from interp.studio.state import State
 from stylegan_jax.errors import InputError
@@ -36,15 +35,6 @@ def frames(painter: Painter, first: State, last: State, count: int) -> Iterator[
         else:
             outside = (1 - t) * base_ws[0] + t * base_ws[1]
             yield renderer.images_within(masks, schedules, sources, way, base_ws=outside, kinds=kinds)
-
-
-def mixed(one: Schedule, two: Schedule, t: float) -> Schedule:
-    """(1 − t)·one + t·two."""
-
-    def alpha(layer: Layer) -> float:
-        return (1 - t) * one(layer) + t * two(layer)
-
-    return Schedule(f"between={one.text}/{two.text}", alpha)
 
 
 def _check_kinds(one: Sequence[Kind], two: Sequence[Kind]) -> None:

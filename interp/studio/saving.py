@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from interp.drawing import blend_and_draw
+from interp.frames import fitted, usual_size
 from interp.given import view_of
 from interp.outputs import Outputs, slug
 from interp.recipes import Recipe
 from interp.replay import blend_recipe
-from interp.scenes import fitted, usual_size
 from interp.studio import between
 from interp.studio.painter import BLEND, Painter
 from interp.studio.state import State

@@ -105,6 +105,14 @@ COMMANDS = {
         ("out.webp",),
         _others,
     ),
+    "film-frames": Killed(
+        (
+            *("film", "a.safetensors", "b.safetensors", "--schedule", "swap=8", "--seeds", "0..1", "--seconds", "4"),
+            *("--size", "64", "--out", "out"),
+        ),
+        ("out",),
+        goes_on=True,
+    ),
     "figures": _replacing(
         ("figures", "strip", "a.safetensors", "b.safetensors", "--seeds", "0-3", "--out", "out.png"),
         ("out.png",),

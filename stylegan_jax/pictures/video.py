@@ -1,7 +1,8 @@
-"""Moving pictures: MP4 by PyAV (the extra `video`), animated WebP or GIF by Pillow."""
+"""Moving pictures: MP4 and WebM by PyAV (the extra `video`), animated WebP or GIF by Pillow."""
 
+import contextlib
 import importlib.util
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -9,9 +10,13 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from stylegan_jax.errors import InputError
+from stylegan_jax.storage import inputs
 
-SUFFIXES = (".mp4", ".webp", ".gif")
-_ENCODERS = ("libx264", "libopenh264", "mpeg4")
+SUFFIXES = (".mp4", ".webm", ".webp", ".gif")
+_BY_PYAV = SUFFIXES[:2]
+_ENCODERS = {".mp4": ("libx264", "libopenh264", "mpeg4"), ".webm": ("libvpx-vp9",)}
+_OPTIONS = {"libx264": {"crf": "17"}, "libvpx-vp9": {"crf": "24", "b:v": "0", "row-mt": "1", "cpu-used": "2"}}
+_SOUNDS = {".mp4": ("aac", 44_100), ".webm": ("libopus", 48_000)}
 Frame = UInt8[np.ndarray, "h w 3"]
 
 
@@ -23,35 +28,79 @@ def default_suffix() -> str:
 def check_suffix(suffix: str) -> None:
     """Raises InputError for a suffix that is none of `SUFFIXES`, or needs PyAV where it is absent."""
     if suffix not in SUFFIXES:
-        known = ", ".join(SUFFIXES if default_suffix() == ".mp4" else SUFFIXES[1:])
+        known = ", ".join(SUFFIXES if default_suffix() == ".mp4" else SUFFIXES[len(_BY_PYAV) :])
         raise InputError(f"{suffix or 'a name without a suffix'} is no form of film", f"use {known}")
-    if suffix == ".mp4" and not importlib.util.find_spec("av"):
-        raise InputError(".mp4 needs PyAV", "python -m pip install av, or give the film the suffix .webp")
+    if suffix in _BY_PYAV and not importlib.util.find_spec("av"):
+        raise InputError(f"{suffix} needs PyAV", "python -m pip install av, or give the film the suffix .webp")
 
 
-def write(file: BinaryIO, frames: Iterable[Frame], *, suffix: str, fps: int, note: str) -> None:
-    """Writes all frames; `note` goes into the file's comment."""
-    if suffix == ".mp4":
-        _write_mp4(file, frames, fps, note)
+def write(
+    file: BinaryIO, frames: Iterable[Frame], *, suffix: str, fps: int, note: str, sound: str | None = None
+) -> None:
+    """Writes all frames; `note` goes into the file's comment, and the sound of a file into an MP4 or WebM."""
+    if suffix in _BY_PYAV:
+        _write_video(file, frames, suffix, fps, note, sound)
     else:
         _write_animation(file, frames, suffix, fps, note)
 
 
-def _write_mp4(file: BinaryIO, frames: Iterable[Frame], fps: int, note: str) -> None:
+def _write_video(file: BinaryIO, frames: Iterable[Frame], suffix: str, fps: int, note: str, sound: str | None) -> None:
     av: Any = importlib.import_module("av")
 
-    encoder = next(name for name in _ENCODERS if name in av.codecs_available)
-    with av.open(file, "w", format="mp4") as container:
+    encoder = next(name for name in _ENCODERS[suffix] if name in av.codecs_available)
+    with contextlib.ExitStack() as stack:
+        heard = None if sound is None else stack.enter_context(_opened_sound(av, sound))
+        container = stack.enter_context(av.open(file, "w", format=suffix[1:]))
         container.metadata["comment"] = note
         stream: Any = container.add_stream(encoder, rate=fps)
         stream.pix_fmt = "yuv420p"
-        stream.options = {"crf": "17"} if encoder == "libx264" else {}
-        for i, pixels in enumerate(frames):
+        stream.options = _OPTIONS.get(encoder, {})
+        name, rate = _SOUNDS[suffix]
+        carried = None if heard is None else container.add_stream(name, rate=rate)
+        count = 0
+        for pixels in frames:
             even = np.ascontiguousarray(pixels[: len(pixels) // 2 * 2, : pixels.shape[1] // 2 * 2])
-            if i == 0:
+            if count == 0:
                 stream.height, stream.width = even.shape[:2]
             container.mux(stream.encode(av.VideoFrame.from_ndarray(even, format="rgb24")))
+            count += 1
         container.mux(stream.encode())
+        if sound is not None:
+            with _readable(av, sound):
+                _add_sound(av, container, carried, heard, count / fps)
+
+
+@contextlib.contextmanager
+def _opened_sound(av: Any, path: str) -> Iterator[Any]:
+    """A sound, or a film with one; InputError for a file that holds none."""
+    with contextlib.ExitStack() as stack:
+        with _readable(av, path):
+            sound = stack.enter_context(av.open(stack.enter_context(inputs.open_regular(path))))
+            if not sound.streams.audio:
+                raise av.error.InvalidDataError(0, "no sound in it")
+        yield sound
+
+
+@contextlib.contextmanager
+def _readable(av: Any, path: str) -> Iterator[None]:
+    """InputError where PyAV cannot read a sound inside."""
+    try:
+        yield
+    except av.error.InvalidDataError as error:
+        raise InputError("is no sound that PyAV can read", "save it as a 16-bit WAV", file=path) from error
+
+
+def _add_sound(av: Any, container: Any, stream: Any, heard: Any, seconds: float) -> None:
+    """As much of a sound as the film is long."""
+    resampler = av.AudioResampler(format=stream.format, layout=stream.layout, rate=stream.rate)
+    for frame in heard.decode(audio=0):
+        if frame.time is not None and frame.time >= seconds:
+            break
+        for part in resampler.resample(frame):
+            container.mux(stream.encode(part))
+    for part in resampler.resample(None):
+        container.mux(stream.encode(part))
+    container.mux(stream.encode())
 
 
 def _write_animation(file: BinaryIO, frames: Iterable[Frame], suffix: str, fps: int, note: str) -> None:

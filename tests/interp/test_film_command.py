@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from interp.film import film
-from interp.scenes import fitted
+from interp.frames import fitted
 from stylegan_jax.commands import cli
 from stylegan_jax.pictures import video
 from tests.saved_models import BASE, PAIR, TRANSFER, save_models

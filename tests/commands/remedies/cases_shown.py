@@ -26,29 +26,6 @@ def _mixed(source):
 
 
 _FILM = [
-    Case("interp/film.py", "pass one of --swap 2..64, --smooth 4..64, --alpha 0..1, --schedule swap=16", "film", FILM),
-    Case(
-        "interp/film.py",
-        "use --smooth",
-        "film",
-        f"{FILM} --swap 4..8 --width 1",
-        follow=f"{FILM} --smooth 4..8 --width 1",
-    ),
-    Case("interp/film.py", "pass one of them", "film", f"{FILM} --swap 4..8 --seeds 0 --w w.npy"),
-    Case(
-        "interp/film.py",
-        "pass --w FILE; seeds walk as --seeds 1..5..9",
-        "film",
-        f"{FILM} --swap 4..8 --walk",
-        follow=[f"{FILM} --swap 4..8 --walk --w w.npy", f"{FILM} --swap 4..8 --seeds 1..5..9"],
-    ),
-    Case(
-        "interp/film.py",
-        "pass --w FILE; seeds walk as --seeds 1..5..9",
-        "film",
-        f"{FILM} --swap 4..8 --w-space w+",
-        follow=[f"{FILM} --swap 4..8 --w-space w+ --w w.npy", f"{FILM} --swap 4..8 --seeds 1..5..9"],
-    ),
     Case(
         "interp/motion.py", SPAN, "film", f"{FILM} --alpha 0-1", follow=[f"{FILM} --alpha 0..1", f"{FILM} --alpha 0.5"]
     ),

@@ -17,6 +17,9 @@ _UNOPENED = f"{_STUDIOS}painter.py::test_a_mask_is_cut_with_a_preview_and_no_fil
 _APART = f"{_STUDIOS}painter.py::test_states_that_nothing_lies_between_are_refused"
 
 ELSEWHERE: dict[tuple[str, str], str] = {
+    ("stylegan_jax/pictures/video.py", "save it as a 16-bit WAV"): (
+        "tests/interp/test_filming.py::test_what_is_no_sound_is_not_carried_and_leaves_no_video"
+    ),
     ("stylegan_jax/pictures/images.py", "scale it down"): (
         f"{_IMAGES}what_cannot_be_read_is_an_input_error_that_names_the_file[a bomb]"
     ),
