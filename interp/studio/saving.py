@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from interp.drawing import blend_and_draw
 from interp.frames import fitted, usual_size
 from interp.given import view_of
+from interp.keyframes import Keyframe, Keyframes, to_yaml
 from interp.outputs import Outputs, slug
 from interp.recipes import Recipe
 from interp.replay import blend_recipe
@@ -113,6 +114,30 @@ class Saver:
             video.write(file, frames(), suffix=suffix, fps=FPS, note="")
         return path
 
+    def keyframes(self, states: Sequence[State], seconds: float) -> list[Path]:
+        """Writes a film through all the states as `interp.film --keyframes` takes it, `seconds` from each to the next.
+
+        Raises InputError for states of different models, and for what keyframes do not hold.
+        """
+        for state in states:
+            _check_keyframe(state, states[0])
+        self.folder.mkdir(parents=True, exist_ok=True)
+        frames, files, directions = [], [], {}
+        for i, state in enumerate(states):
+            recipe, made = self._on_disk(state)
+            shown: Any = {"w": recipe.w, "w_space": recipe.w_space} if recipe.w else {"seeds": recipe.seeds}
+            schedule = tuple(str(model.schedule) for model in recipe.models[1:])
+            said = {"psi": recipe.psi, "edits": recipe.edits, "schedule": schedule}
+            frames.append(Keyframe(time=i * seconds, **shown, **said))
+            files += made
+            directions |= dict.fromkeys(recipe.directions)
+        whole = self.library.as_typed(states[0].recipe)
+        models = tuple(model.path for model in whole.models)
+        path = self._free(f"{slug(whole)}-keyframes", ".yaml")
+        with atomic.new_file(path) as file:
+            file.write(to_yaml(Keyframes(frames=tuple(frames), models=models, directions=tuple(directions))).encode())
+        return [path, *files]
+
     def _free(self, stem: str, end: str) -> Path:
         """A path of the folder that nothing has yet."""
         count, path = 1, self.folder / f"{stem}{end}"
@@ -120,3 +145,16 @@ class Saver:
             count += 1
             path = self.folder / f"{stem}-{count}{end}"
         return path
+
+
+_UNHELD = ("kinds", "mask", "mask_at", "mapping", "noise", "w_avg", "class_idx")
+"""What a recipe may say and keyframes do not."""
+
+
+def _check_keyframe(state: State, first: State) -> None:
+    """Raises InputError for a state that is no keyframe of a film that begins with the first."""
+    models = [[model.path for model in each.recipe.models] for each in (state, first)]
+    if models[0] != models[1]:
+        raise InputError("these are blends of different models", "keep those of the same models")
+    if held := [name for name in _UNHELD if getattr(state.recipe, name) != getattr(Recipe, name)]:
+        raise InputError(f"keyframes hold no {', '.join(held)}", "keep pictures without, or film from A to B")

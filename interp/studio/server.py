@@ -41,6 +41,10 @@ _FILM = schema.Table(
     {"first": schema.Anything(), "last": schema.Anything(), "seconds": schema.Number(0.1, MOST_SECONDS)},
     required=("first", "last", "seconds"),
 )
+_KEYFRAMES = schema.Table(
+    {"states": schema.ListOf(schema.Anything(), 500, 2), "seconds": schema.Number(0.1, MOST_SECONDS)},
+    required=("states", "seconds"),
+)
 _STRANGER = "<!doctype html><title>studio</title><p>This address is of another run: open the one that was printed."
 
 
@@ -69,6 +73,7 @@ class Server:
         admitted = [Depends(self._check)]
         app.add_api_route("/save", self.save, methods=["POST"], dependencies=admitted)
         app.add_api_route("/film", self.film, methods=["POST"], dependencies=admitted)
+        app.add_api_route("/keyframes", self.keyframes, methods=["POST"], dependencies=admitted)
         app.add_api_route("/drop", self.drop, methods=["PUT"], dependencies=admitted)
         app.add_api_route("/saved/{name}", self.saved, dependencies=admitted)
         return app
@@ -120,6 +125,16 @@ class Server:
                 yield json.dumps(line).encode() + b"\n"
 
         return StreamingResponse(lines(), media_type="application/x-ndjson")
+
+    async def keyframes(self, request: Request) -> Response:
+        """Writes a film through states as keyframes: {states, seconds} → {files}."""
+
+        async def work() -> dict[str, Any]:
+            asked = await _asked(request, _KEYFRAMES)
+            states = [from_json(state) for state in asked["states"]]
+            return self._listed(await self._workers.job(self.saver.keyframes, states, asked["seconds"]))
+
+        return await _answer(work())
 
     async def drop(self, request: Request, name: str) -> Response:
         """Takes a file that was dropped onto the page → {kind, what, models, files, directions}."""

@@ -29,6 +29,11 @@ export async function film(first, last, seconds, said) {
   }
 }
 
+// Writes a film through kept states, `seconds` from each to the next, as keyframes.
+export async function keyframes(states, seconds) {
+  listed((await request("keyframes", { method: "POST", body: JSON.stringify({ states, seconds }) })).files);
+}
+
 // Sends a file to the server, which says what it is: a model, ws, or the state of a picture or recipe.
 export async function drop(file) {
   return request(`drop?name=${encodeURIComponent(file.name)}`, { method: "PUT", body: file });

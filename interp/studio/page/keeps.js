@@ -19,11 +19,14 @@ export class Keeps {
     this.#draw();
   }
 
+  get states() { return this.kept.map((one) => one.state); }
+
   // What is shown while the button to compare is held; null where nothing was kept.
   get reference() { return this.ends.A?.bitmaps ?? null; }
 
   #draw() {
     $("film").disabled = !(this.ends.A && this.ends.B);
+    $("keyframes").disabled = this.kept.length < 2;
     $("keeps").replaceChildren(...this.kept.map((one) => this.#item(one)));
   }
 

@@ -1,7 +1,7 @@
 // The page of the studio: joins the line to the server, the state, the pictures and the settings.
 
 import { Curve } from "./curve.js";
-import { copy, drop, film, save, watchDrops } from "./files.js";
+import { copy, drop, film, keyframes, save, watchDrops } from "./files.js";
 import { Keeps } from "./keeps.js";
 import { Line } from "./line.js";
 import { Pad } from "./pad.js";
@@ -153,6 +153,7 @@ for (const button of document.querySelectorAll("[data-save]")) {
     }
   }));
 }
+act("keyframes", () => keyframes(keeps.states, Number($("seconds").value)));
 act("film", async () => {
   const button = $("film"), words = button.textContent;
   button.disabled = true;

@@ -259,6 +259,9 @@ def test_two_that_were_kept_make_a_film(page, studio):
     page.click("#film")
     page.wait_for_selector("#saved a[download*=film]", timeout=60_000)
     assert (studio[1] / page.text_content("#saved a")).stat().st_size > 0
+    page.click("#keyframes")
+    page.wait_for_selector("#saved a[download*=keyframes]")
+    assert "alpha=0.5" in (studio[1] / page.text_content("#saved a")).read_text()
 
 
 def test_holding_compares_with_what_was_kept(page):

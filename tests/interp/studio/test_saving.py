@@ -1,10 +1,13 @@
 """What is saved is what was shown, under names that nothing has yet."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 import stylegan_jax as sj
-from interp import recipes
+from interp import keyframes, recipes
+from interp.keyed import Keyed
 from interp.mix import blend
 from interp.studio.library import Library
 from interp.studio.state import Pad, from_json
@@ -90,3 +93,27 @@ def test_a_saved_recipe_of_ws_names_their_file(folder, tmp_path):
     state = from_json({**state_of("swap=8").to_json(), "w": ["me.npz"], "psi": 1.0})
     (path,) = Saver(Painter(library), tmp_path / "studio").save(state, "recipe")
     assert recipes.read(path).w == (str(tmp_path / "me.npz"),)
+
+
+def test_kept_states_are_keyframes_that_the_film_command_draws(saver, state):
+    last = state_of("alpha=0", pad=Pad(seeds=(1, 2, 3), x=0.25, y=0.5), psi=0.9)
+    states = [dataclasses.replace(state, recipe=dataclasses.replace(state.recipe, seeds="1")), last]
+    path, w = saver.keyframes(states, 2.5)
+    assert (path.name, w.suffix) == ("a-x-b-swap-8-keyframes.yaml", ".npz")
+    found = keyframes.read(str(path))
+    assert [(frame.time, frame.schedule) for frame in found.frames] == [(0, ("swap=8",)), (2.5, ("alpha=0",))]
+    models = [saver.library.model(model.path).model for model in state.recipe.models]
+    keyed = Keyed(found, models, found.models, file=str(path), class_idx=None)
+    moments = keyed.moments(models[1], fps=4)
+    for frame, each in ((0, states[0]), (10, last)):
+        np.testing.assert_allclose(moments.ws(frame), saver.painter.ws(each), atol=1e-6)
+
+
+def test_keyframes_of_what_they_cannot_hold_are_refused(saver, state):
+    masked = state_of("swap=8", mask="ellipse")
+    with pytest.raises(InputError, match="keyframes hold no mask — keep pictures without, or film from A to B"):
+        saver.keyframes([state, masked], 1)
+    turned = dataclasses.replace(state.recipe, models=state.recipe.models[::-1])
+    with pytest.raises(InputError, match="different models"):
+        saver.keyframes([state, dataclasses.replace(state, recipe=turned)], 1)
+    assert not saver.folder.exists()

@@ -83,7 +83,7 @@ def test_another_site_gets_no_answer(client):
             pass
         assert client.post("/save", headers={**KEY, **headers}, json={}).status_code == 403
         assert client.put("/drop?name=x.pkl", headers={**KEY, **headers}, content=b"x").status_code == 403
-    for path in ("/save", "/film"):
+    for path in ("/save", "/film", "/keyframes"):
         assert client.post(path, json={}).status_code == 403
     with pytest.raises(WebSocketDisconnect), client.websocket_connect("/live?token=wrong"):
         pass
@@ -180,6 +180,13 @@ def test_a_film_tells_how_far_it_is(client, saver, state):
     wrong = client.post("/film", headers=KEY, json={**ends, "last": state_of("alpha=0", seeds="1").to_json()})
     assert "2 pictures against 1" in json.loads(wrong.text.splitlines()[-1])["error"]
     assert client.post("/film", headers=KEY, json={**ends, "seconds": 1e9}).status_code == 400
+
+
+def test_kept_states_become_keyframes(client, saver, state):
+    asked = {"states": [state.to_json(), state_of("alpha=0", seeds="0-1").to_json()], "seconds": 2}
+    (file,) = client.post("/keyframes", headers=KEY, json=asked).json()["files"]
+    assert (saver.folder / file["name"]).read_text().startswith("frames:")
+    assert client.post("/keyframes", headers=KEY, json={**asked, "states": [state.to_json()]}).status_code == 400
 
 
 def test_a_dropped_model_can_be_shown(client, folder, saver, state):
