@@ -168,7 +168,7 @@ def film(
     if motion.schedule is not None:
         scene.at(0.0).check(found[0].config.generator.resolutions)
     scene.view.check(found, labels)
-    scene = dataclasses.replace(scene, step=cast.edits.vector(found[0]))
+    scene = dataclasses.replace(scene, **cast.edits.step(found[0], seeds=not cast.w).of_seeds)
     renderer, sources = Renderer(found, labels), scene.sources(len(loaded) - 1, cast.mapping, cast.noise)
     print(f"mapping from {sources.mapping}, noise from {sources.noise}")
     note = _note(loaded, motion, cast, timing)

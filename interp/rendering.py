@@ -16,9 +16,10 @@ from interp.relatives import check_blendable, merged_config
 from interp.schedules import Schedule
 from stylegan_jax.errors import InputError
 from stylegan_jax.names import DEFAULT_NETWORKS, is_buffer
-from stylegan_jax.sampler import batching, prepared
+from stylegan_jax.sampler import batching, prepared, stylespace
 from stylegan_jax.sampler.programs import Placement, synthesis_program
 from stylegan_jax.sampler.run import synthesised
+from stylegan_jax.sampler.stylespace import Shift
 from stylegan_jax.storage.checkpoint import Model
 
 Tree = Mapping[str, Any]
@@ -71,12 +72,17 @@ class Renderer:
         ws: Float[np.ndarray, "n l d"],
         *,
         kinds: Sequence[Kind] = (),
+        shift: Shift | None = None,
     ) -> UInt8[np.ndarray, "n h w c"]:
-        """The images of one blend, one for each row of `ws`; neither α nor the source of noise compiles anew."""
+        """The images of one blend, one for each row of `ws`; neither α nor the source of noise compiles anew.
+
+        `shift` is added to the styles: the same as to those of all its models, as their shares are 1 together.
+        """
         pieces = [ws[start : start + self.how.step] for start in range(0, len(ws), self.how.step)]
         batches = [(range(len(piece)), piece) for piece in pieces]  # seeds of random noise, which no blend shows
         with self._mixing:  # the next blend takes this one's place
             weights = self._weights(schedules, sources, kinds)
+            weights = {**weights, **self._place.replicate(stylespace.moved(weights, self.config, shift))}
             return np.concatenate(list(synthesised(self.config, self._place, weights, batches)))
 
     def _weights(self, schedules: Sequence[Schedule], sources: Sources, kinds: Sequence[Kind]) -> Tree:

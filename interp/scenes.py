@@ -17,6 +17,7 @@ from interp.sheets import View
 from stylegan_jax.pictures import video
 from stylegan_jax.pictures.images import on_white
 from stylegan_jax.sampler.latents import Label
+from stylegan_jax.sampler.stylespace import Shift
 from stylegan_jax.storage import atomic
 from stylegan_jax.storage.checkpoint import Model
 
@@ -41,7 +42,7 @@ class Scene:
       ease: a key of `motion.EASINGS`.
       size: the largest side of a picture, in pixels; None: as it is, or `LEAST` where that is more.
       ws: of files, shown instead of seeds.
-      step: what edits add to every w.
+      step, z_step, shift: what edits add to every w, to the z of every seed, to the styles.
     """
 
     at: At
@@ -54,12 +55,14 @@ class Scene:
     size: int | None = None
     ws: Float[np.ndarray, "n l d"] | None = None
     step: Float[np.ndarray, "l d"] | None = None
+    z_step: Float[np.ndarray, " z"] | None = None
+    shift: Shift | None = None
 
     @property
     def view(self) -> View:
         """Every seed that occurs, once."""
         seeds = sorted({seed for walk in self.walks for seed in walk})
-        return View(seeds, self.psi, self.class_idx, self.ws, step=self.step)
+        return View(seeds, self.psi, self.class_idx, self.ws, step=self.step, z_step=self.z_step)
 
     def with_files(self, files: Sequence[str], space: str | None, base: Model, *, walk: bool) -> "Scene":
         """The same with the ws of files, side by side or (`walk`) one after the other; InputError as `given_ws`."""
@@ -79,7 +82,7 @@ class Scene:
         for time, way in positions(self.count, loop=self.loop, ease=ease):
             ws: Float[np.ndarray, "n l d"] = np.stack([walk(each, time, loop=self.loop, ease=ease) for each in stops])
             schedules = through(len(renderer.models) - 1, way, self.at)
-            images = renderer.images(schedules, sources, ws)
+            images = renderer.images(schedules, sources, ws, shift=self.shift)
             yield np.concatenate([fitted(image, self.size) for image in images], 1)
 
 

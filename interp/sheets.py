@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -12,6 +13,7 @@ from stylegan_jax.errors import InputError
 from stylegan_jax.pictures.images import sheet
 from stylegan_jax.sampler.latents import Label, labels_of
 from stylegan_jax.sampler.run import map_seeds, sample, sample_ws
+from stylegan_jax.sampler.stylespace import Shift
 from stylegan_jax.storage.checkpoint import Model
 
 MARGIN = 12  # pixels
@@ -29,7 +31,7 @@ class View:
       class_idx: for those of the models that are conditional.
       ws: fed to all models instead of the w of their own mappings.
       names: of the columns, where they are ws of files and no seeds.
-      step: what edits add to every w.
+      step, z_step, shift: what edits add to every w, to the z of every seed, to the styles.
     """
 
     seeds: Sequence[int]
@@ -38,6 +40,8 @@ class View:
     ws: Float[np.ndarray, "n l d"] | None = None
     names: Sequence[str] = ()
     step: Float[np.ndarray, "l d"] | None = None
+    z_step: Float[np.ndarray, " z"] | None = None
+    shift: Shift | None = None
 
     @property
     def labels(self) -> list[str]:
@@ -46,22 +50,24 @@ class View:
 
     def with_ws_of(self, model: Model) -> "View":
         """The same seeds through one model's mapping, for all models: shows the effect of a blend most clearly."""
-        return dataclasses.replace(self, ws=self.ws_of(model), step=None)
+        return dataclasses.replace(self, ws=self.ws_of(model), step=None, z_step=None)
 
     def ws_of(self, model: Model) -> Float[np.ndarray, "n l d"]:
         """The seeds through a model's mapping, truncated, or the ws that were given; edited, if there is a step."""
         if self.ws is not None:
             ws = self.ws
         else:
-            ws = map_seeds(model, self.seeds, truncation_psi=self.psi, class_idx=self._class(model))
+            how: dict[str, Any] = {"truncation_psi": self.psi, "class_idx": self._class(model), "z_step": self.z_step}
+            ws = map_seeds(model, self.seeds, **how)
         return ws if self.step is None else ws + self.step
 
     def row(self, model: Model) -> Row:
         """The images of one model; InputError where a conditional one gets no class."""
         if self.ws is not None:
-            return np.concatenate(list(sample_ws(model, self.ws_of(model))))
-        how = {"truncation_psi": self.psi, "class_idx": self._class(model), "step": self.step}
-        return np.concatenate(list(sample(model, self.seeds, **how)))
+            return np.concatenate(list(sample_ws(model, self.ws_of(model), shift=self.shift)))
+        edits: dict[str, Any] = {"step": self.step, "z_step": self.z_step, "shift": self.shift}
+        how: dict[str, Any] = {"truncation_psi": self.psi, "class_idx": self._class(model)}
+        return np.concatenate(list(sample(model, self.seeds, **how, **edits)))
 
     def check(self, models: Sequence[Model], labels: Sequence[str]) -> None:
         """Raises InputError for what the models cannot show, before any of them is sampled."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 
 from interp import gallery
 from interp.alphas import resolve_sources
@@ -18,6 +18,7 @@ from interp.rendering import Renderer
 from interp.replay import Loaded, decide_loaded
 from interp.schedules import Schedule, constant, swap
 from interp.sheets import framed_sheet
+from stylegan_jax.editing.edits import UNMOVED, Step
 from stylegan_jax.errors import InputError
 from stylegan_jax.pictures import encoding
 from stylegan_jax.projection.project import Projection
@@ -37,15 +38,16 @@ class Toons:
       loaded: its models.
       sweep: what the sheets show: some hand-overs beside the chosen blend by default, or all of them, or one from hard
         to ever softer.
+      step: edits of what is projected.
 
     Raises InputError where they cannot be blended so, and for a psi other than 1 of a base without w_avg.
     """
 
-    def __init__(self, recipe: Recipe, loaded: Sequence[Loaded], sweep: Sweep | None = None):
+    def __init__(self, recipe: Recipe, loaded: Sequence[Loaded], sweep: Sweep | None = None, step: Step = UNMOVED):
         if recipe.psi != 1 and loaded[0].model.config.generator.w_avg_beta is None:
             raise InputError("has no w_avg to truncate towards", "use psi 1", file=loaded[0].label)
         decided = decide_loaded(recipe, loaded)
-        self.chosen = recipe.schedules[0]
+        self.chosen, self._step = recipe.schedules[0], step
         labels = [each.label for each in loaded]
         self._renderer = Renderer([each.model for each in loaded], labels)
         (_, base), *between, (_, transfer) = self._rows(sweep)
@@ -71,14 +73,13 @@ class Toons:
         usual = [(f"swap {r}", swap(r)) for r in _HAND_OVERS if r in resolutions[:-1]]
         return [("base", constant(0)), *usual, ("transfer", constant(1))]
 
-    def moved(self, made: Projection, step: Float[np.ndarray, "l d"] | None = None) -> Projection:
-        """Projections pulled towards the base's w_avg by the recipe's psi, then edited by a step, and what the base
-        makes of them then.
+    def moved(self, made: Projection) -> Projection:
+        """Projections pulled towards the base's w_avg by the recipe's psi, then edited, and what the base makes of them
+        then.
         """
-        if self.recipe.psi == 1 and step is None:
+        if self.recipe.psi == 1 and self._step.vector is None and self._step.shift is None:
             return made
-        ws = truncated(made.ws, self._renderer.model("base"), self.recipe.psi)
-        ws = ws if step is None else ws + step
+        ws = self._step.moved(truncated(made.ws, self._renderer.model("base"), self.recipe.psi))
         return dataclasses.replace(made, ws=ws, images=self._images(constant(0), ws))
 
     def images(self, ws: np.ndarray) -> dict[str, Pictures]:
@@ -86,7 +87,8 @@ class Toons:
         return {schedule.text: self._images(schedule, ws) for _, schedule in self.columns}
 
     def _images(self, schedule: Schedule, ws: np.ndarray) -> Pictures:
-        return self._renderer.images([schedule], resolve_sources([schedule], None, None, None), ws)
+        sources = resolve_sources([schedule], None, None, None)
+        return self._renderer.images([schedule], sources, ws, shift=self._step.shift)
 
     def write(
         self,

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from interp.alphas import Kind
 from interp.motion import EASINGS
 from interp.schedules import Layer, Schedule
 from interp.studio.painter import Painter, Pictures
 from interp.studio.state import State
 from stylegan_jax.errors import InputError
+from stylegan_jax.sampler.stylespace import Shift
 
 
 def frames(painter: Painter, first: State, last: State, count: int) -> Iterator[Pictures]:
@@ -24,11 +27,20 @@ def frames(painter: Painter, first: State, last: State, count: int) -> Iterator[
     one, two = first.recipe.settings.kinds, last.recipe.settings.kinds
     _check_kinds(one, two)
     renderer, sources = painter.renderer(first.recipe), painter.sources(first.recipe)
+    begin, end = (painter.step(state).shift for state in (first, last))
     for i in range(count):
         t = EASINGS["smooth"](i / (count - 1))
         ways = zip(first.recipe.schedules, last.recipe.schedules, strict=True)
         schedules, kinds = [mixed(*ends, t) for ends in ways], mixed_kinds(one, two, t)
-        yield renderer.images(schedules, sources, (1 - t) * ws[0] + t * ws[1], kinds=kinds)
+        shift = _mixed_shift(begin, end, np.float32(t))
+        yield renderer.images(schedules, sources, (1 - t) * ws[0] + t * ws[1], kinds=kinds, shift=shift)
+
+
+def _mixed_shift(one: Shift | None, two: Shift | None, t: np.float32) -> Shift | None:
+    """Edits of styles on the way; where there are none, they are 0."""
+    ends = [(np.float32(1) - t, one), (t, two)]
+    found = [share * shift for share, shift in ends if shift is not None]
+    return np.sum(found, 0) if found else None
 
 
 def mixed(one: Schedule, two: Schedule, t: float) -> Schedule:

@@ -67,7 +67,9 @@ class Saver:
         path = self._free(f"{slug(recipe)}-w", ".npz")
         with atomic.new_file(path) as file:
             np.savez(file, w=self.painter.ws(state))
-        whole: dict[str, Any] = {"psi": 1.0, "class_idx": None, "edits": (), "directions": ()}
+        kept = self.library.of_styles(state.recipe)  # the others are in the w
+        directions = tuple(map(os.path.abspath, recipe.directions)) if kept else ()
+        whole: dict[str, Any] = {"psi": 1.0, "class_idx": None, "edits": kept, "directions": directions}
         return dataclasses.replace(recipe, w=(str(path.absolute()),), w_space="w+", **whole), [path]
 
     def _write_picture(self, path: Path, state: State) -> None:
