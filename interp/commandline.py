@@ -45,6 +45,8 @@ def _columns(recipe: Recipe) -> list[str]:
         words += _flag("edit", edit)
     for file in recipe.directions:
         words += _flag("directions", file)
+    for style in recipe.styles:
+        words += _flag("style", style)
     words += _flag("mask", recipe.mask) + _flag("mask-at", recipe.mask_at)
     return [*words, *(["--same-w"] if recipe.same_w else [])]
 
@@ -79,20 +81,20 @@ def _images(recipe: Recipe) -> tuple[list[str], list[str]]:
     """What the last lines import, and those lines."""
     if recipe.mask is not None:
         return _masked_images(recipe)
-    imports, lines, step = [], [], ""
-    if recipe.edits:
+    imports, lines, edited = [], [], recipe.edits or recipe.styles
+    if edited:
         imports += ["from stylegan_jax.editing.edits import step_of"]
-        lines += [f"step = step_of({list(recipe.edits)}, {list(recipe.directions)}, base).vector"]
-        step = "step"
+        styles = f", styles={list(recipe.styles)}" if recipe.styles else ""
+        lines += [f"step = step_of({list(recipe.edits)}, {list(recipe.directions)}, base{styles})"]
     if recipe.w:
         settings = f"{list(recipe.w)}, {recipe.w_space!r}, base, psi={recipe.psi!r}, class_idx=None"
         imports += ["from interp.given import given_ws", "from stylegan_jax.sampler import sample_ws"]
-        ws = "ws + step" if step else "ws"
+        ws = "step.moved(ws), shift=step.shift" if edited else "ws"
         lines += [f"ws = given_ws({settings}).values", f"images = np.concatenate([*sample_ws(mixed, {ws})])"]
         return imports, lines
     settings = f"{values.seeds(recipe.seeds)}, truncation_psi={recipe.psi!r}"
     settings += f", class_idx={recipe.class_idx!r}" if recipe.class_idx is not None else ""
-    settings += (", mapping=base" if recipe.same_w else "") + (", step=step" if step else "")
+    settings += (", mapping=base" if recipe.same_w else "") + (", **step.of_seeds" if edited else "")
     imports += ["from stylegan_jax.sampler import sample"]
     return imports, [*lines, f"images = np.concatenate([*sample(mixed, {settings})])"]
 

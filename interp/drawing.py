@@ -79,7 +79,7 @@ class Gallery:
 
     def _field(self, schedule: Schedule) -> list[Row]:
         """The first seeds, whatever they look like."""
-        view = View(range(UNCURATED), self.recipe.psi, self.recipe.class_idx)
+        view = dataclasses.replace(self.view, seeds=range(UNCURATED))
         view.check(self.renderer.models, self._labels)
         row = self._row(schedule, view)
         return [row[start : start + ACROSS] for start in range(0, UNCURATED, ACROSS)]
@@ -87,4 +87,4 @@ class Gallery:
     def _row(self, schedule: Schedule, view: View) -> Row:
         sources = resolve_sources([schedule], self.recipe.mapping, self.recipe.noise, None)
         ws = view.ws_of(self.renderer.model("base" if self.recipe.same_w else sources.mapping))
-        return self.renderer.images([schedule], sources, ws)
+        return self.renderer.images([schedule], sources, ws, shift=view.shift)

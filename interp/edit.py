@@ -1,9 +1,10 @@
-"""The command `python -m interp.edit`: directions in w are found, named and looked at."""
+"""The command `python -m interp.edit`: directions and style channels are found, named and looked at."""
 
 import dataclasses
+import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import tyro
@@ -13,68 +14,13 @@ from interp.argument_errors import flags_named
 from stylegan_jax import values
 from stylegan_jax.commands import cli
 from stylegan_jax.commands.flags import Flat, Many, typed
+from stylegan_jax.commands.sources import Source
 from stylegan_jax.errors import InputError
 
 if TYPE_CHECKING:
     from interp.sheets import View
     from stylegan_jax.editing.directions import Directions
-    from stylegan_jax.sampler.latents import Label
     from stylegan_jax.storage.checkpoint import Model
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Source:
-    """Where the directions come from: choose one."""
-
-    find: Literal["sefa", "pca"] | None = None
-    """sefa: of the weights of the affine layers (Shen and Zhou 2021), in a moment; pca: of w (GANSpace)"""
-    from_latents: Annotated[tuple[str, ...], tyro.conf.arg(metavar="A B", help_behavior_hint="")] = ()
-    """two files of ws: the direction leads from the first set to the second"""
-    directions: Annotated[str | None, typed("FILE")] = None
-    """a file of directions: ours, or one of InterFaceGAN, eps696, StyleCLIP, …"""
-    method: Literal["difference", "classifier"] = "difference"
-    """of --from-latents: the difference of the means, or what tells the sets apart best"""
-    layers: Annotated[str | None, typed("0-3")] = None
-    """of --find: whose affine layers are looked at, and which an edit moves (default: all)"""
-    count: Annotated[str, tyro.conf.arg(metavar="N")] = "16"
-    """of --find: how many"""
-    samples: Annotated[str, tyro.conf.arg(metavar="N")] = "100000"
-    """of --find pca: how many seeds are mapped"""
-
-    def check(self) -> None:
-        """Raises InputError unless exactly one is given."""
-        given = {"--find": self.find, "--from-latents": self.from_latents or None, "--directions": self.directions}
-        flags = [flag for flag, value in given.items() if value is not None]
-        if len(flags) != 1:
-            what = f"{' and '.join(flags)}: one too many" if flags else "no directions"
-            raise InputError(what, "pass one of --find sefa, --find pca, --from-latents A B, --directions FILE")
-        if self.from_latents and len(self.from_latents) != 2:
-            raise InputError(f"{len(self.from_latents)} files", "name two files of ws", file="--from-latents")
-
-    def read(self, model: "Model", names: tuple[str, ...], class_idx: "Label") -> "Directions":
-        """The directions for a model."""
-        from stylegan_jax.editing import directionfile, finding
-
-        config = model.config.generator
-        if self.directions is not None:
-            return directionfile.read(self.directions, num_ws=config.num_ws, w_dim=config.w_dim)
-        if self.from_latents:
-            return self._between(model, names[0] if names else "direction")
-        count = values.natural(self.count, "--count", low=1, high=config.w_dim)
-        layers = None if self.layers is None else values.seeds(self.layers, "--layers")
-        if self.find == "sefa":
-            return finding.sefa(model, count, layers, class_idx=class_idx)
-        samples = values.natural(self.samples, "--samples", low=2, high=10_000_000)
-        return finding.pca(model, count, layers, samples=samples, class_idx=class_idx)
-
-    def _between(self, model: "Model", name: str) -> "Directions":
-        from convert import ws
-        from stylegan_jax.editing import finding
-
-        config = model.config.generator
-        found = [ws.read([file], num_ws=config.num_ws, w_dim=config.w_dim) for file in self.from_latents]
-        print("\n".join(line for each in found for line in each.said))
-        return finding.between(model, found[0].values, found[1].values, name, self.method)
 
 
 @flags_named()
@@ -92,13 +38,15 @@ def edit(
     out: Annotated[str | None, typed("FILE.npz")] = None,
     overwrite: bool = False,
 ) -> None:
-    """Finds directions in w along which a feature changes, and shows what they do.
+    """Finds directions in w, or style channels, along which a feature changes, and shows what they do.
 
     python -m interp.edit ffhq.pkl --find sefa --layers 0-3 --out pose.npz
 
     python -m interp.edit ffhq.pkl --directions pose.npz --name sefa0=turn --name sefa2=age --strips --out named.npz
 
     python -m interp.edit ffhq.pkl --from-latents without.npz with.npz --name smile --out smile.npz
+
+    python -m interp.edit ffhq.pkl --find styles --mask mouth.png --out mouth.npz
 
     Beside the file lies a sheet: a row for each direction, -3 to +3 standard deviations, and where it acts. With
     --edit NAME=2 --directions FILE the commands that sample, blend, film and toonify go along one.
@@ -130,13 +78,28 @@ def edit(
     _check_places([place, *sheets], overwrite=overwrite)
     loaded = stylegan_jax.load(model, networks=["G_ema"])
     view.check([loaded], [model])
-    found = _kept(source.read(loaded, name, view.class_idx), renamed)
-    sheets += [place.with_name(f"{place.stem}-{one}.png") for one in found.names] if strips else []
+    ws = view.ws_of(loaded)
+    found = _kept(source.read(loaded, name[0] if name else "direction", view.class_idx, ws), renamed)
+    words = [re.sub(r"[:/\\]", "-", one) for one in found.names]
+    sheets += [place.with_name(f"{place.stem}-{word}.png") for word in words] if strips else []
     _check_places(sheets, overwrite=overwrite)
     directionfile.write(place, found, overwrite=overwrite)
+    for line in _said(found):
+        print(line)
     _draw(loaded, stem(model), found, view, sheets, cell=side, overwrite=overwrite)
     more = f" and a sheet for each of {len(found.names)} directions" if strips else ""
     print(f"wrote {place} and {sheets[0]}{more}")
+
+
+def _said(found: "Directions") -> list[str]:
+    """A line for each style channel: what it was found by."""
+    card = found.card
+    if card.get("theta"):
+        return [f"{name}: theta {theta:.2f}" for name, theta in zip(found.names, card["theta"], strict=True)]
+    changes = zip(found.names, card.get("inside") or (), card.get("outside") or (), strict=False)
+    return [
+        f"{name}: changes {inside:.1f} grey levels inside, {outside:.1f} outside" for name, inside, outside in changes
+    ]
 
 
 def _check_places(paths: list[Path], *, overwrite: bool) -> None:
@@ -161,7 +124,7 @@ def _draw(
     from interp.strips import one_strip, overview, strips
     from stylegan_jax.pictures import encoding
 
-    pictures, note = strips(model, found, view.ws_of(model)), {"directions": dict(found.card)}
+    pictures, note = strips(model, found, view), {"directions": dict(found.card)}
     title = f"{name}: {found.card.get('method', 'directions')}   (psi {view.psi:g}, {view.labels[0]})"
     encoding.write_picture(sheets[0], overview(pictures, found, title=title, cell=cell), note, overwrite=overwrite)
     for path, strip, one in zip(sheets[1:], pictures, found.names, strict=False):
@@ -171,7 +134,7 @@ def _draw(
 
 def _renamed(names: tuple[str, ...], source: Source) -> list[tuple[str, str]]:
     """(old name, new name) of the directions that are kept; all are where there are none."""
-    if source.from_latents:
+    if source.is_one:
         if len(names) > 1 or "=" in "".join(names):
             raise InputError("--from-latents finds one direction", "pass one --name NAME")
         return [("", each) for each in names]

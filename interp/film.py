@@ -129,8 +129,8 @@ def _film_scene(named: Named, motion: Motion, cast: Cast, way: Way, timing: Timi
     scene.check(found, labels)
     driven = heard is not None and way.audio_to == "edit"
     sweeps, sound = cast.sweeps(found[0], driven=driven), way.sound(heard, scene.count, timing.rate)
-    step = None if driven else cast.steady_edits.vector(found[0])
-    scene = dataclasses.replace(scene, sweeps=sweeps, sound=sound, step=step)
+    steady = {} if driven else cast.steady_edits.step(found[0], seeds=not cast.w).of_seeds
+    scene = dataclasses.replace(scene, sweeps=sweeps, sound=sound, **steady)
     sources = scene.sources(len(loaded) - 1, cast.mapping, cast.noise)
     note = _note(loaded, motion, cast, timing.filled, way)
     renderer = Renderer(found, labels)

@@ -14,6 +14,7 @@ from stylegan_jax.errors import InputError
 if TYPE_CHECKING:
     from interp.motion import At, Span
     from interp.scenes import Sweep
+    from stylegan_jax.editing.edits import Step
     from stylegan_jax.storage.checkpoint import Model
 
 Moving = Annotated[str | None, typed("A..B")]
@@ -150,10 +151,22 @@ class Cast:
         found = []
         for text in self.swept:
             alone, span = _swept(text)
-            step = dataclasses.replace(self.edits, edit=(alone,)).vector(model)
-            found += [] if step is None else [Sweep(step, span)]
-        steady = self.steady_edits.vector(model) if driven else None
-        return found if steady is None else [*found, Sweep(steady, Span(1.0, 1.0))]
+            step = dataclasses.replace(self.edits, edit=(alone,), style=()).step(model, seeds=not self.w)
+            found.append(Sweep(_without_z(step, text), span))
+        steady = self.steady_edits
+        if driven and (steady.edit or steady.style):
+            step = _without_z(steady.step(model, seeds=not self.w), "--edit")
+            found.append(Sweep(step, Span(1.0, 1.0)))
+        return found
+
+
+def _without_z(step: "Step", text: str) -> "Step":
+    """An edit that moves: only in w and in styles, as a walk is mapped before. InputError for one in z."""
+    from interp.argument_errors import ArgumentError
+
+    if step.z is not None:
+        raise ArgumentError("edit", text, "goes along z, and cannot move", "write one strength, such as NAME=2")
+    return step
 
 
 def _swept(text: str) -> "tuple[str, Span]":

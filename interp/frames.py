@@ -12,6 +12,7 @@ from interp.rendering import Renderer
 from interp.schedules import Schedule
 from stylegan_jax.pictures import pool
 from stylegan_jax.pictures.images import on_white
+from stylegan_jax.sampler.stylespace import Shift
 
 Frame = UInt8[np.ndarray, "h w 3"]
 LEAST = 512
@@ -33,9 +34,32 @@ class Moments(Protocol):
         """Of each picture."""
         ...
 
+    def shift(self, frame: int) -> Shift | None:
+        """What edits add to the styles of all of them."""
+        ...
+
     def digest(self) -> str:
         """What tells this from another film of the same settings: the numbers of files."""
         ...
+
+
+class _Look(NamedTuple):
+    """The weights of a frame: α of each transfer model, and what edits add to the styles."""
+
+    schedules: list[Schedule]
+    shift: Shift | None
+
+    def is_like(self, other: "_Look") -> bool:
+        """Whether two frames may share a step."""
+        return self.schedules == other.schedules and np.array_equal(_or_none(self.shift), _or_none(other.shift))
+
+
+def _or_none(shift: Shift | None) -> Shift:
+    return np.zeros(0, np.float32) if shift is None else shift
+
+
+def _look(moments: Moments, frame: int) -> _Look:
+    return _Look(moments.schedules(frame), moments.shift(frame))
 
 
 class _Cell(NamedTuple):
@@ -54,14 +78,14 @@ def drawn(
     wanted. The devices work on a step while the one before is scaled to `size`.
     """
 
-    def steps() -> Iterator[tuple[list[_Cell], list[Schedule], np.ndarray]]:
+    def steps() -> Iterator[tuple[list[_Cell], _Look, np.ndarray]]:
         for step in _steps(moments, renderer.how.step):
             if wanted is None or any(cell.frame in wanted for cell in step):
-                yield step, moments.schedules(step[0].frame), _ws_of(moments, step)
+                yield step, _look(moments, step[0].frame), _ws_of(moments, step)
 
-    def images(step: tuple[list[_Cell], list[Schedule], np.ndarray]) -> tuple[list[_Cell], np.ndarray]:
-        cells, schedules, ws = step
-        return cells, renderer.images(schedules, sources, ws)
+    def images(step: tuple[list[_Cell], _Look, np.ndarray]) -> tuple[list[_Cell], np.ndarray]:
+        cells, look, ws = step
+        return cells, renderer.images(look.schedules, sources, ws, shift=look.shift)
 
     def rows() -> Iterator[tuple[int, list[np.ndarray]]]:
         row: list[np.ndarray] = []
@@ -81,10 +105,10 @@ def drawn(
 def _steps(moments: Moments, size: int) -> Iterator[list[_Cell]]:
     """The pictures of all frames, cut into steps: at most `size` of them, of one blend."""
     step: list[_Cell] = []
-    last: Sequence[Schedule] = ()
+    last: _Look | None = None
     for frame in range(moments.count):
-        now = moments.schedules(frame)
-        if step and now != last:
+        now = _look(moments, frame)
+        if step and last is not None and not now.is_like(last):
             yield step
             step = []
         last = now

@@ -11,7 +11,7 @@ from convert import ws
 from convert.ws import Ws
 from interp.recipes import Recipe
 from interp.sheets import View
-from stylegan_jax.editing.edits import vector_of
+from stylegan_jax.editing.edits import step_of, warned
 from stylegan_jax.errors import InputError
 from stylegan_jax.sampler.latents import Label, truncate
 from stylegan_jax.storage.checkpoint import Model
@@ -22,11 +22,12 @@ def view_of(recipe: Recipe, seeds: Sequence[int], base: Model) -> View:
 
     Prints how files of ws were read, and warns of edits along directions of another W.
     """
-    vector = vector_of(recipe.edits, recipe.directions, base)
+    edits, directions = recipe.edits, recipe.directions
+    step = warned(step_of(edits, directions, base, styles=recipe.styles, seeds=not recipe.w))
     if not recipe.w:
-        return View(seeds, recipe.psi, recipe.class_idx, step=vector)
+        return View(seeds, recipe.psi, recipe.class_idx, **step.of_seeds)
     found = given_ws(recipe.w, recipe.w_space, base, psi=recipe.psi, class_idx=recipe.class_idx)
-    return View((), recipe.psi, ws=found.values, names=found.names, step=vector)
+    return View((), recipe.psi, ws=found.values, names=found.names, **step.of_ws)
 
 
 def given_ws(files: Sequence[str], space: str | None, base: Model, *, psi: float, class_idx: Label) -> Ws:

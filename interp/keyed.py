@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -16,10 +17,13 @@ from interp.schedules import Schedule
 from interp.sheets import View
 from interp.tracks import Latents, Mapped
 from stylegan_jax import values
-from stylegan_jax.editing.edits import vector_of
+from stylegan_jax.editing.edits import Step, step_of, warned
 from stylegan_jax.errors import InputError
 from stylegan_jax.sampler.latents import Label, drawn_from, labels_of, z_from_seeds
+from stylegan_jax.sampler.stylespace import Shift
 from stylegan_jax.storage.checkpoint import Model
+
+_NOTHING = np.zeros(0, np.float32)
 
 
 class Keyed:
@@ -68,26 +72,29 @@ class Keyed:
 
     def moments(self, mapping: Model, fps: int) -> "Moving":
         """The film at so many frames a second, with the w that one of the models makes of seeds."""
-        known: dict[tuple[str, ...], np.ndarray | None] = {}
+        known: dict[Any, Step] = {}
         ws, steps = [], []
         for number, frame in enumerate(self.keyframes.frames, 1):
             with of_frame(number, self.file):
-                ws.append(self._ws(frame, mapping))
+                edits = tuple(frame.edits or ()), tuple(frame.styles or ()), frame.seeds is not None
+                if edits not in known:
+                    texts, styles, seeds = edits
+                    step = step_of(texts, self.directions, self.models[0], styles=styles, seeds=seeds)
+                    known[edits] = warned(step)
+                steps.append(known[edits])
+                ws.append(self._ws(frame, mapping, steps[-1]))
                 if len(ws[-1]) != len(ws[0]):
                     raise InputError(f"{len(ws[-1])} pictures, not {len(ws[0])}", "show as many in every keyframe")
-                edits = tuple(frame.edits or ())
-                if edits not in known:
-                    known[edits] = vector_of(edits, self.directions, self.models[0])
-                steps.append(np.zeros_like(ws[0][0]) if known[edits] is None else known[edits])
-        return Moving(self.keyframes, np.stack(ws), np.stack(steps), mapping, self.class_idx, fps)
+        return Moving(self.keyframes, np.stack(ws), steps, mapping, self.class_idx, fps)
 
-    def _ws(self, frame: Keyframe, mapping: Model) -> Float[np.ndarray, "n l d"]:
+    def _ws(self, frame: Keyframe, mapping: Model, step: Step) -> Float[np.ndarray, "n l d"]:
         psi = float(1 if frame.psi is None else frame.psi)
         if frame.w is not None:
             files = [self._beside(each) for each in frame.w]
             return given_ws(files, frame.w_space, self.models[0], psi=psi, class_idx=self.class_idx).values
         seeds = values.seeds(str(frame.seeds), "seeds")
-        every = dict(zip(sorted(set(seeds)), View(sorted(set(seeds)), psi, self.class_idx).ws_of(mapping), strict=True))
+        view = View(sorted(set(seeds)), psi, self.class_idx, z_step=step.z)
+        every = dict(zip(view.seeds, view.ws_of(mapping), strict=True))
         return np.stack([every[seed] for seed in seeds])
 
 
@@ -97,7 +104,7 @@ class Moving:
     Args:
       keyframes: whole.
       ws: truncated, of each keyframe and picture.
-      steps: what the edits of each keyframe add.
+      steps: the edits of each keyframe.
       mapping: makes the w of z.
       class_idx: of seeds, on the path `slerp`.
       fps: frames a second.
@@ -107,13 +114,16 @@ class Moving:
         self,
         keyframes: Keyframes,
         ws: Float[np.ndarray, "k n l d"],
-        steps: Float[np.ndarray, "k l d"],
+        steps: Sequence[Step],
         mapping: Model,
         class_idx: Label,
         fps: int,
     ):
         self._keyframes, self._knots, self._fps = keyframes, np.array(keyframes.knots), fps
-        self._stops, self._steps = ws + steps[:, None], steps
+        self._steps = _stacked([step.vector for step in steps], np.zeros_like(ws[0, 0]))
+        self._shifts = _stacked([step.shift for step in steps], _NOTHING)
+        self._z = _stacked([step.z for step in steps], _NOTHING)
+        self._stops = ws + self._steps[:, None]
         self._schedules = [frame.schedules for frame in keyframes.frames]
         self._mapping = mapping
         self._class: Label = class_idx
@@ -132,7 +142,8 @@ class Moving:
     def _through_z(self) -> Mapped:
         config, seeds = self._mapping.config.generator, [values.seeds(str(f.seeds)) for f in self._keyframes.frames]
         label = drawn_from(self._mapping.lineage, self._class if config.c_dim else None)
-        z = [z_from_seeds(each, config.z_dim) for each in seeds]
+        moved = self._z if self._z.size else np.zeros((len(seeds), 1), np.float32)
+        z = [z_from_seeds(each, config.z_dim) + step for each, step in zip(seeds, moved, strict=True)]
         c = [labels_of(label, each, config.c_dim) for each in seeds]
 
         def latents(frame: int) -> Latents:
@@ -165,6 +176,18 @@ class Moving:
             return np.stack([paths.spline(each, t, knots=self._knots.tolist(), closed=closed) for each in pictures])
         return between(self._stops[start], self._stops[end], share)
 
+    def shift(self, frame: int) -> Shift | None:
+        """What edits add to the styles."""
+        start, end, share = self._leg(frame)
+        return between(self._shifts[start], self._shifts[end], share) if self._shifts.size else None
+
     def digest(self) -> str:
         """What tells this from another film of the same settings: the numbers of files."""
-        return hashlib.sha256(self._stops.astype("<f4").tobytes() + self._steps.astype("<f4").tobytes()).hexdigest()
+        arrays = (self._stops, self._steps, self._shifts, self._z)
+        return hashlib.sha256(b"".join(array.astype("<f4").tobytes() for array in arrays)).hexdigest()
+
+
+def _stacked(parts: Sequence[np.ndarray | None], usual: np.ndarray) -> Float[np.ndarray, "k ..."]:
+    """What the edits of each keyframe add: 0 where they add nothing, and `usual` times 0 where none does."""
+    like = next((part for part in parts if part is not None), usual)
+    return np.stack([np.zeros_like(like) if part is None else part for part in parts])

@@ -11,14 +11,14 @@ from interp.motion import EASINGS
 from interp.schedule_text import parse
 from interp.schedules import Schedule
 from stylegan_jax import values
-from stylegan_jax.editing.directions import parse_edit
+from stylegan_jax.editing.directions import parse_edit, parse_style
 from stylegan_jax.errors import InputError, shown
 from stylegan_jax.storage import inputs, schema
 
 PATHS = ("linear", "slerp", "spline")
 _MOST_SECONDS = 3600
 _FORM = "write frames: and below it a list, each with time, seeds or w, and schedule"
-_LISTS = ("w", "edits", "schedule", "models", "directions")
+_LISTS = ("w", "edits", "styles", "schedule", "models", "directions")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -32,6 +32,7 @@ class Keyframe:
       w_space: what a 2-D array in them is; see `convert.ws.read`.
       psi: truncation; 0.7 in the first one of seeds, 1 in the first one of ws.
       edits: `NAME=2`, `NAME=2:0-3`; () is none.
+      styles: `b16.conv1:7=+5`, likewise.
       schedule: the text of one for each transfer model.
       ease: how the film goes on from here to the next: a key of `motion.EASINGS`.
     """
@@ -42,6 +43,7 @@ class Keyframe:
     w_space: str | None = None
     psi: float | None = None
     edits: tuple[str, ...] | None = None
+    styles: tuple[str, ...] | None = None
     schedule: tuple[str, ...] | None = None
     ease: str | None = None
 
@@ -78,7 +80,7 @@ class Keyframes:
     def whole(self) -> "Keyframes":
         """The same with everything said in every frame."""
         ease, frames = "linear" if self.path == "spline" else "smooth", []
-        state: dict[str, Any] = {"edits": (), "ease": ease}
+        state: dict[str, Any] = {"edits": (), "styles": (), "ease": ease}
         for frame in self.frames:
             said = {key: value for key, value in vars(frame).items() if value is not None}
             if "seeds" in said:
@@ -156,6 +158,8 @@ def _check_texts(frame: Keyframe) -> None:
         values.seeds(frame.seeds, "seeds")
     for text in frame.edits or ():
         parse_edit(text)
+    for text in frame.styles or ():
+        parse_style(text)
     _ = frame.schedules
     if frame.ease not in (None, *EASINGS):
         raise InputError("no such ease", f"write {', '.join(EASINGS)}", file=f"ease {shown(frame.ease)}")
@@ -196,6 +200,7 @@ _FRAME: dict[str, schema.Kind] = {
     "w_space": schema.Text(10),
     "psi": schema.Number(-100, 100),
     "edits": schema.Either((_TEXTS, schema.Table(others=schema.Either((schema.Number(), schema.Text(200))), most=100))),
+    "styles": _TEXTS,
     "schedule": schema.Either((schema.Text(), schema.ListOf(schema.Text(), most=20, least=1))),
     "ease": schema.Text(20),
 }

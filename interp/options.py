@@ -242,8 +242,7 @@ def with_columns(recipe: "Recipe", columns: SheetOptions) -> "Recipe":
     if columns.same_w:
         chosen["same_w"] = True
     columns.edits.check()
-    if columns.edits.edit:
-        chosen |= {"edits": columns.edits.edit, "directions": tuple(map(os.path.abspath, columns.edits.directions))}
+    chosen |= columns.edits.fields
     values.seeds(chosen.get("seeds", recipe.seeds))
     return dataclasses.replace(recipe, **chosen)
 

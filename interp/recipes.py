@@ -16,7 +16,7 @@ from stylegan_jax.names import DEFAULT_NETWORKS, NETWORKS
 from stylegan_jax.storage import inputs, schema
 
 _MOST_MODELS, _MOST_SEEDS = 20, 10_000
-_LISTS = ("kinds", "w", "edits", "directions")
+_LISTS = ("kinds", "w", "edits", "directions", "styles")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -55,6 +55,7 @@ class Recipe:
     w_space: str | None = None
     edits: tuple[str, ...] = ()
     directions: tuple[str, ...] = ()
+    styles: tuple[str, ...] = ()
     mask: str | None = None
     mask_at: int | None = None
     mask_sha256: str | None = None
@@ -148,8 +149,7 @@ _RECIPE: dict[str, schema.Kind] = {
     "same_w": schema.Flag(),
     "w": schema.ListOf(schema.Text(), most=10_000),
     "w_space": schema.Text(100),
-    "edits": schema.ListOf(schema.Text(), most=100),
-    "directions": schema.ListOf(schema.Text(), most=100),
+    **dict.fromkeys(("edits", "directions", "styles"), schema.ListOf(schema.Text(), most=100)),
     "mask": schema.Text(),
     "mask_at": schema.Number(4, 1 << 20, whole=True),
     "mask_sha256": schema.Text(64),

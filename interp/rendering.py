@@ -16,10 +16,11 @@ from interp.relatives import check_blendable, merged_config
 from interp.schedules import Schedule
 from stylegan_jax.errors import InputError
 from stylegan_jax.names import DEFAULT_NETWORKS, is_buffer
-from stylegan_jax.sampler import batching, prepared
+from stylegan_jax.sampler import batching, prepared, stylespace
 from stylegan_jax.sampler.masked import Pyramid
 from stylegan_jax.sampler.programs import Placement, synthesis_program
 from stylegan_jax.sampler.run import synthesised, synthesised_within
+from stylegan_jax.sampler.stylespace import Shift
 from stylegan_jax.storage.checkpoint import Model
 
 Tree = Mapping[str, Any]
@@ -72,12 +73,16 @@ class Renderer:
         ws: Float[np.ndarray, "n l d"],
         *,
         kinds: Sequence[Kind] = (),
+        shift: Shift | None = None,
     ) -> UInt8[np.ndarray, "n h w c"]:
-        """The images of one blend, one for each row of `ws`; neither α nor the source of noise compiles anew."""
+        """The images of one blend, one for each row of `ws`; neither α nor the source of noise compiles anew.
+
+        `shift` is added to the styles: the same as to those of all its models, as their shares are 1 together.
+        """
         pieces = [ws[start : start + self.how.step] for start in range(0, len(ws), self.how.step)]
         batches = [(range(len(piece)), piece) for piece in pieces]  # seeds of random noise, which no blend shows
         with self._mixing:  # the next blend takes this one's place
-            weights = self._weights(schedules, sources, kinds)
+            weights = self._shifted(self._weights(schedules, sources, kinds), shift)
             return np.concatenate(list(synthesised(self.config, self._place, weights, batches)))
 
     def images_within(
@@ -89,13 +94,17 @@ class Renderer:
         *,
         base_ws: Float[np.ndarray, "n l d"] | None = None,
         kinds: Sequence[Kind] = (),
+        shift: Shift | None = None,
     ) -> UInt8[np.ndarray, "n h w c"]:
         """`images` within a mask, and outside it the base's of `base_ws` (by default `ws`); no mask compiles anew."""
         rows = ws if base_ws is None else base_ws, ws
         with self._mixing:
-            weights = self._base, self._weights(schedules, sources, kinds)
+            weights = self._shifted(self._base, shift), self._shifted(self._weights(schedules, sources, kinds), shift)
             made = synthesised_within((self.config, self.config), self._place, weights, rows, masks)
             return np.concatenate(list(made))
+
+    def _shifted(self, weights: Tree, shift: Shift | None) -> Tree:
+        return {**weights, **self._place.replicate(stylespace.moved(weights, self.config, shift))}
 
     @functools.cached_property
     def _base(self) -> Tree:

@@ -17,7 +17,9 @@ from interp.paths import IN_Z, ROUND, Path
 from interp.rendering import Renderer
 from interp.schedules import Schedule
 from interp.sheets import View
+from stylegan_jax.editing.edits import Step
 from stylegan_jax.sampler.latents import Label
+from stylegan_jax.sampler.stylespace import Shift
 from stylegan_jax.storage.checkpoint import Model
 
 SEEDS = "0,1,2"
@@ -26,9 +28,9 @@ Drives = Literal["edit", "alpha", "speed"]
 
 
 class Sweep(NamedTuple):
-    """An edit that moves: what strength 1 adds to every w, and the strengths on the way."""
+    """An edit that moves: what strength 1 adds, to w or to styles, and the strengths on the way."""
 
-    step: Float[np.ndarray, "l d"]
+    step: Step
     span: Span
 
 
@@ -59,7 +61,7 @@ class Scene:
       loop: there and back, so that the end joins the beginning.
       ease: a key of `motion.EASINGS`.
       ws: of files, shown instead of seeds.
-      step: what edits add to every w.
+      step, z_step, shift: what edits add to every w, to the z of every seed, to the styles.
       path: how each walk leads from seed to seed, or around.
       diameter: of a path that goes round.
       truncation: a psi that moves, in place of `psi`.
@@ -77,6 +79,8 @@ class Scene:
     ease: str = "smooth"
     ws: Float[np.ndarray, "n l d"] | None = None
     step: Float[np.ndarray, "l d"] | None = None
+    z_step: Float[np.ndarray, " z"] | None = None
+    shift: Shift | None = None
     path: Path = "linear"
     diameter: float = 1.0
     truncation: Span | None = None
@@ -91,7 +95,8 @@ class Scene:
 
     def view(self, walks: Sequence[Sequence[int]], ws: Float[np.ndarray, "n l d"] | None = None) -> View:
         """Every seed that occurs in some walks, once; truncated, unless that moves."""
-        return View(sorted({seed for walk in walks for seed in walk}), self.steady_psi, self.class_idx, ws)
+        seeds = sorted({seed for walk in walks for seed in walk})
+        return View(seeds, self.steady_psi, self.class_idx, ws, z_step=self.z_step)
 
     def check(self, models: Sequence[Model], labels: Sequence[str]) -> None:
         """Raises InputError for what the models cannot show, before any of them is sampled."""
@@ -144,7 +149,13 @@ class Take:
         if scene.path in IN_Z:
             options = {"loop": scene.loop, "ease": ease}
             at = tracks.through_z(walks, model, scene.path, scene.diameter, view.label_for(model), **options)
-            return tracks.Mapped(model, lambda frame: at(self._times[frame]), scene.count, scene.steady_psi)
+            moved = np.float32(0) if scene.z_step is None else scene.z_step
+
+            def latents(frame: int) -> tracks.Latents:
+                z, c = at(self._times[frame])
+                return z + moved, c
+
+            return tracks.Mapped(model, latents, scene.count, scene.steady_psi)
         if self._early:
             view = dataclasses.replace(view, step=scene.step)
         known = dict(zip(view.seeds, view.ws_of(model), strict=True))
@@ -159,20 +170,31 @@ class Take:
 
     def ws(self, frame: int) -> Float[np.ndarray, "n l d"]:
         """Walked, mixed, truncated, edited."""
-        scene, way, ws = self._scene, self._ways[frame], self._track(frame)
+        scene, ws = self._scene, self._track(frame)
         if scene.mix is not None and self._mixed is not None:
             count = ws.shape[1]
             layers = list(scene.mix.layers or range(count // 2, count))
             ws = ws.copy()
             ws[:, layers] = self._mixed(frame)[:, layers]
         if scene.truncation is not None:
-            ws = truncated(ws, self._towards, scene.truncation.at(way))
+            ws = truncated(ws, self._towards, scene.truncation.at(self._ways[frame]))
         if scene.step is not None and not self._early:
             ws = ws + scene.step
-        loud = self._loud(frame, "edit")
-        for step, span in scene.sweeps:
-            ws = ws + np.float32(span.at(way) * (1.0 if loud is None else loud)) * step
+        for step, strength in self._swept(frame):
+            ws = ws if step.vector is None else ws + strength * step.vector
         return ws
+
+    def shift(self, frame: int) -> Shift | None:
+        """What edits add to the styles."""
+        found = [strength * step.shift for step, strength in self._swept(frame) if step.shift is not None]
+        found += [] if self._scene.shift is None else [self._scene.shift]
+        return np.sum(found, 0) if found else None
+
+    def _swept(self, frame: int) -> list[tuple[Step, np.float32]]:
+        """The edits that move, and how strong each is now."""
+        loud = self._loud(frame, "edit")
+        strength = 1.0 if loud is None else loud
+        return [(step, np.float32(span.at(self._ways[frame]) * strength)) for step, span in self._scene.sweeps]
 
     def _loud(self, frame: int, drives: Drives) -> float | None:
         """How loud a frame is, if that is what the sound drives."""
@@ -182,7 +204,9 @@ class Take:
     def digest(self) -> str:
         """What tells this from another film of the same settings: the numbers of files."""
         scene = self._scene
-        arrays = [scene.ws, scene.step, *(sweep.step for sweep in scene.sweeps), scene.sound and scene.sound.levels]
+        swept = [part for sweep in scene.sweeps for part in (sweep.step.vector, sweep.step.shift)]
+        levels = scene.sound and scene.sound.levels
+        arrays = [scene.ws, scene.step, scene.z_step, scene.shift, *swept, levels]
         known = hashlib.sha256()
         for array in arrays:
             known.update(b"-" if array is None else np.ascontiguousarray(array, "<f4").tobytes())

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -13,6 +14,7 @@ from stylegan_jax.pictures.images import sheet
 from stylegan_jax.sampler.latents import Label, labels_of
 from stylegan_jax.sampler.masked import Pyramid
 from stylegan_jax.sampler.run import map_seeds, sample, sample_within, sample_ws
+from stylegan_jax.sampler.stylespace import Shift
 from stylegan_jax.storage.checkpoint import Model
 
 MARGIN = 12  # pixels
@@ -30,7 +32,7 @@ class View:
       class_idx: for those of the models that are conditional.
       ws: fed to all models instead of the w of their own mappings.
       names: of the columns, where they are ws of files and no seeds.
-      step: what edits add to every w.
+      step, z_step, shift: what edits add to every w, to the z of every seed, to the styles.
     """
 
     seeds: Sequence[int]
@@ -39,6 +41,8 @@ class View:
     ws: Float[np.ndarray, "n l d"] | None = None
     names: Sequence[str] = ()
     step: Float[np.ndarray, "l d"] | None = None
+    z_step: Float[np.ndarray, " z"] | None = None
+    shift: Shift | None = None
 
     @property
     def labels(self) -> list[str]:
@@ -47,26 +51,34 @@ class View:
 
     def with_ws_of(self, model: Model) -> "View":
         """The same seeds through one model's mapping, for all models: shows the effect of a blend most clearly."""
-        return dataclasses.replace(self, ws=self.ws_of(model), step=None)
+        return dataclasses.replace(self, ws=self.ws_of(model), step=None, z_step=None)
 
     def ws_of(self, model: Model) -> Float[np.ndarray, "n l d"]:
         """The seeds through a model's mapping, truncated, or the ws that were given; edited, if there is a step."""
         if self.ws is not None:
             ws = self.ws
         else:
-            ws = map_seeds(model, self.seeds, truncation_psi=self.psi, class_idx=self.label_for(model))
+            how: dict[str, Any] = {
+                "truncation_psi": self.psi,
+                "class_idx": self.label_for(model),
+                "z_step": self.z_step,
+            }
+            ws = map_seeds(model, self.seeds, **how)
         return ws if self.step is None else ws + self.step
 
     def row(self, model: Model) -> Row:
         """The images of one model; InputError where a conditional one gets no class."""
         if self.ws is not None:
-            return np.concatenate(list(sample_ws(model, self.ws_of(model))))
-        how = {"truncation_psi": self.psi, "class_idx": self.label_for(model), "step": self.step}
-        return np.concatenate(list(sample(model, self.seeds, **how)))
+            return np.concatenate(list(sample_ws(model, self.ws_of(model), shift=self.shift)))
+        edits: dict[str, Any] = {"step": self.step, "z_step": self.z_step, "shift": self.shift}
+        how: dict[str, Any] = {"truncation_psi": self.psi, "class_idx": self.label_for(model)}
+        return np.concatenate(list(sample(model, self.seeds, **how, **edits)))
 
     def masked_row(self, base: Model, model: Model, masks: Pyramid) -> Row:
         """The images of `model` within a mask, and outside it those of the base: what `row` shows of both, as one."""
-        return np.concatenate(list(sample_within(base, model, self.ws_of(base), self.ws_of(model), masks)))
+        return np.concatenate(
+            list(sample_within(base, model, self.ws_of(base), self.ws_of(model), masks, shift=self.shift))
+        )
 
     def check(self, models: Sequence[Model], labels: Sequence[str]) -> None:
         """Raises InputError for what the models cannot show, before any of them is sampled."""

@@ -1,14 +1,16 @@
 """Sheets of directions: a strip of edits for each, and where in the picture it acts."""
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Iterator, Sequence
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 
-from interp.sheets import framed_sheet
+from interp.sheets import View, framed_sheet
 from stylegan_jax.editing.directions import Directions
 from stylegan_jax.pictures.images import on_white
 from stylegan_jax.sampler import sample_ws
+from stylegan_jax.sampler.run import sample_shifts
 from stylegan_jax.storage.checkpoint import Model
 
 STRENGTHS = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
@@ -17,12 +19,22 @@ Sheet = UInt8[np.ndarray, "H W 3"]
 Strip = UInt8[np.ndarray, "k s n h w c"]
 
 
-def strips(model: Model, directions: Directions, ws: Float[np.ndarray, "n l d"]) -> Strip:
-    """Every w, edited by every strength along every direction, one after the other in one run of the sampler."""
-    steps = np.stack([[directions.edit(name, s) for s in STRENGTHS] for name in directions.names])
-    edited = ws + steps[:, :, None]
-    images = np.concatenate([*sample_ws(model, edited.reshape(-1, *ws.shape[1:]))])
-    return images.reshape(*edited.shape[:3], *images.shape[1:])
+def strips(model: Model, directions: Directions, view: View) -> Strip:
+    """Every face of a view, edited by every strength along every direction; nothing compiles anew for any of them."""
+    steps = np.stack([directions.edit(name, s) for name in directions.names for s in STRENGTHS])
+    images = np.concatenate([*_edited(model, directions, view, steps)])
+    return images.reshape(len(directions.names), len(STRENGTHS), -1, *images.shape[1:])
+
+
+def _edited(model: Model, directions: Directions, view: View, steps: np.ndarray) -> Iterator[np.ndarray]:
+    """The images of all steps, one after the other."""
+    if directions.space == "style":
+        return sample_shifts(model, view.ws_of(model), steps[:, 0])
+    if directions.space == "z":
+        edited = np.stack([dataclasses.replace(view, z_step=step).ws_of(model) for step in steps[:, 0]])
+    else:
+        edited = view.ws_of(model) + steps[:, None]
+    return sample_ws(model, edited.reshape(-1, *edited.shape[2:]))
 
 
 def overview(found: Strip, directions: Directions, *, title: str, cell: int) -> Sheet:
@@ -49,10 +61,14 @@ def _columns() -> list[str]:
 
 
 def _labels(directions: Directions) -> list[str]:
-    """The names, and of a PCA what each explains."""
-    explained = directions.card.get("explained") or ()
-    shares = [f" {100 * share:.1f} %" for share in explained] or [""] * len(directions.names)
-    return [f"{name}{share}" for name, share in zip(directions.names, shares, strict=False)]
+    """The names, with what each explains of a PCA, what of a channel's change is inside its region, or its θ."""
+    card, count = directions.card, len(directions.names)
+    explained, theta = card.get("explained") or (), card.get("theta") or ()
+    changes = zip(card.get("inside") or (), card.get("outside") or (), strict=False)
+    facts = [f"{100 * share:.1f} %" for share in explained]
+    facts += [f"theta {each:.2f}" for each in theta]
+    facts += [f"{100 * inside / ((inside + outside) or 1):.0f} % inside" for inside, outside in changes]
+    return [f"{name} {fact}".strip() for name, fact in zip(directions.names, facts or [""] * count, strict=False)]
 
 
 def _rgb(images: UInt8[np.ndarray, "n h w c"]) -> UInt8[np.ndarray, "n h w 3"]:

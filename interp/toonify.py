@@ -24,6 +24,7 @@ from stylegan_jax.errors import InputError
 if TYPE_CHECKING:
     from interp.recipes import Recipe
     from interp.toons import Sweep, Toons
+    from stylegan_jax.editing.edits import Step
     from stylegan_jax.projection.project import Projection
     from stylegan_jax.storage.checkpoint import Model
 
@@ -91,7 +92,9 @@ def toonify(
     paths = base_and_transfer(base, transfer, shipped)
     text = schedule.text() if schedule.given else "swap=16"
     recipe = Recipe(
-        models=(Ingredient(path=paths[0]), Ingredient(path=paths[1], schedule=text)), psi=values.number(psi, "--psi")
+        models=(Ingredient(path=paths[0]), Ingredient(path=paths[1], schedule=text)),
+        psi=values.number(psi, "--psi"),
+        **edits.fields,
     )
     if paired and (paste or sweep):
         raise InputError("--paired writes no sheets and pastes nothing", "leave --paste and --sweep out")
@@ -105,10 +108,10 @@ def toonify(
     folder = _folder(out, [end.format(photo.stem) for photo in found for end in ends], overwrite=overwrite)
     unfinished = how.unfinished(folder / "unfinished.npz", overwrite=overwrite)
     models = read_models(recipe, None, shipped)
-    toons = Toons(recipe, models, sweep)  # which refuses models, schedules and masks before any work
+    step = edits.step(models[0].model, seeds=False)
+    toons = Toons(recipe, models, sweep, step)  # which refuses models, schedules and masks before any work
     if toons.mask is not None:
         print(toons.mask.said)
-    step = edits.vector(models[0].model)
     quick = encoders.of_model(models[0].model, encoder) if fast or encoder else None
     crops = cropped(found, which, models[0].model)
     if not crops:
@@ -120,11 +123,11 @@ def toonify(
         made, notes = how.run(models[0].model, pixels, settings, unfinished, overwrite=overwrite), how.notes(settings)
     else:
         made, notes = encoders.encoded(models[0].model, pixels, quick)
-    shown = toons.moved(made, step)
+    shown = toons.moved(made)
     blends: Iterable[tuple[slice, Toons]] = [(slice(None), toons)]
     if tuning:
         better = tuned.models(models[0].model, pixels, made.ws, tuning, how)
-        blends = _with_bases(recipe, sweep, bases, better, overwrite=overwrite)
+        blends = _with_bases(recipe, sweep, step, bases, better, overwrite=overwrite)
     written = _write(blends, folder, crops, names, shown, notes, paired=paired, paste=paste, overwrite=overwrite)
     unfinished.done()
     print(f"{len(crops)} of {len(found)} photographs: wrote {written}" if len(found) > 1 else f"wrote {written}")
@@ -134,6 +137,7 @@ def toonify(
 def _with_bases(
     recipe: "Recipe",
     sweep: "Sweep | None",
+    step: "Step",
     places: Sequence[Path],
     tuned: "Iterable[tuple[slice, Model]]",
     *,
@@ -148,7 +152,7 @@ def _with_bases(
     for place, (part, model) in zip(places, tuned, strict=True):
         checkpoint.save(model, place, overwrite=overwrite)
         own = dataclasses.replace(recipe, models=(Ingredient(path=str(place)), *recipe.models[1:]))
-        yield part, Toons(own, read_models(own, None, stylegan_jax.shipped_models()), sweep)
+        yield part, Toons(own, read_models(own, None, stylegan_jax.shipped_models()), sweep, step)
 
 
 def _write(

@@ -19,6 +19,7 @@ from interp.rendering import Renderer
 from interp.replay import Loaded, decide_loaded
 from interp.schedules import Schedule, constant, swap
 from interp.sheets import framed_sheet
+from stylegan_jax.editing.edits import UNMOVED, Step
 from stylegan_jax.errors import InputError
 from stylegan_jax.pictures import encoding
 from stylegan_jax.projection.project import Projection
@@ -38,6 +39,7 @@ class Toons:
       loaded: its models.
       sweep: what the sheets show: some hand-overs beside the chosen blend by default, or all of them, or one from hard
         to ever softer.
+      step: edits of what is projected.
       beside: the folder that the recipe's mask is looked for in first. Outside the mask every picture is the base's,
         and the photograph's own where it is pasted back.
 
@@ -45,12 +47,18 @@ class Toons:
     """
 
     def __init__(
-        self, recipe: Recipe, loaded: Sequence[Loaded], sweep: Sweep | None = None, *, beside: Path | None = None
+        self,
+        recipe: Recipe,
+        loaded: Sequence[Loaded],
+        sweep: Sweep | None = None,
+        step: Step = UNMOVED,
+        *,
+        beside: Path | None = None,
     ):
         if recipe.psi != 1 and loaded[0].model.config.generator.w_avg_beta is None:
             raise InputError("has no w_avg to truncate towards", "use psi 1", file=loaded[0].label)
         decided = decide_loaded(recipe, loaded)
-        self.chosen = recipe.schedules[0]
+        self.chosen, self._step = recipe.schedules[0], step
         labels = [each.label for each in loaded]
         self._renderer = Renderer([each.model for each in loaded], labels)
         (_, base), *between, (_, transfer) = self._rows(sweep)
@@ -78,14 +86,13 @@ class Toons:
         usual = [(f"swap {r}", swap(r)) for r in _HAND_OVERS if r in resolutions[:-1]]
         return [("base", constant(0)), *usual, ("transfer", constant(1))]
 
-    def moved(self, made: Projection, step: Float[np.ndarray, "l d"] | None = None) -> Projection:
-        """Projections pulled towards the base's w_avg by the recipe's psi, then edited by a step, and what the base
-        makes of them then.
+    def moved(self, made: Projection) -> Projection:
+        """Projections pulled towards the base's w_avg by the recipe's psi, then edited, and what the base makes of them
+        then.
         """
-        if self.recipe.psi == 1 and step is None:
+        if self.recipe.psi == 1 and self._step.vector is None and self._step.shift is None:
             return made
-        ws = truncated(made.ws, self._renderer.model("base"), self.recipe.psi)
-        ws = ws if step is None else ws + step
+        ws = self._step.moved(truncated(made.ws, self._renderer.model("base"), self.recipe.psi))
         return dataclasses.replace(made, ws=ws, images=self._images(constant(0), ws))
 
     def images(self, ws: np.ndarray) -> dict[str, Pictures]:
@@ -95,8 +102,8 @@ class Toons:
     def _images(self, schedule: Schedule, ws: np.ndarray) -> Pictures:
         sources = resolve_sources([schedule], None, None, None)
         if self.mask is None:
-            return self._renderer.images([schedule], sources, ws)
-        return self._renderer.images_within(self.mask.pyramid(), [schedule], sources, ws)
+            return self._renderer.images([schedule], sources, ws, shift=self._step.shift)
+        return self._renderer.images_within(self.mask.pyramid(), [schedule], sources, ws, shift=self._step.shift)
 
     def write(
         self,

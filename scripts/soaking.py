@@ -26,7 +26,9 @@ import stylegan_jax as sj
 from convert import ws
 from interp.motion import moving
 from interp.rendering import Renderer
-from interp.scenes import Scene, write
+from interp import filming
+from interp.frames import drawn
+from interp.scenes import Scene, Take
 from scripts.fuzzing.mutants import flipped
 from stylegan_jax.commands.cli import set_up_jax
 from stylegan_jax.errors import InputError
@@ -80,10 +82,13 @@ class Work:
 
     def film(self) -> None:
         """A few frames."""
-        scene = Scene(at=moving("swap", "4..16"), walks=[[self.rng.randrange(100), 1], [2]], count=4, size=64)
+        scene = Scene(at=moving("swap", "4..16"), walks=[[self.rng.randrange(100), 1], [2]], count=4)
         renderer = Renderer(self.models, ["a", "b"])
         place = self.folder / self.rng.choice(("film.webp", "film.gif"))
-        write(place, scene, renderer, scene.sources(1, None, None), fps=12, note="", overwrite=True)
+        sources = scene.sources(1, None, None)
+        take = Take(scene, renderer, sources)
+        draw = lambda wanted: drawn(take, renderer, sources, size=64, wanted=wanted)  # noqa: E731
+        filming.write(place, draw, 4, fps=12, note={}, overwrite=True)
 
     def data(self) -> None:
         """Pictures for training, cut anew or found in the cache."""

@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from interp.alphas import Kind
 from interp.motion import EASINGS, mixed
 from interp.studio.painter import Painter, Pictures
 from interp.studio.state import State
 from stylegan_jax.errors import InputError
+from stylegan_jax.sampler.stylespace import Shift
 
 
 def frames(painter: Painter, first: State, last: State, count: int) -> Iterator[Pictures]:
@@ -25,16 +28,24 @@ def frames(painter: Painter, first: State, last: State, count: int) -> Iterator[
     renderer, sources = painter.renderer(first.recipe), painter.sources(first.recipe)
     masks = painter.masks(first.recipe, renderer)
     base_ws = ws if masks is None else [painter.ws(state, "base") for state in (first, last)]
+    begin, end = (painter.step(state).shift for state in (first, last))
     for i in range(count):
         t = EASINGS["smooth"](i / (count - 1))
         ways = zip(first.recipe.schedules, last.recipe.schedules, strict=True)
         schedules, kinds = [mixed(*ends, t) for ends in ways], mixed_kinds(one, two, t)
-        way = (1 - t) * ws[0] + t * ws[1]
+        way, shift = (1 - t) * ws[0] + t * ws[1], _mixed_shift(begin, end, np.float32(t))
         if masks is None:
-            yield renderer.images(schedules, sources, way, kinds=kinds)
+            yield renderer.images(schedules, sources, way, kinds=kinds, shift=shift)
         else:
             outside = (1 - t) * base_ws[0] + t * base_ws[1]
-            yield renderer.images_within(masks, schedules, sources, way, base_ws=outside, kinds=kinds)
+            yield renderer.images_within(masks, schedules, sources, way, base_ws=outside, kinds=kinds, shift=shift)
+
+
+def _mixed_shift(one: Shift | None, two: Shift | None, t: np.float32) -> Shift | None:
+    """Edits of styles on the way; where there are none, they are 0."""
+    ends = [(np.float32(1) - t, one), (t, two)]
+    found = [share * shift for share, shift in ends if shift is not None]
+    return np.sum(found, 0) if found else None
 
 
 def _check_kinds(one: Sequence[Kind], two: Sequence[Kind]) -> None:

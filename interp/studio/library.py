@@ -16,7 +16,7 @@ from interp.replay import NONE, Loaded, Shipped, read_models
 from interp.studio.state import State, from_json
 from stylegan_jax.config import GeneratorConfig
 from stylegan_jax.editing import directionfile
-from stylegan_jax.editing.directions import Directions
+from stylegan_jax.editing.directions import Directions, parse_edit
 from stylegan_jax.editing.edits import Step, step_along
 from stylegan_jax.errors import InputError, shown
 from stylegan_jax.pictures import images
@@ -127,17 +127,24 @@ class Library:
     def add_directions(self, path: str, name: str | None = None) -> str:
         """Adds a file of directions and returns its name here. Raises InputError where they fit the first model not."""
         config = self.model(self._first[0]).model.config.generator
-        found = directionfile.read(path, num_ws=config.num_ws, w_dim=config.w_dim)
+        found = directionfile.read(path, config)
         with self._turn:
             name = _free(name or Path(path).name, self._directions)
             self._directions[name] = path, found
         return name
 
-    def step(self, recipe: Recipe, base: Model) -> Step | None:
-        """The edits of a recipe as one step of w; InputError for directions that are not here."""
-        if recipe.edits:
-            return step_along(recipe.edits, [self._along(name) for name in recipe.directions], base)
-        return None
+    def step(self, recipe: Recipe, base: Model, *, seeds: bool) -> Step:
+        """The edits of a recipe as one step; InputError for directions that are not here, as `step_along` for others.
+
+        `seeds` says whether seeds are shown.
+        """
+        known = [self._along(name) for name in recipe.directions if recipe.edits]
+        return step_along(recipe.edits, known, base, styles=recipe.styles, seeds=seeds)
+
+    def of_styles(self, recipe: Recipe) -> tuple[str, ...]:
+        """The edits of a recipe that move styles: those that its ws do not show."""
+        moving = {n for name in recipe.directions if (d := self._along(name)).space == "style" for n in d.names}
+        return tuple(text for text in recipe.edits if parse_edit(text).name in moving)
 
     def _along(self, name: str) -> Directions:
         if name not in self._directions:

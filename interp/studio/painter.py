@@ -1,10 +1,10 @@
 """Draws states: the blend, and the models it is made of, for the same seeds or ws."""
 
 import dataclasses
-import functools
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -20,8 +20,10 @@ from interp.sheets import View
 from interp.studio.library import Library
 from interp.studio.state import MOST_PICTURES, Pad, State
 from stylegan_jax import values
+from stylegan_jax.editing.edits import Step
 from stylegan_jax.errors import InputError
 from stylegan_jax.names import resolution_of
+from stylegan_jax.sampler import stylespace
 from stylegan_jax.sampler.masked import Pyramid
 from stylegan_jax.sampler.run import map_seeds
 from stylegan_jax.storage.checkpoint import Model
@@ -79,8 +81,7 @@ class Painter:
         pictures = {role: self._pictures(role, recipe, decisions.sources, renderer, view) for role in roles}
         resolutions = decisions.config.generator.resolutions
         alphas = [[schedule(Layer(r)) for r in resolutions] for schedule in recipe.schedules]
-        step = self.library.step(recipe, self._loaded(recipe)[0].model)
-        return Frame(pictures, view.labels, alphas, resolutions, decisions, step.warnings if step else [])
+        return Frame(pictures, view.labels, alphas, resolutions, decisions, [*self.step(state).warnings])
 
     def ws(self, state: State, source: str | None = None) -> Ws:
         """The ws of the blend's pictures, or by the mapping of another source; InputError as `frame`."""
@@ -94,6 +95,12 @@ class Painter:
             return None
         pyramid = mask.pyramid()
         return {r: pyramid[r] for r in renderer.config.resolutions}
+
+    def step(self, state: State) -> Step:
+        """All edits of a state; InputError as `frame`."""
+        recipe = state.recipe
+        seeds = not recipe.w or state.pad is not None
+        return self.library.step(recipe, self._loaded(recipe)[0].model, seeds=seeds)
 
     def sources(self, recipe: Recipe) -> Sources:
         """Where mapping and noise of the blend come from; InputError as `frame`."""
@@ -131,33 +138,34 @@ class Painter:
             schedules, kinds = _alone(role, len(schedules)), ()
             sources = resolve_sources(schedules, None, None, None)
         ws, count = self._ws(view, self._mapping_model(recipe, sources.mapping)), renderer.config.num_ws
+        shift = None if view.shift is None else view.shift[: stylespace.count(renderer.config)]  # a preview has fewer
         masks = self.masks(recipe, renderer) if role == BLEND else None
         if masks is None:
-            return renderer.images(schedules, sources, ws[:, :count], kinds=kinds)
+            return renderer.images(schedules, sources, ws[:, :count], kinds=kinds, shift=shift)
         base_ws = self._ws(view, self._mapping_model(recipe, "base"))[:, :count]
-        return renderer.images_within(masks, schedules, sources, ws[:, :count], base_ws=base_ws, kinds=kinds)
+        more: dict[str, Any] = {"base_ws": base_ws, "kinds": kinds, "shift": shift}
+        return renderer.images_within(masks, schedules, sources, ws[:, :count], **more)
 
     def _view(self, state: State, sources: Sources) -> View:
         """The columns; InputError for what the models cannot show."""
         recipe, loaded = state.recipe, self._loaded(state.recipe)
         models, labels = [each.model for each in loaded], [each.label for each in loaded]
-        step = self.library.step(recipe, models[0])
-        vector = step.vector if step else None
+        step = self.step(state)
         if recipe.w and state.pad is None:
             found = [self.library.ws(name, models[0], recipe.w_space) for name in recipe.w]
             ws = np.concatenate([each.values for each in found])[:MOST_PICTURES]
             names = [name for each in found for name in each.names][:MOST_PICTURES]
-            return View((), recipe.psi, ws=truncated(ws, models[0], recipe.psi), names=names, step=vector)
+            return View((), recipe.psi, ws=truncated(ws, models[0], recipe.psi), names=names, **step.of_ws)
         seeds = values.seeds(recipe.seeds) if state.pad is None else state.pad.seeds
         if len(seeds) > MOST_PICTURES:
             raise InputError(f"{len(seeds)} seeds are too many for a page", f"use at most {MOST_PICTURES}")
-        view = View(seeds, recipe.psi, recipe.class_idx)
+        view = View(seeds, recipe.psi, recipe.class_idx, z_step=step.z)
         view.check(models, labels)
         if state.pad is None:
-            return dataclasses.replace(view, step=vector)
+            return dataclasses.replace(view, **step.of_seeds)
         corners = self._ws(view, self._mapping_model(recipe, sources.mapping))
         ws = np.tensordot(np.array([state.pad.shares], np.float32), corners, 1)
-        return View((), recipe.psi, ws=ws, names=[_named(state.pad)], step=vector)
+        return View((), recipe.psi, ws=ws, names=[_named(state.pad)], **step.of_ws)
 
     def _ws(self, view: View, model: Model) -> Ws:
         """The view's ws by a model."""
@@ -167,10 +175,12 @@ class Painter:
     def _mapped_by(self, model: Model, view: View) -> Ws:
         """The seeds through a mapping network; those that were asked for last are kept."""
         label = view.class_idx if model.config.generator.c_dim else None
-        key = (id(model), tuple(view.seeds), view.psi, label)
+        moved = None if view.z_step is None else view.z_step.tobytes()
+        key = (id(model), tuple(view.seeds), view.psi, label, moved)
         with self._turn:
             if key not in self._mapped:
-                mapped = map_seeds(mapping_of(model), view.seeds, truncation_psi=view.psi, class_idx=label)
+                how: dict[str, Any] = {"truncation_psi": view.psi, "class_idx": label, "z_step": view.z_step}
+                mapped = map_seeds(model, view.seeds, **how)
                 while len(self._mapped) >= _MOST_WS:
                     self._mapped.popitem(last=False)
                 self._mapped[key] = mapped
@@ -186,13 +196,6 @@ def _alone(role: str, transfers: int) -> list[Schedule]:
 
 def _named(pad: Pad) -> str:
     return f"seeds {', '.join(map(str, pad.seeds))} at {pad.x:.2f}, {pad.y:.2f}"
-
-
-@functools.lru_cache(maxsize=16)
-def mapping_of(model: Model) -> Model:
-    """The mapping network alone: little to put onto a device for each w."""
-    tensors = {name: leaf for name, leaf in model.networks["G_ema"].items() if name.startswith("mapping.")}
-    return dataclasses.replace(model, networks={"G_ema": tensors})
 
 
 def cut(model: Model, resolution: int) -> Model:

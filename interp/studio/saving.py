@@ -68,7 +68,9 @@ class Saver:
         path = self._free(f"{slug(recipe)}-w", ".npz")
         with atomic.new_file(path) as file:
             np.savez(file, w=self.painter.ws(state))
-        whole: dict[str, Any] = {"psi": 1.0, "class_idx": None, "edits": (), "directions": ()}
+        kept = self.library.of_styles(state.recipe)  # the others are in the w
+        directions = tuple(map(os.path.abspath, recipe.directions)) if kept else ()
+        whole: dict[str, Any] = {"psi": 1.0, "class_idx": None, "edits": kept, "directions": directions}
         return dataclasses.replace(recipe, w=(str(path.absolute()),), w_space="w+", **whole), [path]
 
     def _write_picture(self, path: Path, state: State) -> None:
@@ -127,7 +129,7 @@ class Saver:
             recipe, made = self._on_disk(state)
             shown: Any = {"w": recipe.w, "w_space": recipe.w_space} if recipe.w else {"seeds": recipe.seeds}
             schedule = tuple(str(model.schedule) for model in recipe.models[1:])
-            said = {"psi": recipe.psi, "edits": recipe.edits, "schedule": schedule}
+            said = {"psi": recipe.psi, "edits": recipe.edits, "styles": recipe.styles, "schedule": schedule}
             frames.append(Keyframe(time=i * seconds, **shown, **said))
             files += made
             directions |= dict.fromkeys(recipe.directions)

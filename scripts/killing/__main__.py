@@ -4,10 +4,10 @@
 
 Each runs on tiny models, in a process that is killed (SIGKILL) at a random moment: nine times of ten while something
 is unfinished, as a rehearsal has shown when that is, else at any time. Disks are slow for it: every fsync waits. Then
-every finished output must be whole (that which was to be replaced, or the new one, to the last byte) and none lost;
-whatever else is left must have the name of something unfinished; and the same command run again must end well, with
-the outputs of the rehearsal and nothing beside them. Commands that go on where they stopped are killed several times.
-Ends with 1 if any of this is not so.
+every finished output must be whole (that which was to be replaced, or the new one, to the last byte) and none lost
+(but for an index, which goes before what it describes); whatever else is left must have the name of something
+unfinished; and the same command run again must end well, with the outputs of the rehearsal and nothing beside them.
+Commands that go on where they stopped are killed several times. Ends with 1 if any of this is not so.
 """
 
 import argparse
@@ -154,7 +154,7 @@ class Stage:
     def _look(self) -> None:
         """What a kill must not do."""
         found = outputs.contents(self.folder, self.command.outputs)
-        lost = sorted(name for name in self.standing if name not in found)
+        lost = sorted(name for name in self.standing if name not in {*found, *self.command.derived})
         self.account.check(not lost, f"lost {lost}")
         for name, digest in found.items():
             whole = digest in (self.standing.get(name), self.rehearsal.made.get(name))

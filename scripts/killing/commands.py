@@ -26,6 +26,8 @@ class Killed:
       typed: after `python -m stylegan_jax`.
       outputs: what it writes, in the folder where it runs; of a folder all that lies in it.
       former: what is typed to make the outputs that it replaces; empty where it replaces none.
+      derived: those of the outputs that go first when others are replaced, so that they never lie beside what they do
+        not describe; the next run makes them.
       goes_on: whether it continues where it stopped, so that it is killed again before it may end.
     """
 
@@ -33,12 +35,15 @@ class Killed:
     outputs: tuple[str, ...]
     former: tuple[str, ...] = ()
     goes_on: bool = False
+    derived: tuple[str, ...] = ()
 
 
-def _replacing(typed: tuple[str, ...], outputs: tuple[str, ...], change: Callable[[str], str]) -> Killed:
+def _replacing(
+    typed: tuple[str, ...], outputs: tuple[str, ...], change: Callable[[str], str], derived: tuple[str, ...] = ()
+) -> Killed:
     """A command that overwrites what it has made of other words."""
     typed = (*typed, "--overwrite")
-    return Killed(typed, outputs, former=tuple(change(word) for word in typed))
+    return Killed(typed, outputs, former=tuple(change(word) for word in typed), derived=derived)
 
 
 def _others(word: str) -> str:
@@ -63,7 +68,10 @@ COMMANDS = {
         ("sample", "a.safetensors", "--seeds", "0-63", "--out", "out.zip"), ("out.zip", "out.zip.json"), goes_on=True
     ),
     "sample-zip-anew": _replacing(
-        ("sample", "a.safetensors", "--seeds", "0-3", "--out", "out.zip"), ("out.zip", "out.zip.json"), _others
+        ("sample", "a.safetensors", "--seeds", "0-3", "--out", "out.zip"),
+        ("out.zip", "out.zip.json"),
+        _others,
+        derived=("out.zip.json",),
     ),
     "train": Killed(("train", "pictures", "--from", "a.pkl", "--out", "out", *_TRAIN), ("out",), goes_on=True),
     "project": _replacing(

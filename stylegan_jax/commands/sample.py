@@ -86,21 +86,22 @@ def _maker(what: What, look: Look) -> "Callable[[list[Model], dict[str, Any]], l
         from stylegan_jax.sampler import batching, jobs
 
         first, pulled = models[0], jobs.Truncation(**truncation)
-        step = look.edits.vector(first)
+        step = look.edits.step(first, seeds=not what.w)
         hows = [batching.choose(each.config.generator, **options) for each in models]
         if what.w:
             ws = _read_ws(what, first)
             made = [
-                jobs.of_ws(each, ws.values, ws.names, pulled, source=", ".join(ws.files), step=step) for each in models
+                jobs.of_ws(each, ws.values, ws.names, pulled, source=", ".join(ws.files), **step.of_ws)
+                for each in models
             ]
         elif what.styles is not None:
             usual = range(min(7, first.config.generator.num_ws))
             chosen = usual if layers is None else layers
-            made = [jobs.of_styles(first, rows, columns, chosen, pulled, how=hows[0], step=step)]
+            made = [jobs.of_styles(first, rows, columns, chosen, pulled, how=hows[0], **step.of_seeds)]
         else:
             mappings = [None, *[first] * (len(models) - 1)]
             pairs = zip(models, mappings, strict=True)
-            made = [jobs.of_seeds(each, seeds, pulled, mapping=mapping, step=step) for each, mapping in pairs]
+            made = [jobs.of_seeds(each, seeds, pulled, mapping=mapping, **step.of_seeds) for each, mapping in pairs]
         return list(zip(made, models, hows, strict=True))
 
     return make

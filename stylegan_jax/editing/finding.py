@@ -60,19 +60,26 @@ def pca(
     The card has the share of the variance that each explains. Other arguments are those of `sefa`; `samples` is how
     many seeds are mapped.
     """
-    total, squares = 0.0, 0.0
-    for ws in _mapped(model, samples, class_idx):
-        total, squares = total + ws.sum(0), squares + ws.T @ ws
-    mean = total / samples
-    variances, vectors = np.linalg.eigh(squares / samples - np.outer(mean, mean))
+    chosen = _checked(layers, model.config.generator.num_ws)
+    variances, vectors = np.linalg.eigh(covariance(model, samples, class_idx))
     variances = np.maximum(variances[::-1], 0)
     card = {
         "method": "pca",
         "samples": samples,
         "explained": (variances[:count] / variances.sum()).tolist(),
     }
-    chosen = _checked(layers, model.config.generator.num_ws)
     return _directions(model, "pca", _signed(vectors.T[::-1][:count]), np.sqrt(variances[:count]), chosen, card)
+
+
+def covariance(
+    model: Model, samples: int, class_idx: Label = None, *, batch: int | None = None
+) -> Float[np.ndarray, "d d"]:
+    """That of w over the first seeds, float64; many at once are faster, and round otherwise."""
+    total, squares = 0.0, 0.0
+    for ws in _mapped(model, samples, class_idx, batch):
+        total, squares = total + ws.sum(0), squares + ws.T @ ws
+    mean = total / samples
+    return squares / samples - np.outer(mean, mean)
 
 
 def between(
@@ -101,7 +108,7 @@ def between(
         raise InputError("the two sets have the same mean", "use sets that differ")
     vectors = steps / lengths
     scale = np.einsum("nld,ld->nl", both - both.mean(0), vectors).std()
-    card = _card(model, {"method": method, "sets": [len(without), len(having)]})
+    card = card_of(model, {"method": method, "sets": [len(without), len(having)]})
     return Directions((name,), vectors[None].astype(np.float32), np.array([scale], np.float32), _all(1, steps), card)
 
 
@@ -122,11 +129,13 @@ def _affine_weights(model: Model) -> Iterator[tuple[int, np.ndarray]]:
             yield w_index(resolution_of(name) or 4, layer), leaf
 
 
-def _mapped(model: Model, samples: int, class_idx: Label) -> Iterator[Float[np.ndarray, "n d"]]:
+def _mapped(
+    model: Model, samples: int, class_idx: Label, batch: int | None = None
+) -> Iterator[Float[np.ndarray, "n d"]]:
     """The w of the first seeds, float64, piece by piece."""
     for start in range(0, samples, _PIECE):
         seeds = range(start, min(start + _PIECE, samples))
-        yield map_seeds(model, seeds, class_idx=class_idx)[:, 0].astype(np.float64)
+        yield map_seeds(model, seeds, class_idx=class_idx, batch=batch)[:, 0].astype(np.float64)
 
 
 def _projected(model: Model, vectors: np.ndarray, samples: int, class_idx: Label) -> Iterator[np.ndarray]:
@@ -154,10 +163,11 @@ def _directions(
     everywhere = np.repeat(vectors[:, None], num_ws, 1).astype(np.float32)
     moved = np.tile(np.isin(np.arange(num_ws), layers), (count, 1))
     names = tuple(f"{name}{i}" for i in range(count))
-    return Directions(names, everywhere, scales.astype(np.float32), moved, _card(model, card))
+    return Directions(names, everywhere, scales.astype(np.float32), moved, card_of(model, card))
 
 
-def _card(model: Model, card: dict[str, Any]) -> dict[str, Any]:
+def card_of(model: Model, card: dict[str, Any]) -> dict[str, Any]:
+    """A card with the model and its mapping network on it."""
     return {"model": str(model.lineage.get("source")), "mapping_sha256": mapping_sha256(model), **card}
 
 

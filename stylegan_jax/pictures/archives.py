@@ -140,6 +140,7 @@ class Archive:
     def opened(self) -> Iterator["Archive"]:
         """Goes on where a killed run stopped; puts the file in its place when the block ends without an error."""
         if self.finished:
+            remote.clear_unfinished(self.path)  # of a run that was killed when all was in its place
             yield self
             return
         with remote.unfinished(self.path, keep=True) as folder:

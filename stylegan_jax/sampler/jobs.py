@@ -17,6 +17,7 @@ from stylegan_jax.pictures import images
 from stylegan_jax.pictures.naming import Pictures
 from stylegan_jax.sampler import latents, run
 from stylegan_jax.sampler.batching import Batching
+from stylegan_jax.sampler.stylespace import Shift
 from stylegan_jax.storage.checkpoint import Model, fingerprint
 
 Batches = Iterator[np.ndarray]
@@ -24,6 +25,8 @@ Batches = Iterator[np.ndarray]
 _PIECE = 4096  # ws that are held at a time
 Step = Float[np.ndarray, "l d"]
 """What edits add to the ws of every image."""
+ZStep = Float[np.ndarray, " z"]
+"""What edits add to the z of every seed."""
 
 
 @dataclass(frozen=True)
@@ -128,10 +131,13 @@ def of_seeds(
     *,
     mapping: Model | None = None,
     step: Step | None = None,
+    z_step: ZStep | None = None,
+    shift: Shift | None = None,
 ) -> Job:
     """One image for every seed, `seed0000`, …; a seed named twice is one image.
 
-    The ws come from `mapping` if it is given, so that several models show the same w; `step` is added to all.
+    The ws come from `mapping` if it is given, so that several models show the same w. Edits are added to all: `step` to
+    their ws, `z_step` to their z, `shift` to their styles.
     """
     source = model if mapping is None else run.same_ws(mapping, model)
     arguments, c_dim = truncation.arguments, source.config.generator.c_dim
@@ -141,10 +147,11 @@ def of_seeds(
 
     def render(wanted: Iterable[int], how: Batching) -> Batches:
         numbers = (int(unique[i]) for i in wanted)
-        return run.sample(model, numbers, mapping=mapping, step=step, **arguments, **how.options)
+        edits: dict[str, Any] = {"step": step, "z_step": z_step, "shift": shift}
+        return run.sample(model, numbers, mapping=mapping, **edits, **arguments, **how.options)
 
     def ws(wanted: Iterable[int], how: Batching) -> np.ndarray:
-        mapped = run.map_seeds(source, (int(unique[i]) for i in wanted), **arguments, **how.placing)
+        mapped = run.map_seeds(source, (int(unique[i]) for i in wanted), z_step=z_step, **arguments, **how.placing)
         return mapped if step is None else mapped + step
 
     def label(index: int) -> int | list[float] | None:
@@ -158,12 +165,13 @@ def of_seeds(
     digest = hashlib.sha256(unique.astype("<u4").tobytes()).hexdigest()
     runs = [(f"seed{first:04d}", f"seed{last:04d}") for first, last in _runs(unique)]
     pictures = _pictures(model, len(unique), lambda index: f"seed{unique[index]:04d}", digest, label, runs=runs)
-    return Job(pictures, render, truncation.notes | _note(step), cells, ws=ws)
+    return Job(pictures, render, truncation.notes | _note(step=step, z_step=z_step, shift=shift), cells, ws=ws)
 
 
-def _note(step: Step | None) -> dict[str, Any]:
-    """What tells one step from another."""
-    return {} if step is None else {"step_sha256": hashlib.sha256(step.astype("<f4").tobytes()).hexdigest()}
+def _note(**edits: np.ndarray | None) -> dict[str, Any]:
+    """What tells one edit from another."""
+    given = {name: edit for name, edit in edits.items() if edit is not None}
+    return {f"{name}_sha256": hashlib.sha256(edit.astype("<f4").tobytes()).hexdigest() for name, edit in given.items()}
 
 
 def _unique(seeds: np.ndarray) -> tuple[np.ndarray, Sequence[int]]:
@@ -198,10 +206,11 @@ def of_ws(
     *,
     source: str,
     step: Step | None = None,
+    shift: Shift | None = None,
 ) -> Job:
     """One image for every w, of that name; untruncated unless a psi is given. `source` says where they come from.
 
-    `step` is added to all of them afterwards.
+    `step` is added to all of them afterwards, `shift` to their styles.
 
     Raises InputError if they do not fit the model.
     """
@@ -218,14 +227,14 @@ def of_ws(
 
     def render(wanted: Iterable[int], how: Batching) -> Batches:
         numbers = list(wanted)
-        return run.sample_ws(model, ws[numbers], seeds=numbers, **how.options)
+        return run.sample_ws(model, ws[numbers], seeds=numbers, shift=shift, **how.options)
 
     def given(wanted: Iterable[int], how: Batching) -> np.ndarray:
         return ws[list(wanted)]
 
     digest = hashlib.sha256(ws.tobytes()).hexdigest()
     pictures = _pictures(model, len(ws), names.__getitem__, digest)
-    notes = {"w": source, "w_sha256": digest, "truncation_psi": truncation.psi}
+    notes = {"w": source, "w_sha256": digest, "truncation_psi": truncation.psi} | _note(shift=shift)
     return Job(pictures, render, notes, range(len(ws)), ws=given)
 
 
@@ -244,14 +253,16 @@ def of_styles(
     *,
     how: Batching,
     step: Step | None = None,
+    z_step: ZStep | None = None,
+    shift: Shift | None = None,
 ) -> Job:
     """The official style-mixing grid: columns' own images above, rows' at the left, `row-column` between.
 
-    `step` is added to the ws of all.
+    Edits are added to all, as by `of_seeds`.
 
     Raises InputError for a layer the model does not have.
     """
-    ws = run.map_seeds(model, [*rows, *columns], **how.placing, **truncation.arguments)
+    ws = run.map_seeds(model, [*rows, *columns], z_step=z_step, **how.placing, **truncation.arguments)
     ws = ws if step is None else ws + step
     mixed = latents.mix_styles(ws[: len(rows)], ws[len(rows) :], layers)
     cells = [(f"{column}-{column}", w) for column, w in zip(columns, ws[len(rows) :], strict=True)]
@@ -266,9 +277,10 @@ def of_styles(
 
     def render(wanted: Iterable[int], how: Batching) -> Batches:
         chosen = list(wanted)
-        return run.sample_ws(model, mixed_ws(chosen, how), seeds=chosen, **how.options)
+        return run.sample_ws(model, mixed_ws(chosen, how), seeds=chosen, shift=shift, **how.options)
 
-    notes = {"rows": list(rows), "columns": list(columns), "layers": list(layers), **truncation.notes, **_note(step)}
+    notes = {"rows": list(rows), "columns": list(columns), "layers": list(layers), **truncation.notes}
+    notes |= _note(step=step, z_step=z_step, shift=shift)
     digest = hashlib.sha256(repr(stems).encode()).hexdigest()
     pictures = _pictures(model, len(stems), stems.__getitem__, digest)
     order = [numbers[stem] for stem, _ in cells]

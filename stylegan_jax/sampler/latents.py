@@ -42,13 +42,14 @@ def drawn_labels(drawn: Drawn, seeds: Iterable[int]) -> list[int | tuple[float, 
     return [drawn.labels[int(np.searchsorted(ends, number, side="right"))] for number in numbers]
 
 
-def z_from_seeds(seeds: Iterable[int], z_dim: int) -> np.ndarray:
+def z_from_seeds(seeds: Iterable[int], z_dim: int, step: Float[np.ndarray, " z"] | None = None) -> np.ndarray:
     """The latents `[n z_dim]` of the official command line: `RandomState(seed).randn(1, z_dim)` as float32.
 
-    Raises InputError for a seed outside 0 … 2³² - 1.
+    `step` is added to all: an edit. Raises InputError for a seed outside 0 … 2³² - 1.
     """
     rows = [np.random.RandomState(_checked(seed)).randn(1, z_dim) for seed in seeds]
-    return np.concatenate(rows or [np.zeros((0, z_dim))]).astype(np.float32)
+    z = np.concatenate(rows or [np.zeros((0, z_dim))]).astype(np.float32)
+    return z if step is None else z + step
 
 
 def _checked(seed: int) -> int:

@@ -11,13 +11,14 @@ from jaxtyping import Array, Float, UInt8
 from stylegan_jax.config import GeneratorConfig
 from stylegan_jax.errors import InputError
 from stylegan_jax.networks.layers import Weights
-from stylegan_jax.sampler import batching, latents, prepared
+from stylegan_jax.sampler import batching, latents, prepared, stylespace
 from stylegan_jax.sampler.batching import Device, NoiseMode, Parallel, Precision
 from stylegan_jax.sampler.masked import Pyramid
 from stylegan_jax.sampler.programs import Placement, mapping_program, masked_program, synthesis_program
 from stylegan_jax.storage.checkpoint import Model
 
 Seeds = Iterable[int | np.integer]
+_ONE_Z = "use models of one z_dim, or show all of them one w"
 
 
 def sample(
@@ -29,6 +30,8 @@ def sample(
     class_idx: latents.Label = None,
     mapping: Model | None = None,
     step: Float[np.ndarray, "l d"] | None = None,
+    z_step: Float[np.ndarray, " z"] | None = None,
+    shift: stylespace.Shift | None = None,
     batch: int | None = None,
     devices: int | Sequence[Device] | None = None,
     parallel: Parallel = "shard_map",
@@ -45,19 +48,18 @@ def sample(
       class_idx: the class of a conditional model; "random" draws one for each seed, see `latents.random_classes`;
         a vector as a tuple of numbers.
       mapping: the model that makes the ws, with its w_avg; `model` itself by default.
-      step: added to the ws of all, after truncation: an edit.
+      step: added to the ws of all, after truncation: an edit; `z_step` to their z, `shift` to their styles.
       batch, devices, parallel, noise, dtype, plan: see `batching.choose`.
     """
     how = batching.choose(
         model.config.generator, batch=batch, devices=devices, parallel=parallel, noise=noise, dtype=dtype, plan=plan
     )
     place = Placement(how)
-    weights = place.replicate(_g_ema(model))
+    weights = place.replicate(_shifted(model, shift))
     source = model if mapping is None else same_ws(mapping, model)
     mapping_weights = weights if mapping is None else place.replicate(_g_ema(mapping))
-    batches = _map(
-        source, place, mapping_weights, seeds, psi=truncation_psi, cutoff=truncation_cutoff, class_idx=class_idx
-    )
+    truncation: dict[str, Any] = {"psi": truncation_psi, "cutoff": truncation_cutoff, "class_idx": class_idx}
+    batches = _map(source, place, mapping_weights, seeds, **truncation, z_step=z_step)
     if step is not None:
         added = place.replicate(step)
         batches = ((numbers, ws + added) for numbers, ws in batches)
@@ -78,6 +80,7 @@ def sample_ws(
     ws: Float[np.ndarray, "n l d"],
     *,
     seeds: Seeds | None = None,
+    shift: stylespace.Shift | None = None,
     batch: int | None = None,
     devices: int | Sequence[Device] | None = None,
     parallel: Parallel = "shard_map",
@@ -85,9 +88,15 @@ def sample_ws(
     dtype: Precision = "float32",
     plan: prepared.Choice = "auto",
 ) -> Iterator[UInt8[np.ndarray, "n h w c"]]:
-    """Yields the images of given ws (one w per layer), untruncated; `seeds` (default 0, 1, …) feed random noise.
+    """Yields the images of given ws (one w per layer), untruncated.
 
-    The other arguments are those of `batching.choose`.
+    Args:
+      model: its G_ema is sampled.
+      ws: where they are.
+      seeds: feed random noise (default 0, 1, …).
+      shift: added to the styles of all: an edit.
+      batch, devices, parallel, noise, dtype, plan: see `batching.choose`.
+
     """
     config = model.config.generator
     if ws.shape[1:] != (config.num_ws, config.w_dim):
@@ -96,7 +105,22 @@ def sample_ws(
     place = Placement(how)
     pieces = (ws[start : start + place.how.step] for start in range(0, len(ws), place.how.step))
     numbers = _chunks(range(len(ws)) if seeds is None else list(seeds), place.how.step)
-    return synthesised(config, place, place.prepare(place.replicate(_g_ema(model))), zip(numbers, pieces, strict=True))
+    weights = place.replicate(_shifted(model, shift))
+    return synthesised(config, place, place.prepare(weights), zip(numbers, pieces, strict=True))
+
+
+def sample_shifts(
+    model: Model, ws: Float[np.ndarray, "n l d"], shifts: Iterable[stylespace.Shift]
+) -> Iterator[UInt8[np.ndarray, "n h w c"]]:
+    """Yields the images of the same ws by every shift of the styles; nothing but biases moves between two of them."""
+    config = model.config.generator
+    place = Placement(batching.choose(config))
+    weights = place.prepare(place.replicate(_g_ema(model)))
+    numbers = _chunks(range(len(ws)), place.how.step)
+    batches = [(each, ws[each[0] : each[-1] + 1]) for each in numbers]
+    for shift in shifts:
+        changed = place.replicate(stylespace.moved(weights, config, shift))
+        yield np.concatenate([*synthesised(config, place, {**weights, **changed}, batches)])
 
 
 def sample_within(
@@ -106,6 +130,7 @@ def sample_within(
     ws: Float[np.ndarray, "n l d"],
     masks: Pyramid,
     *,
+    shift: stylespace.Shift | None = None,
     plan: prepared.Choice = "auto",
 ) -> Iterator[UInt8[np.ndarray, "n h w c"]]:
     """Yields the images of `model` within a mask and of `base` outside it, untruncated; see `masked`.
@@ -114,11 +139,12 @@ def sample_within(
       base, model: their G_ema are sampled, which must be of one architecture.
       base_ws, ws: what each takes, one w per layer.
       masks: resolution → the mask there, for every resolution.
+      shift: added to the styles of both: an edit.
       plan: see `batching.choose`.
     """
     configs = base.config.generator, model.config.generator
     place = Placement(batching.choose(configs[1], plan=plan))
-    weights = [place.prepare(place.replicate(_g_ema(each))) for each in (base, model)]
+    weights = [place.prepare(place.replicate(_shifted(each, shift))) for each in (base, model)]
     return synthesised_within(configs, place, (weights[0], weights[1]), (base_ws, ws), masks)
 
 
@@ -129,14 +155,16 @@ def map_seeds(
     truncation_psi: float = 1.0,
     truncation_cutoff: int | None = None,
     class_idx: latents.Label = None,
+    z_step: Float[np.ndarray, " z"] | None = None,
     batch: int | None = None,
     devices: int | Sequence[Device] | None = None,
     parallel: Parallel = "shard_map",
 ) -> Float[np.ndarray, "n l d"]:
     """The ws of seeds, truncated; arguments as in `sample`."""
     place = Placement(batching.choose(model.config.generator, batch=batch, devices=devices, parallel=parallel))
-    weights = place.replicate(_g_ema(model))
-    chunks = _map(model, place, weights, seeds, psi=truncation_psi, cutoff=truncation_cutoff, class_idx=class_idx)
+    weights = place.replicate(_mapping_of(_g_ema(model)))
+    truncation: dict[str, Any] = {"psi": truncation_psi, "cutoff": truncation_cutoff, "class_idx": class_idx}
+    chunks = _map(model, place, weights, seeds, **truncation, z_step=z_step)
     return np.concatenate([np.asarray(ws).reshape(-1, *ws.shape[-2:])[: len(chunk)] for chunk, ws in chunks])
 
 
@@ -144,6 +172,17 @@ def _g_ema(model: Model) -> Weights:
     if "G_ema" not in model.networks:
         raise InputError(f"the model holds {', '.join(model.networks)} but no G_ema", "take a model with G_ema")
     return model.networks["G_ema"]
+
+
+def _mapping_of(weights: Weights) -> Weights:
+    """The mapping network alone."""
+    return {name: leaf for name, leaf in weights.items() if name.startswith("mapping.")}
+
+
+def _shifted(model: Model, shift: stylespace.Shift | None) -> Weights:
+    """The weights with the styles moved."""
+    weights = _g_ema(model)
+    return {**weights, **stylespace.moved(weights, model.config.generator, shift)}
 
 
 def _map(
@@ -155,6 +194,7 @@ def _map(
     psi: float,
     cutoff: int | None,
     class_idx: latents.Label,
+    z_step: Float[np.ndarray, " z"] | None,
 ) -> Iterator[tuple[list[int], Array]]:
     """Each step's seeds and their truncated ws, padded to the step, on the devices."""
     config, class_idx = model.config.generator, latents.drawn_from(model.lineage, class_idx)
@@ -163,11 +203,13 @@ def _map(
     if not np.isfinite(psi):
         raise InputError(f"psi {psi} is no number", "use a number such as 0.7")
     latents.labels_of(class_idx, [0], config.c_dim)  # refuse before the first batch
-    program = mapping_program(config, place.how, cutoff)
+    if z_step is not None and len(z_step) != config.z_dim:
+        raise InputError(f"an edit of z with {len(z_step)} numbers, this model takes {config.z_dim}", _ONE_Z)
+    program, weights = mapping_program(config, place.how, cutoff), _mapping_of(weights)
 
     def batches() -> Iterator[tuple[list[int], Array]]:
         for chunk in _chunks(seeds, place.how.step):
-            z, c = latents.z_from_seeds(chunk, config.z_dim), latents.labels_of(class_idx, chunk, config.c_dim)
+            z, c = latents.z_from_seeds(chunk, config.z_dim, z_step), latents.labels_of(class_idx, chunk, config.c_dim)
             yield chunk, program(weights, place.split(z), place.split(c), place.replicate(np.float32(psi)))
 
     return batches()

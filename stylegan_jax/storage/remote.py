@@ -251,6 +251,17 @@ def new_file(path: str | Path) -> Iterator[BinaryIO]:
         publish(Path(folder) / "new", path)
 
 
+def _unfinished(path: str | Path) -> Path:
+    return Path(path).with_name(f".{Path(path).name}.unfinished")
+
+
+def clear_unfinished(path: str | Path) -> None:
+    """Clears what a kill has left beside a local output that is whole; InputError if another process works there."""
+    if not is_remote(path) and _unfinished(path).exists():
+        with unfinished(path, keep=False):
+            pass
+
+
 @contextlib.contextmanager
 def unfinished(path: str | Path, *, keep: bool) -> Iterator[Path]:
     """A folder for what is not whole yet: hidden beside a local output, and temporary for a remote one.
@@ -264,8 +275,7 @@ def unfinished(path: str | Path, *, keep: bool) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="stylegan-jax-") as folder:
             yield Path(folder)
         return
-    path = Path(path)
-    folder = path.with_name(f".{path.name}.unfinished")
+    path, folder = Path(path), _unfinished(path)
     with atomic.turn(path.with_name(f".{path.name}.lock"), wait=False) as free:
         if not free:
             raise InputError("another process makes this part", "wait for it, or give each its own --part", file=path)

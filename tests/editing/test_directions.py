@@ -61,7 +61,7 @@ def test_what_is_no_edit_is_refused(text):
 
 def test_a_file_of_directions_is_read_back_as_it_was(found, tmp_path):
     directionfile.write(tmp_path / "d.npz", found)
-    again = directionfile.read(tmp_path / "d.npz", num_ws=6, w_dim=16)
+    again = directionfile.read(tmp_path / "d.npz", tiny_model(0).config.generator)
     assert again.names == found.names and dict(again.card) == dict(found.card)
     for field in ("vectors", "scales", "layers"):
         np.testing.assert_array_equal(getattr(again, field), getattr(found, field))
@@ -70,9 +70,9 @@ def test_a_file_of_directions_is_read_back_as_it_was(found, tmp_path):
 def test_directions_of_another_shape_are_refused(found, tmp_path):
     directionfile.write(tmp_path / "d.npz", found)
     with pytest.raises(
-        InputError, match=r"d\.npz: holds directions of shape \[3, 6, 16\], this model takes \[k, 18, 512\]"
+        InputError, match=r"d\.npz: holds directions of shape \[3, 6, 16\], this model takes \[k, 8, 16\]"
     ):
-        directionfile.read(tmp_path / "d.npz", num_ws=18, w_dim=512)
+        directionfile.read(tmp_path / "d.npz", tiny_model(img_resolution=32).config.generator)
 
 
 @pytest.mark.parametrize("at", range(0, 100, 9))
@@ -82,7 +82,7 @@ def test_a_damaged_file_is_an_input_error(found, tmp_path, at):
     data[len(data) * at // 100] ^= 255
     (tmp_path / "d.npz").write_bytes(data)
     try:
-        directionfile.read(tmp_path / "d.npz", num_ws=6, w_dim=16)
+        directionfile.read(tmp_path / "d.npz", tiny_model(0).config.generator)
     except InputError as error:
         assert "d.npz" in str(error)
 
@@ -111,7 +111,7 @@ def test_a_file_whose_parts_do_not_fit_is_refused(found, tmp_path, changes):
     }
     np.savez(tmp_path / "d.npz", **{**parts, **changes})
     with pytest.raises(InputError, match=r"d\.npz: is no whole file of directions"):
-        directionfile.read(tmp_path / "d.npz", num_ws=6, w_dim=16)
+        directionfile.read(tmp_path / "d.npz", tiny_model(0).config.generator)
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,7 @@ RECIPES = (
         psi=0.8,
         edits=("sefa0=-2.5:0-3", "age=1"),
         directions=("/found.npz",),
+        styles=("b8.conv1:3=-5", "b4.torgb:0=2"),
     ),
     Recipe(
         models=(Ingredient(path="a.pkl"), Ingredient(path="b.pkl", schedule="swap=4")),
@@ -87,6 +88,8 @@ def test_the_command_of_a_recipe_asks_for_that_recipe(recipe):
         {"mask": "ellipse:soft=0.5", "same_w": True},
         pytest.param({"w": ("me.npz",), "psi": 0.8}, marks=pytest.mark.slow),
         pytest.param({"edits": ("age.npy=-1.5:0-2",)}, marks=pytest.mark.slow),
+        pytest.param({"styles": ("b8.conv1:3=9",), "same_w": True}, marks=pytest.mark.slow),
+        pytest.param({"styles": ("b8.conv1:3=9",), "w": ("me.npz",), "psi": 1.0}, marks=pytest.mark.slow),
         pytest.param({"edits": ("age.npy=2",), "w": ("me.npz",), "psi": 1.0}, marks=pytest.mark.slow),
     ],
     ids=repr,

@@ -7,12 +7,21 @@ import stylegan_jax as sj
 from interp import film as film_command
 from interp.blend import blend
 from interp.edit import edit
+from interp.figures import figures
+from interp.recipes import Ingredient, Recipe
+from interp.replay import blend_recipe, read_models
+from interp.sheets import View
 from interp.strips import STRENGTHS, heat, strips
+from interp.toons import Toons
 from stylegan_jax.commands import cli
 from stylegan_jax.commands.sample import sample
-from stylegan_jax.editing import directionfile, finding
+from stylegan_jax.editing import channels, directionfile, finding
+from stylegan_jax.editing.directions import Directions
+from stylegan_jax.editing.edits import step_of
 from stylegan_jax.pictures import images
-from stylegan_jax.sampler import map_seeds, sample_ws
+from stylegan_jax.projection.project import Projection
+from stylegan_jax.sampler import batching, map_seeds, programs, sample_ws
+from stylegan_jax.sampler import sample as sampled
 from tests.tiny_models import tiny_model
 
 
@@ -30,7 +39,7 @@ def run(command, words, code=0):
 
 
 def read(name):
-    return directionfile.read(name, num_ws=6, w_dim=16)
+    return directionfile.read(name, tiny_model(0).config.generator)
 
 
 @pytest.mark.parametrize("how", ["sefa", "pca --samples 200"])
@@ -107,12 +116,160 @@ def test_a_film_is_edited(here):
     assert (here / "plain.gif").read_bytes() != (here / "edited.gif").read_bytes()
 
 
+def stored_in_z(name="z.npz"):
+    """A file of one direction in z."""
+    vectors = np.linspace(-1, 1, 16, dtype=np.float32)[None, None]
+    one = np.ones((1, 1), bool)
+    directionfile.write(name, Directions(("age",), vectors, np.ones(1, np.float32), one, {"space": "z"}))
+    return vectors[0, 0]
+
+
+def mask(name="mask.png"):
+    """A picture of a region: the upper half."""
+    images.write_png(name, np.repeat(np.array([[255], [0]], np.uint8), 2, 1)[..., None])
+
+
+def test_a_style_channel_is_moved(here):
+    run(sample, "a.safetensors --seeds 3-5 --style b8.conv1:3=+5 --style b4.torgb:0=-2 --out s")
+    shift = step_of([], [], tiny_model(0), styles=["b8.conv1:3=5", "b4.torgb:0=-2"]).shift
+    expected = np.concatenate([*sampled(tiny_model(0), range(3, 6), shift=shift)])
+    for i, image in enumerate(expected):
+        np.testing.assert_array_equal(images.read(f"s/seed{i + 3:04d}.png"), image)
+
+
+@pytest.mark.parametrize("what", ["--seeds 0-1", "--w w.npy", "--styles 0x1"])
+def test_ws_and_grids_are_styled_too(here, what):
+    np.save("w.npy", map_seeds(tiny_model(0), range(2)))
+    run(sample, f"a.safetensors {what} --out plain.png")
+    run(sample, f"a.safetensors {what} --style b8.conv1:3=9 --out styled.png")
+    run(sample, f"a.safetensors {what} --style b8.conv1:3=0 --out zero.png")
+    assert (images.read("plain.png") != images.read("styled.png")).any()
+    np.testing.assert_array_equal(images.read("plain.png"), images.read("zero.png"))
+
+
+def test_a_run_with_another_style_is_another_job(here):
+    run(sample, "a.safetensors --seeds 0-1 --style b8.conv1:3=1 --part 0/2 --out s")
+    run(sample, "a.safetensors --seeds 0-1 --style b8.conv1:3=2 --part 1/2 --out s", code=2)
+    run(sample, "a.safetensors --seeds 0-1 --style b8.conv1:3=1 --part 1/2 --out s")
+
+
+def test_channels_are_found_by_a_mask_named_and_gone_along(here, capsys):
+    mask()
+    run(edit, "a.safetensors --find styles --mask mask.png --count 3 --seeds 0-1 --cell 16 --out found-styles.npz")
+    found = read("found-styles.npz")
+    assert found.space == "style" and f"{found.names[0]}: changes " in capsys.readouterr().out
+    assert images.made_by("found-styles.png")["directions"]["inside"] == found.card["inside"]
+    run(edit, f"a.safetensors --directions found-styles.npz --name {found.names[1]}=hair --cell 16 --out hair.npz")
+    assert read("hair.npz").card["inside"] == found.card["inside"][1:2]
+    run(sample, "a.safetensors --seeds 0 --edit hair=3 --directions hair.npz --out named.png")
+    run(sample, f"a.safetensors --seeds 0 --style {found.names[1]}=3 --out typed.png")
+    np.testing.assert_array_equal(images.read("named.png"), images.read("typed.png"))
+
+
+def test_channels_are_found_between_two_sets(here, capsys):
+    ws = map_seeds(tiny_model(0), range(20))
+    np.save("without.npy", ws[:10])
+    np.save("with.npy", ws[10:] + 1)
+    run(edit, "a.safetensors --find styles --from-latents without.npy with.npy --count 3 --cell 16")
+    assert read("a-styles.npz").names == channels.between(tiny_model(0), ws[:10], ws[10:] + 1, 3).names
+    assert "theta" in capsys.readouterr().out
+
+
+def test_a_boundary_in_z_is_made_a_file_that_says_so(here):
+    np.save("age.npy", np.linspace(-1, 1, 16, dtype=np.float32)[None])
+    run(edit, "a.safetensors --directions age.npy --directions-space z --cell 16 --out age.npz")
+    assert read("age.npz").space == "z"
+    run(sample, "a.safetensors --seeds 3-5 --edit age=2 --directions age.npz --save-w --out s")
+    step = 2 * np.linspace(-1, 1, 16, dtype=np.float32)
+    np.testing.assert_allclose(np.load("s/w.npz")["w"], map_seeds(tiny_model(0), range(3, 6), z_step=step), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "words", ["sample a.safetensors --w w.npy", "blend a.safetensors b.safetensors --swap 8 --w w.npy"]
+)
+def test_ws_that_are_given_have_no_z(here, capsys, words):
+    np.save("w.npy", map_seeds(tiny_model(0), range(2)))
+    stored_in_z()
+    command, _, typed = words.partition(" ")
+    run({"sample": sample, "blend": blend}[command], f"{typed} --edit age=1 --directions z.npz --out x.png", code=2)
+    assert "error: --edit age: goes along z, which ws no longer have — show seeds" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("how", ["--style b8.conv1:3=9", "--edit age=2 --directions z.npz"])
+def test_blends_figures_and_films_show_such_edits_and_recipes_keep_them(here, how):
+    stored_in_z()
+    pair = "a.safetensors b.safetensors"
+    drawn = {
+        "blend.png": (blend, f"{pair} --swap 8 --seeds 0-1"),
+        "strip.png": (figures, f"strip {pair} --seeds 0-1"),
+        "uncurated.png": (figures, f"uncurated {pair} --cell 16"),
+        "film.gif": (film_command.film, f"{pair} --swap 2..8 --seeds 0 --seconds 0.2 --fps 10 --size 16"),
+    }
+    for name, (command, words) in drawn.items():
+        run(command, f"{words} --out plain-{name}")
+        run(command, f"{words} {how} --out {name}")
+        assert (here / f"plain-{name}").read_bytes() != (here / name).read_bytes(), name
+        assert (images.read(f"plain-{name}") != images.read(name)).any(), name
+    run(blend, "--recipe blend.png --out again.png")
+    np.testing.assert_array_equal(images.read("blend.png"), images.read("again.png"))
+
+
+def test_what_is_projected_is_styled_by_every_blend(here):
+    recipe = Recipe(
+        models=(Ingredient(path="a.safetensors"), Ingredient(path="b.safetensors", schedule="swap=8")), psi=1.0
+    )
+    loaded, ws = read_models(recipe), map_seeds(tiny_model(0), range(2))
+    step, nothing = step_of([], [], loaded[0].model, styles=["b8.conv1:3=9"]), np.zeros(2, np.float32)
+    made = Projection(ws, np.concatenate([*sample_ws(tiny_model(0), ws)]), nothing, nothing, nothing)
+    assert Toons(recipe, loaded).moved(made) is made
+    toons = Toons(recipe, loaded, None, step)
+    mixed = blend_recipe(recipe, loaded)
+    for pictures, model in ((toons.moved(made).images, loaded[0].model), (toons.images(ws)["swap=8"], mixed)):
+        expected = np.concatenate([*sample_ws(model, ws, shift=step.shift)])
+        assert np.abs(pictures.astype(int) - expected).max() <= 1
+
+
+def test_a_saved_blend_is_not_styled_and_its_recipe_is(here):
+    run(blend, "a.safetensors b.safetensors --swap 8 --seeds 0-1 --out plain.safetensors")
+    run(blend, "a.safetensors b.safetensors --swap 8 --seeds 0-1 --style b8.conv1:3=9 --out styled.safetensors")
+    plain, styled = sj.load("plain.safetensors"), sj.load("styled.safetensors")
+    for name, leaf in plain.networks["G_ema"].items():
+        np.testing.assert_array_equal(leaf, styled.networks["G_ema"][name])
+    assert styled.lineage["recipe"]["styles"] == ["b8.conv1:3=9"]
+
+
+def test_strips_of_styles_and_of_z_are_what_single_edits_make(here):
+    model, view = tiny_model(0), View(range(2))
+    step = stored_in_z()
+    found = channels.along(model, np.array([3, 27]), [1.0, -1.0], {})
+    drawn = strips(model, found, view)
+    for i, text in enumerate(("b4.conv1:3=2", "b8.conv1:3=-2")):
+        shift = step_of([], [], model, styles=[text]).shift
+        np.testing.assert_array_equal(
+            drawn[i, 5], np.concatenate([*sampled(model, range(2), truncation_psi=0.7, shift=shift)])
+        )
+    (drawn,) = strips(model, read("z.npz"), view)
+    for strength, row in zip(STRENGTHS, drawn, strict=True):
+        one = [*sampled(model, range(2), truncation_psi=0.7, z_step=np.float32(strength) * step)]
+        assert np.abs(row.astype(int) - np.concatenate(one)).max() <= 1
+
+
+def test_strips_compile_nothing_for_another_direction(here):
+    model, view = tiny_model(0), View(range(2))
+    program = programs.synthesis_program(model.config.generator, batching.choose(model.config.generator))
+    strips(model, channels.along(model, np.array([3]), [1.0], {}), view)
+    before = program._cache_size()
+    strips(model, channels.along(model, np.arange(40, 50), [1.0] * 10, {}), view)
+    strips(model, finding.sefa(model, 3), view)
+    assert program._cache_size() == before
+
+
 def test_the_middle_of_a_strip_is_the_unedited_image_and_heat_is_where_the_ends_differ():
     model, found = tiny_model(0), finding.sefa(tiny_model(0), 2)
-    ws = map_seeds(model, range(2))
-    drawn = strips(model, found, ws)
+    view = View(range(2), psi=1.0)
+    drawn = strips(model, found, view)
     assert drawn.shape == (2, len(STRENGTHS), 2, 16, 16, 3)
-    plain = np.concatenate([*sample_ws(model, ws)])
+    plain = np.concatenate([*sample_ws(model, view.ws_of(model))])
     assert np.abs(drawn[0, 3].astype(int) - plain).max() <= 1
     still = np.zeros((len(STRENGTHS), 1, 8, 8, 3), np.uint8)
     moved = still.copy()

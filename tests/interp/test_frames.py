@@ -5,6 +5,8 @@ from interp.frames import drawn
 from interp.motion import Span, moving
 from interp.rendering import Renderer
 from interp.scenes import Mix, Scene, Sound, Sweep, Take
+from stylegan_jax.editing.edits import Step
+from stylegan_jax.sampler import stylespace
 from stylegan_jax.sampler.run import map_seeds
 from tests.tiny_models import tiny_model
 
@@ -58,9 +60,7 @@ def test_a_frame_is_the_same_whatever_else_is_wanted(models, renderer, name, wan
 def test_where_the_blend_stands_still_frames_fill_whole_steps(models, renderer, monkeypatch):
     sizes = []
     own = renderer.images
-    monkeypatch.setattr(
-        renderer, "images", lambda schedules, sources, ws: sizes.append(len(ws)) or own(schedules, sources, ws)
-    )
+    monkeypatch.setattr(renderer, "images", lambda *given, **more: sizes.append(len(given[2])) or own(*given, **more))
     all_frames(models, renderer, SCENES["still"])
     assert sizes == [4, 4, 4, 4, 4, 1]
 
@@ -71,7 +71,7 @@ def test_nothing_that_moves_compiles_anew(models, renderer):
     before = [program._cache_size() for program in renderer.programs]
     for fields in (
         {"truncation": Span(0, 1.2)},
-        {"sweeps": [Sweep(step, Span(-3, 3))]},
+        {"sweeps": [Sweep(Step(step), Span(-3, 3))]},
         {"walks": [[1], [2], [9]], "path": "noise", "diameter": 3.0},
         {"mix": Mix([7, 8])},
     ):
@@ -88,7 +88,7 @@ def test_a_moving_psi_is_the_truncation_that_mapping_makes(models):
 
 def test_an_edit_moves_from_its_first_strength_to_its_last(models):
     step = np.random.RandomState(0).standard_normal((4, 16)).astype(np.float32)
-    plain, swept = (take(models, scene(sweeps=sweeps)) for sweeps in ([], [Sweep(step, Span(-3, 3))]))
+    plain, swept = (take(models, scene(sweeps=sweeps)) for sweeps in ([], [Sweep(Step(step), Span(-3, 3))]))
     for frame, strength in ((0, -3), (3, 0), (6, 3)):
         np.testing.assert_allclose(swept.ws(frame), plain.ws(frame) + strength * step, atol=1e-5)
 
@@ -129,7 +129,7 @@ def test_sound_drives_the_way_of_alpha_edits_or_the_speed(models):
 
     texts = [heard("alpha").schedules(frame)[0].text for frame in range(7)]
     assert texts == [f"alpha={level:g}" for level in levels]
-    plain, edited = take(models, scene("alpha", "0..1")), heard("edit", sweeps=[Sweep(step, Span(2, 2))])
+    plain, edited = take(models, scene("alpha", "0..1")), heard("edit", sweeps=[Sweep(Step(step), Span(2, 2))])
     for frame, level in enumerate(levels):
         np.testing.assert_allclose(edited.ws(frame), plain.ws(frame) + 2 * level, atol=1e-6)
     fast = heard("speed")
@@ -142,3 +142,25 @@ def test_films_of_other_latents_have_another_digest(models):
     step = np.ones((4, 16), np.float32)
     digests = {take(models, scene(step=each)).digest() for each in (None, step, 2 * step)}
     assert len(digests) == 3 and take(models, scene()).digest() in digests
+
+
+def test_an_edit_of_styles_moves_too_and_frames_of_different_ones_share_no_step(models, renderer):
+    shift = np.zeros(stylespace.count(models[0].config.generator), np.float32)
+    shift[3] = 9.0
+    plain = take(models, scene())
+    swept = take(models, scene(sweeps=[Sweep(Step(shift=shift), Span(-3, 3))]))
+    frames, others = (dict(drawn(each, renderer, scene().sources(1, None, None), size=8)) for each in (swept, plain))
+    assert swept.shift(0)[3] == -27 and swept.shift(3)[3] == 0 and swept.shift(6)[3] == 27
+    np.testing.assert_array_equal(frames[3], others[3])
+    assert (frames[0] != others[0]).any() and (frames[6] != others[6]).any()
+    alone = dict(drawn(swept, renderer, scene().sources(1, None, None), size=8, wanted={6}))
+    np.testing.assert_array_equal(alone[6], frames[6])
+
+
+def test_a_steady_edit_of_z_holds_on_every_path(models):
+    z_step = np.linspace(-1, 1, models[0].config.generator.z_dim, dtype=np.float32)
+    for path in ("linear", "slerp"):
+        still = {"text": "alpha=0", "walks": [[4, 5]], "path": path}
+        moved = take(models, scene(**still, z_step=z_step)).ws(0)
+        expected = map_seeds(models[0], [4], truncation_psi=0.7, z_step=z_step)
+        np.testing.assert_allclose(moved, expected, atol=1e-5)

@@ -22,8 +22,8 @@ from tests.interp.leaves import assert_same_bits, weights
 from tests.saved_models import BASE, TRANSFER
 from tests.tiny_models import tiny_model
 
-DOORS = ("blend", "diagnose", "edit", "figures", "film", "options", "toonify", "__main__")
-ABOUT_FLAGS = ("commandline",)
+DOORS = ("blend", "diagnose", "edit", "figures", "film", "toonify", "__main__")
+ABOUT_FLAGS = ("commandline", "filmoptions", "maskoptions", "options", "walkoptions")
 MODULES = sorted((ROOT / "interp").rglob("*.py"))
 
 

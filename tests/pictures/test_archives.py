@@ -98,6 +98,18 @@ def test_a_kill_between_images_and_index_takes_none_for_others(tmp_path, monkeyp
     assert index["made_by"]["psi"] == 0.5 and place.read_bytes() == wanted
 
 
+def test_what_a_kill_left_beside_a_whole_archive_is_cleared(tmp_path):
+    fill(tmp_path / "x.zip")
+    left = tmp_path / ".x.zip.unfinished"
+    left.mkdir()
+    (left / "manifest.json").write_text("{}")
+    assert fill(tmp_path / "x.zip") == []
+    assert sorted(path.name for path in tmp_path.iterdir() if not path.name.endswith(".lock")) == [
+        "x.zip",
+        "x.zip.json",
+    ]
+
+
 @pytest.mark.parametrize("suffix", ["zip", "tar"])
 def test_an_archive_that_was_interrupted_is_continued_to_the_same_bytes(tmp_path, suffix):
     fill(tmp_path / f"whole.{suffix}")

@@ -31,9 +31,9 @@ function text(alphas) {
 
 // Asks for the blend, and for the models beside it where they would look otherwise than they do.
 function ask(moving) {
-  const { state } = store, { models, seeds, psi, w, pad, class_idx, same_w, edits } = state;
+  const { state } = store, { models, seeds, psi, w, pad, class_idx, same_w, edits, styles } = state;
   const plane = pad && [pad, state.mapping, models.map((model) => model.schedule)]; // in W of the mapping's source
-  const theirs = JSON.stringify([models.map((model) => model.path), seeds, psi, w, class_idx, same_w, plane, edits]);
+  const theirs = JSON.stringify([models.map((model) => model.path), seeds, psi, w, class_idx, same_w, plane, edits, styles]);
   const show = ["blend", ...(moving || theirs === parents ? [] : models.map((_, i) => roleOf(i)))];
   document.body.dataset.shows = "something older";
   line.ask({ state, show, moving }, { theirs, state, moving });

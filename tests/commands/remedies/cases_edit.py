@@ -3,17 +3,25 @@
 import dataclasses
 
 import numpy as np
+from PIL import Image
 
 from stylegan_jax.editing import directionfile, finding
+from stylegan_jax.editing.directions import Directions
+from stylegan_jax.sampler import sample
 from stylegan_jax.train.config import official
 from tests.commands.remedies.case import HANDS, Case
+from tests.commands.remedies.steps import array, both, model
 from tests.tiny_models import tiny_model
 
 _EDIT, _DIRECTIONS, _EDITS = "interp/edit.py", "stylegan_jax/editing/directions.py", "stylegan_jax/editing/edits.py"
 _FILE, _FINDING = "stylegan_jax/editing/directionfile.py", "stylegan_jax/editing/finding.py"
+_SOURCE, _CHANNELS = "stylegan_jax/commands/sources.py", "stylegan_jax/editing/channels.py"
 FIND = "ffhq.safetensors --find sefa --count 2 --out d.npz"
 SAMPLE = "ffhq.safetensors --seeds 0 --out x.png"
 ALONG = f"{SAMPLE} --directions found.npz"
+STYLES = "ffhq.safetensors --find styles --count 2 --seeds 0 --out d.npz"
+MASKED = f"{STYLES} --mask mask.png"
+AGE = "ffhq.safetensors --directions age.npy --directions-space z --out d.npz"
 
 
 def found(name="found.npz", **fields):
@@ -40,16 +48,124 @@ def boundaries(*shape):
     return build
 
 
+def in_z(width=16):
+    """A step that writes a direction in z."""
+    one, vector = np.ones((1, 1), bool), np.ones((1, 1, width), np.float32)
+    made = Directions(("age",), vector, np.ones(1, np.float32), one, {"space": "z"})
+    return lambda: directionfile.write("z.npz", made)
+
+
+def mask(*rows):
+    """A step that paints a picture of a region."""
+    return lambda: Image.fromarray(np.array(rows, np.uint8)).save("mask.png")
+
+
+_HALF = mask([255, 255], [0, 0])
+
+
+def _shifted(count):
+    """An edit of so many style channels."""
+    return lambda: list(sample(tiny_model(0), [0], shift=np.ones(count, np.float32)))
+
+
 def _blends(**changes):
     return official("auto", {"batch": 4, "mbstd_group_size": 4, **changes}, resolution=16)
 
 
 BLENDED = "photos --out run --batch 8 --devices 1 --augment none --score-images 0 --mbstd-group-size 2 --blend-swap 8"
-_SOURCES = "pass one of --find sefa, --find pca, --from-latents A B, --directions FILE"
+_SOURCES = "pass one of --find sefa, --find pca, --find styles, --from-latents A B, --directions FILE"
+_TWO_ZS = "ffhq.safetensors z.safetensors --swap 8 --seeds 0 --directions z.npz --edit age=1 --out x.png"
+_WHICH = "pass --find styles --mask PICTURE, or --find styles --from-latents A B"
 CASES = [
-    Case(_EDIT, _SOURCES, "edit", "ffhq.safetensors --out d.npz", follow=FIND),
-    Case(_EDIT, _SOURCES, "edit", f"{FIND} --directions found.npz", found(), follow=FIND),
-    Case(_EDIT, "name two files of ws", "edit", "ffhq.safetensors --from-latents w.npy", follow=HANDS),
+    Case(_SOURCE, _SOURCES, "edit", "ffhq.safetensors --out d.npz", follow=FIND),
+    Case(_SOURCE, _SOURCES, "edit", f"{FIND} --directions found.npz", found(), follow=FIND),
+    Case(_SOURCE, _WHICH, "edit", STYLES, _HALF, follow=MASKED),
+    Case(_SOURCE, _WHICH, "edit", f"{FIND} --mask mask.png", _HALF, follow=MASKED),
+    Case(_SOURCE, "pass one of them", "edit", f"{MASKED} --from-latents w.npy w.npy", _HALF, follow=MASKED),
+    Case(
+        _SOURCE,
+        "pass --directions FILE",
+        "edit",
+        f"{FIND} --directions-space z",
+        boundaries(1, 16),
+        follow=AGE,
+    ),
+    Case(
+        _SOURCE,
+        "leave --directions-space out",
+        "edit",
+        "ffhq.safetensors --directions found.npz --directions-space z --out d.npz",
+        found(),
+        follow="ffhq.safetensors --directions found.npz --out d.npz",
+    ),
+    Case(
+        "stylegan_jax/editing/regions.py",
+        "paint the region white on black",
+        "edit",
+        MASKED,
+        mask([0, 0], [0, 0]),
+        follow=(_HALF, MASKED),
+    ),
+    Case(
+        _CHANNELS,
+        "use sets that differ",
+        "edit",
+        f"{STYLES} --from-latents one.npy one.npy",
+        array("one.npy", np.ones((1, 16), np.float32)),
+        follow=HANDS,
+    ),
+    Case(
+        _CHANNELS,
+        "use {}",
+        "sample",
+        f"{SAMPLE} --style b32.conv1:3=2",
+        follow=f"{SAMPLE} --style b16.conv1:3=2",
+    ),
+    Case(
+        _CHANNELS,
+        "use {}:0 to {}",
+        "sample",
+        f"{SAMPLE} --style b8.conv1:8=2",
+        follow=f"{SAMPLE} --style b8.conv1:7=2",
+    ),
+    Case(
+        _DIRECTIONS,
+        "write LAYER:CHANNEL=STRENGTH, such as b16.conv1:7=5",
+        "sample",
+        f"{SAMPLE} --style b16.conv1=5",
+        follow=f"{SAMPLE} --style b16.conv1:7=5",
+    ),
+    Case(
+        _DIRECTIONS,
+        "leave them out",
+        "sample",
+        f"{SAMPLE} --directions z.npz --edit age=1:0-3",
+        in_z(),
+        follow=f"{SAMPLE} --directions z.npz --edit age=1",
+    ),
+    Case(
+        _EDITS,
+        "show seeds",
+        "sample",
+        "ffhq.safetensors --w w.npy --out x.png --directions z.npz --edit age=1",
+        in_z(),
+        follow=f"{SAMPLE} --directions z.npz --edit age=1",
+    ),
+    Case(
+        "stylegan_jax/sampler/run.py",
+        "use models of one z_dim, or show all of them one w",
+        "blend",
+        _TWO_ZS,
+        both(in_z(), model("z.safetensors", z_dim=8)),
+        follow=f"{_TWO_ZS} --same-w",
+    ),
+    Case(
+        "stylegan_jax/sampler/stylespace.py",
+        "use models whose layers are equally wide",
+        _shifted(3),
+        follow=_shifted(64),
+    ),
+    Case(_SOURCE, "name two files of ws", "edit", "ffhq.safetensors --from-latents w.npy", follow=HANDS),
     Case(
         _EDIT,
         "pass one --name NAME",

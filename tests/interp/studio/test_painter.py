@@ -9,6 +9,7 @@ from interp.given import view_of
 from interp.masks import mask_of
 from interp.mix import blend_all
 from interp.replay import blend_recipe
+from interp.sheets import View
 from interp.studio import between
 from interp.studio.library import Library
 from interp.studio.painter import Painter, cut
@@ -53,13 +54,54 @@ def test_a_frame_is_the_row_of_the_sheet(painter, library, state):
 def test_edits_move_the_w_of_all_pictures(painter, folder, more):
     plain = state_of("swap=8", **more)
     edited = state_of("swap=8", edits=("sefa0=2:0-3", "sefa2=-1"), directions=("found.npz",), **more)
-    found = directionfile.read(folder / "found.npz", num_ws=6, w_dim=16)
+    found = directionfile.read(folder / "found.npz", tiny_model(0).config.generator)
     step = found.edit("sefa0", 2, range(4)) + found.edit("sefa2", -1)
     np.testing.assert_allclose(painter.ws(edited), painter.ws(plain) + step, atol=1e-6)
     frames = [painter.frame(each, ["blend", "base"]) for each in (plain, edited)]
     for role in ("blend", "base"):
         assert (frames[0].pictures[role] != frames[1].pictures[role]).any()
     assert "sefa0: found in the w of tiny-0" not in str(frames[1].warnings)
+
+
+STYLED = {"edits": ("b4.conv1:3=4",), "directions": ("styles.npz",)}
+OTHERS = [STYLED, {"styles": ("b8.conv1:3=9",)}, {"edits": ("age=2",), "directions": ("z.npz",)}]
+
+
+@pytest.mark.parametrize("more", OTHERS, ids=repr)
+def test_edits_of_styles_and_of_z_are_those_of_the_sheet(painter, library, more):
+    plain, edited = state_of("swap=8", seeds="0-2"), state_of("swap=8", seeds="0-2", **more)
+    loaded = [library.model(model.path) for model in edited.recipe.models]
+    view = View(range(3), **painter.step(edited).of_seeds)
+    frame = painter.frame(edited, ["blend", "base"])
+    assert close(frame.pictures["blend"], view.row(blend_recipe(edited.recipe, loaded)))
+    assert close(frame.pictures["base"], view.row(loaded[0].model))
+    for role, pictures in painter.frame(plain, ["blend", "base"]).pictures.items():
+        assert (pictures != frame.pictures[role]).any()
+
+
+def test_a_preview_is_styled_as_far_as_it_goes(painter):
+    low, high = ({"styles": (f"{layer}:3=9",)} for layer in ("b8.conv1", "b16.conv1"))
+    plain, moved, same = (
+        painter.frame(state_of("swap=8", seeds="0", **more), ["blend"], preview=8).pictures["blend"]
+        for more in ({}, low, high)
+    )
+    assert (moved != plain).any()
+    np.testing.assert_array_equal(same, plain)
+
+
+def test_the_corners_of_the_pad_are_edited_in_z(painter):
+    pad = Pad(seeds=(1, 2, 3), x=1.0)
+    edited = state_of("swap=8", edits=("age=2",), directions=("z.npz",), pad=pad)
+    alone = state_of("swap=8", edits=("age=2",), directions=("z.npz",), seeds="2")
+    np.testing.assert_allclose(painter.ws(edited), painter.ws(alone), atol=1e-6)
+
+
+def test_styles_are_on_their_way_between_two_states(painter):
+    first, last = state_of("swap=4", seeds="0"), state_of("swap=4", seeds="0", styles=("b8.conv1:3=8",))
+    found = list(between.frames(painter, first, last, 3))
+    half = state_of("swap=4", seeds="0", styles=("b8.conv1:3=4",))
+    for frame, state in zip(found, (first, half, last), strict=True):
+        assert close(frame, painter.frame(state, ["blend"]).pictures["blend"])
 
 
 def test_directions_that_are_not_here_are_refused(painter):

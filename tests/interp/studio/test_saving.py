@@ -7,6 +7,7 @@ import pytest
 
 import stylegan_jax as sj
 from interp import keyframes, recipes
+from interp.given import view_of
 from interp.keyed import Keyed
 from interp.mix import blend
 from interp.studio.library import Library
@@ -52,6 +53,19 @@ def test_a_recipe_of_the_pad_comes_with_its_w(saver):
     path, file = saver.save(state, "recipe")
     assert recipes.read(path).w == (str(file.absolute()),)
     np.testing.assert_array_equal(np.load(file)["w"], saver.painter.ws(state))
+
+
+def test_a_recipe_of_the_pad_keeps_the_edits_that_its_w_does_not_show(saver):
+    edits, directions = ("sefa0=2", "b4.conv1:3=4", "age=1"), ("found.npz", "styles.npz", "z.npz")
+    state = state_of(
+        "swap=8", pad=Pad(seeds=(1, 2, 3), x=0.25), edits=edits, directions=directions, styles=("b8.conv1:3=9",)
+    )
+    path, file = saver.save(state, "recipe")
+    recipe = recipes.read(path)
+    assert recipe.edits == ("b4.conv1:3=4",) and recipe.styles == ("b8.conv1:3=9",)
+    np.testing.assert_array_equal(np.load(file)["w"], saver.painter.ws(state))
+    view = view_of(recipe, [], saver.library.model("a.safetensors").model)
+    np.testing.assert_array_equal(view.shift, saver.painter.step(state).shift)
 
 
 def test_what_was_saved_is_never_replaced(saver, state):
