@@ -24,10 +24,10 @@ import numpy as np
 
 import stylegan_jax as sj
 from convert import ws
-from interp.motion import moving
-from interp.rendering import Renderer
 from interp import filming
 from interp.frames import drawn
+from interp.motion import moving
+from interp.rendering import Renderer
 from interp.scenes import Scene, Take
 from scripts.fuzzing.mutants import flipped
 from stylegan_jax.commands.cli import set_up_jax
