@@ -20,7 +20,7 @@ PHASES = ("Gmain", "Greg", "Dmain", "Dreg")
 def main(resolution: int = 64, channel_base: int = 1024, batch: int = 8) -> None:
     """Prints a table, and the same as one line of JSON."""
     cli.set_up_jax()
-    from stylegan_jax.train.config import official
+    from stylegan_jax.train.official import official
 
     config = official("auto", {**SETTINGS, "channel_base": channel_base, "batch": batch}, resolution=resolution)
     config = dataclasses.replace(config, mbstd_chunks=1, augment_p=0.2)

@@ -13,9 +13,10 @@ from observing import Observer
 
 from stylegan_jax import names
 from stylegan_jax.train import transfer
-from stylegan_jax.train.config import TrainConfig, official
+from stylegan_jax.train.config import TrainConfig
 from stylegan_jax.train.data.dataset import Dataset
 from stylegan_jax.train.loop import augmentation, mesh_of
+from stylegan_jax.train.official import official
 from stylegan_jax.train.phases import Phases
 from stylegan_jax.train.resident import Cycles, Resident
 from stylegan_jax.train.saved import of_leaves, to_leaves

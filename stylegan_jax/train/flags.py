@@ -11,7 +11,8 @@ import tyro
 
 from stylegan_jax import values
 from stylegan_jax.config import DiscriminatorConfig, GeneratorConfig
-from stylegan_jax.train.config import DECIDED, NETWORK_FIELDS, TrainConfig
+from stylegan_jax.train.config import TrainConfig
+from stylegan_jax.train.official import DECIDED, NETWORK_FIELDS
 
 _NO_FLAGS = ("generator", "discriminator", "frozen")
 _NONE_IS_ZERO = ("ema_rampup", "conv_clamp")

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import tyro
 
-from stylegan_jax.train.config import Name
 from stylegan_jax.train.flags import Changes
+from stylegan_jax.train.official import Name
 
 
 @dataclass(frozen=True, kw_only=True)

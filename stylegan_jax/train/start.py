@@ -16,11 +16,12 @@ from stylegan_jax.storage import checkpoint, rundir
 from stylegan_jax.storage.checkpoint import Model
 from stylegan_jax.storage.downloads import addresses
 from stylegan_jax.train import transfer
-from stylegan_jax.train.config import NETWORK_FIELDS, TrainConfig, official
+from stylegan_jax.train.config import TrainConfig
 from stylegan_jax.train.data import sources
 from stylegan_jax.train.data.dataset import Dataset
 from stylegan_jax.train.data.labels import counted
 from stylegan_jax.train.loop import Compared, Run, mesh_of
+from stylegan_jax.train.official import NETWORK_FIELDS, official
 from stylegan_jax.train.request import Freeze, Request
 from stylegan_jax.train.state import State, initial_state
 

@@ -13,7 +13,7 @@ from stylegan_jax.__main__ import COMMANDS as LISTED
 from stylegan_jax.commands import arguments, cli
 from stylegan_jax.errors import InputError
 from stylegan_jax.storage import checkpoint
-from stylegan_jax.train.config import official
+from stylegan_jax.train.official import official
 from tests.golden_data import ROOT
 from tests.tiny_models import tiny_model
 

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from stylegan_jax.pictures import images
-from stylegan_jax.train.config import TrainConfig, official
+from stylegan_jax.train.config import TrainConfig
 from stylegan_jax.train.data.dataset import Dataset
+from stylegan_jax.train.official import official
 from stylegan_jax.train.request import Records, Request
 from stylegan_jax.train.start import configure
 from tests.train.test_train import CONFIG

@@ -5,8 +5,9 @@ import dataclasses
 import pytest
 
 from stylegan_jax.config import GeneratorConfig
-from stylegan_jax.train.config import NETWORK_FIELDS, TrainConfig, official
+from stylegan_jax.train.config import TrainConfig
 from stylegan_jax.train.flags import Changes, meanings
+from stylegan_jax.train.official import NETWORK_FIELDS, official
 from stylegan_jax.train.request import Freeze, Records, Request
 
 FIELDS = {field.name for field in dataclasses.fields(TrainConfig)} - {"generator", "discriminator", "frozen"}

@@ -8,7 +8,7 @@ from PIL import Image
 from stylegan_jax.editing import directionfile, finding
 from stylegan_jax.editing.directions import Directions
 from stylegan_jax.sampler import sample
-from stylegan_jax.train.config import official
+from stylegan_jax.train.official import official
 from tests.commands.remedies.case import HANDS, Case
 from tests.commands.remedies.steps import array, both, model
 from tests.tiny_models import tiny_model

@@ -14,7 +14,7 @@ from stylegan_jax.config import ModelConfig
 from stylegan_jax.pictures import video
 from stylegan_jax.storage import checkpoint, remote, rundir, safetensors
 from stylegan_jax.storage.downloads import modelcache
-from stylegan_jax.train.config import official
+from stylegan_jax.train.official import official
 from stylegan_jax.train.saved import Checkpoints
 from stylegan_jax.train.state import initial_state
 from tests.commands.remedies.case import HANDS, Case
