@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import stylegan_jax as sj
 from stylegan_jax.config import GeneratorConfig
 from stylegan_jax.errors import InputError
 from stylegan_jax.networks.layers import initial_weights
@@ -21,6 +22,7 @@ from stylegan_jax.projection.lessons import drawn_ws
 from stylegan_jax.projection.schooling import Schooling, school
 from stylegan_jax.sampler import sample
 from stylegan_jax.storage import manifest, safetensors
+from stylegan_jax.storage.shipped import shipped_encoders
 from tests.projection.encoders import silent, untrained
 from tests.tiny_models import tiny_model
 
@@ -75,6 +77,16 @@ def test_there_is_an_encoder_for_every_generator(resolution, channels):
 
     images = jax.ShapeDtypeStruct((2, resolution, resolution, channels), jnp.float32)
     assert jax.eval_shape(answer, weights, images).shape == (2, generator.num_ws, 96)
+
+
+def test_the_shipped_pair_s_answers_in_the_space_of_its_model():
+    shipped, base = encoderfile.load(shipped_encoders()[0]), sj.load("portraits", networks=["G_ema"])
+    encoderfile.check_belongs(shipped, base, "portraits")
+    own = latent_space(base)
+    answers = np.random.RandomState(0).standard_normal((1, 4, shipped.config.rank)).astype(np.float32)
+    ws = from_p_n(jnp.asarray(answers), *(jnp.asarray(shipped.weights[name]) for name in ("center", "unwhiten")))
+    found = np.asarray(in_p_n(ws, jnp.asarray(own.center), jnp.asarray(own.whiten)))
+    assert np.square(found).sum() == pytest.approx(np.square(answers).sum(), rel=0.05)
 
 
 def test_the_shipped_pair_s_takes_no_more_than_three_megabytes():

@@ -9,7 +9,7 @@ import yaml
 
 from stylegan_jax.pictures import images
 from tests.commands.remedies.case import HANDS, Case
-from tests.commands.remedies.cases_edit import found
+from tests.commands.remedies.cases_edit import found, in_z
 from tests.commands.remedies.cases_interp import FILM, PAIR, text
 
 _OPTIONS, _WALKS, _KEYED, _KEYS = (f"interp/{name}.py" for name in ("filmoptions", "walkoptions", "keyed", "keyframes"))
@@ -89,6 +89,14 @@ CASES = [
         f"{_STILL} --directions found.npz --edit==-3..3",
         found(),
         follow=[f"{_STILL} --directions found.npz --edit sefa0=-3..3{layers}" for layers in ("", ":0-3")],
+    ),
+    Case(
+        _OPTIONS,
+        "write one strength, such as NAME=2",
+        "film",
+        f"{_STILL} --seeds 0 --directions z.npz --edit age=0..2",
+        in_z(),
+        follow=f"{_STILL} --seeds 0 --directions z.npz --edit age=2",
     ),
     Case("interp/film.py", "leave them away", "film", f"{_JOIN} --seconds 1", frames(16, 16), follow=_JOIN),
     Case("interp/film.py", "leave them away", "film", f"{_KEYFILM} --loop", keys(), follow=_KEYFILM),

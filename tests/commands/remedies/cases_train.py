@@ -117,7 +117,7 @@ _CONFIG = [
         follow=[f"{EIGHT} --batch 8 --pl-weight 2 --pl-batch-shrink {n}" for n in (1, 2)],
     ),
     Case(
-        CONFIG,
+        "stylegan_jax/train/official.py",
         "choose another value",
         "train",
         f"{EIGHT} --batch 8".replace("resolution 8", "resolution 4"),

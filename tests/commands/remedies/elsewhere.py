@@ -15,6 +15,7 @@ _PLACES, _AGAIN = "stylegan_jax/storage/downloads/addresses.py", "download or ex
 _STUDIO, _STUDIOS = "interp/studio", "tests/interp/studio/test_"
 _UNOPENED = f"{_STUDIOS}painter.py::test_a_mask_is_cut_with_a_preview_and_no_file_is_opened_for_a_page"
 _APART = f"{_STUDIOS}painter.py::test_states_that_nothing_lies_between_are_refused"
+_UNHELD = f"{_STUDIOS}saving.py::test_keyframes_of_what_they_cannot_hold_are_refused"
 
 ELSEWHERE: dict[tuple[str, str], str] = {
     ("stylegan_jax/pictures/video.py", "save it as a 16-bit WAV"): (
@@ -156,6 +157,8 @@ ELSEWHERE: dict[tuple[str, str], str] = {
         f"{_STUDIOS}server.py::test_a_bad_question_is_answered_in_a_line_and_the_next_one_is_fine[{{]"
     ),
     (f"{_STUDIO}/saving.py", "use {}"): f"{_STUDIOS}saving.py::test_what_cannot_be_saved_is_refused[../x-None]",
+    (f"{_STUDIO}/saving.py", "keep those of the same models"): _UNHELD,
+    (f"{_STUDIO}/saving.py", "keep pictures without, or film from A to B"): _UNHELD,
     (f"{_STUDIO}/server.py", "give it one"): (
         f"{_STUDIOS}server.py::test_a_dropped_file_that_is_nothing_is_a_line_and_leaves_nothing[.]"
     ),
