@@ -20,8 +20,8 @@ def begin_from(
     """The state at the start of a fine-tune, and lines that say what of it is fresh.
 
     G, D and G_ema come from the model where names and shapes agree, and are fresh elsewhere. A missing G is taken
-    from G_ema (and the other way round); without D the discriminator is fresh. Blends that are trained are made with
-    the `partner`, by default the model itself.
+    from G_ema (and the other way round); without D the discriminator is fresh. What is frozen of G is as in G_ema, which
+    is what others blend it with. Blends that are trained are made with the `partner`, by default the model itself.
 
     Raises InputError if the model has no generator.
     """
@@ -37,6 +37,7 @@ def begin_from(
         leaves[network], differing = _copied(own, found[network])
         if found[network]:
             notes += [f"{network}: {line}" for line in differing]
+    leaves["G"] |= {name: leaves["G_ema"][name] for name in config.frozen_of("G")}
     _silence_new_torgb(leaves["G"], leaves["G_ema"], above=model.config.generator.img_resolution)
     other = None if partner is None else partner.networks[generator_of(partner)]
     return start(config, leaves["G"], leaves["D"], leaves["G_ema"], other), notes

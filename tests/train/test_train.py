@@ -353,6 +353,18 @@ def test_transfer_copies_by_name_and_says_what_did_not_fit():
     assert "G: was left out: mapping.fc1.bias, mapping.fc1.weight" in notes
 
 
+def test_what_is_frozen_is_as_in_g_ema_which_others_blend_it_with():
+    G, G_ema = (initial_state(dataclasses.replace(CONFIG, seed=seed)).G for seed in (8, 9))
+    networks = {"G": G, "G_ema": G_ema}
+    model = Model(
+        CONFIG.model, {n: {k: np.asarray(v) for k, v in leaves.items()} for n, leaves in networks.items()}, {}
+    )
+    config = dataclasses.replace(CONFIG, frozen=transfer.frozen_names(CONFIG, words=["affine"]))
+    state, _ = transfer.begin_from(config, initial_state(config), model)
+    for name, leaf in state.G.items():
+        np.testing.assert_array_equal(leaf, (G_ema if f"G.{name}" in config.frozen else G)[name], name)
+
+
 @pytest.mark.slow
 def test_a_model_grows_to_a_larger_size_and_first_shows_the_enlarged_image():
     larger = dataclasses.replace(CONFIG, generator=dataclasses.replace(GENERATOR, img_resolution=16))
