@@ -22,13 +22,21 @@ from stylegan_jax.train.resident import Cycles, Resident
 from stylegan_jax.train.saved import of_leaves, to_leaves
 from stylegan_jax.train.state import State, initial_state, start
 
-SIZE = {"resolution": 128, "channel_base": 4096, "channel_max": 160, "z_dim": 256, "w_dim": 256}
-SMALL = {"resolution": 16, "blend_swap": (8,), "channel_base": 128, "channel_max": 8, "z_dim": 8, "w_dim": 8}
+SIZE: dict[str, Any] = {"resolution": 128, "channel_base": 4096, "channel_max": 160, "z_dim": 256, "w_dim": 256}
+SIZE |= {"blend_swap": (8, 16, 16, 32)}
+SMALL: dict[str, Any] = {
+    "resolution": 16,
+    "blend_swap": (8,),
+    "channel_base": 128,
+    "channel_max": 8,
+    "z_dim": 8,
+    "w_dim": 8,
+}
 SHARED = {"mirror": True, "pl_weight": 0.0, "style_mixing": 0.5, "ada_kimg": 100.0, "mbstd_chunks": 1}
 SHARED |= {"num_fp16_res": 0, "conv_clamp": None, "dtype": "bfloat16", "kimg": 1e6}
 RECIPES: dict[str, dict[str, Any]] = {
     "portraits": {"seed": 21, "ema_kimg": 20.0, "ema_rampup": 0.05, "augment_p": 0.1},
-    "toons": {"seed": 22, "ema_kimg": 10.0, "ema_rampup": None, "g_lr": 0.002, "d_lr": 0.002, "blend_share": 0.3},
+    "toons": {"seed": 22, "ema_kimg": 10.0, "ema_rampup": None, "g_lr": 0.002, "d_lr": 0.002, "blend_share": 0.4},
 }
 PROFILED = 20  # the call whose kernels are timed
 # One w means one face in both, and the base's upper layers meet in a blend what they know, which the blend with it
