@@ -44,7 +44,7 @@ STAGES = {
     ),
     "toons-alone": ("toons", f"--from {{runs}}/portraits {KEPT} {TOONS} --kimg 68"),
     "toons-at-16": ("toons", f"--from {{runs}}/toons-alone {KEPT} {BLENDED} {TOONS} --kimg 80"),
-    "toons": ("toons", f"--from {{runs}}/toons-at-16 {KEPT} {IN_TURN} {TOONS.replace('43', '45')} --kimg 80"),
+    "toons": ("toons", f"--from {{runs}}/toons-at-16 {KEPT} {IN_TURN} {TOONS.replace('43', '45')} --kimg 60"),
 }
 WATCHING = "--tick 5 --snapshot-ticks 4 --score-images 800"
 SHIPPED = ("portraits", "toons")
