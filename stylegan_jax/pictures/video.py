@@ -66,8 +66,9 @@ def _write_video(file: BinaryIO, frames: Iterable[Frame], suffix: str, fps: int,
             count += 1
         container.mux(stream.encode())
         if sound is not None:
-            with _readable(av, sound):
-                _add_sound(av, container, carried, heard, count / fps)
+            for part in _resampled(av, carried, heard, count / fps, sound):
+                container.mux(carried.encode(part))
+            container.mux(carried.encode())
 
 
 @contextlib.contextmanager
@@ -77,30 +78,28 @@ def _opened_sound(av: Any, path: str) -> Iterator[Any]:
         with _readable(av, path):
             sound = stack.enter_context(av.open(stack.enter_context(inputs.open_regular(path))))
             if not sound.streams.audio:
-                raise av.error.InvalidDataError(0, "no sound in it")
+                raise ValueError("no sound in it")
         yield sound
 
 
 @contextlib.contextmanager
 def _readable(av: Any, path: str) -> Iterator[None]:
-    """InputError where PyAV cannot read a sound inside."""
+    """InputError where PyAV cannot read a sound inside: it may know no decoder, or no such number of channels."""
     try:
         yield
-    except av.error.InvalidDataError as error:
+    except (av.error.FFmpegError, ValueError) as error:
         raise InputError("is no sound that PyAV can read", "save it as a 16-bit WAV", file=path) from error
 
 
-def _add_sound(av: Any, container: Any, stream: Any, heard: Any, seconds: float) -> None:
-    """As much of a sound as the film is long."""
-    resampler = av.AudioResampler(format=stream.format, layout=stream.layout, rate=stream.rate)
-    for frame in heard.decode(audio=0):
-        if frame.time is not None and frame.time >= seconds:
-            break
-        for part in resampler.resample(frame):
-            container.mux(stream.encode(part))
-    for part in resampler.resample(None):
-        container.mux(stream.encode(part))
-    container.mux(stream.encode())
+def _resampled(av: Any, stream: Any, heard: Any, seconds: float, path: str) -> Iterator[Any]:
+    """As much of a sound as the film is long, as the stream takes it; InputError for what cannot be decoded."""
+    with _readable(av, path):
+        resampler = av.AudioResampler(format=stream.format, layout=stream.layout, rate=stream.rate)
+        for frame in heard.decode(audio=0):
+            if frame.time is not None and frame.time >= seconds:
+                break
+            yield from resampler.resample(frame)
+        yield from resampler.resample(None)
 
 
 def _write_animation(file: BinaryIO, frames: Iterable[Frame], suffix: str, fps: int, note: str) -> None:

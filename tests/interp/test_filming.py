@@ -12,7 +12,8 @@ from interp import filming
 from interp.film import film
 from stylegan_jax.commands import cli
 from stylegan_jax.editing import directionfile, finding
-from stylegan_jax.pictures import images
+from stylegan_jax.errors import InputError
+from stylegan_jax.pictures import images, video
 from tests.interp.test_film_command import frames
 from tests.interp.test_loudness import burst, save
 from tests.saved_models import BASE, PAIR, TRANSFER, save_models
@@ -183,6 +184,17 @@ def test_what_is_no_sound_is_not_carried_and_leaves_no_video(folder, capsys):
         assert shown == f"error: {file}: is no sound that PyAV can read — save it as a 16-bit WAV\n"
         assert not (folder / "x.mp4").exists()
     assert run("--frames", "frames", "--audio", save("s.wav", burst()), "--out", "x.mp4") == 0
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("av"), reason="needs PyAV (the extra video)")
+@pytest.mark.parametrize(("at", "value"), [(22, 0), (22, 1000), (22, 65535), (34, 0), (34, 40), (24, 0)])
+def test_a_sound_of_a_strange_header_is_refused(folder, at, value):
+    frames = [np.zeros((16, 16, 3), np.uint8)] * 3
+    whole = bytearray((folder / save("s.wav", burst())).read_bytes())
+    whole[at : at + 2] = value.to_bytes(2, "little")
+    (folder / "s.wav").write_bytes(whole)
+    with open("x.mp4", "wb") as file, pytest.raises(InputError, match="is no sound that PyAV can read"):
+        video.write(file, iter(frames), suffix=".mp4", fps=6, note="", sound="s.wav")
 
 
 BAD = {
