@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from interp import recipetext
-from interp.motion import EASINGS
+from interp.motion import EASINGS, MOST_PICTURES
 from interp.schedule_text import parse
 from interp.schedules import Schedule
 from stylegan_jax import values
@@ -155,7 +155,7 @@ def _check_texts(frame: Keyframe) -> None:
     if frame.seeds is not None and frame.w is not None:
         raise InputError("seeds and w: one too many", "write one of them")
     if frame.seeds is not None:
-        values.seeds(frame.seeds, "seeds")
+        values.seeds(frame.seeds, "seeds", most=MOST_PICTURES)
     for text in frame.edits or ():
         parse_edit(text)
     for text in frame.styles or ():

@@ -154,6 +154,13 @@ CASES = [
         follow=f"{_STILL} --mix 7:4-5",
     ),
     Case("interp/scenes.py", "use 0 to {}", "film", f"{_STILL} --mix 7:8-13", follow=f"{_STILL} --mix 7:0-5"),
+    Case(
+        "interp/motion.py",
+        "write a few, such as 0-7",
+        "film",
+        f"{_STILL} --seeds 0-9999,0-9,5",
+        follow=f"{_STILL} --seeds 0-7",
+    ),
     Case(_KEYS, _FORM, "film", _KEYFILM, text("a: {", "k.yaml"), follow=(keys(), _KEYFILM)),
     Case(_KEYS, _FORM, "film", _KEYFILM, keys({"seed": 1}), follow=(keys(), _KEYFILM)),
     Case(_KEYS, "{}", "film", _KEYFILM, keys({"schedule": "stripes"}), follow=(keys(), _KEYFILM)),
