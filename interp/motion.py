@@ -14,6 +14,8 @@ from interp.schedules import Layer, Schedule, constant, exact, inverted, smooth
 
 MOST_PICTURES = 10_000
 """Side by side, and layers: what is beyond is refused before it is unfolded."""
+FARTHEST = 1000.0
+"""Shares, truncation and strengths of edits go no farther from 0: beyond, float32 overflows somewhere."""
 At = Callable[[float], Schedule]
 """Time of 0 … 1 → schedule."""
 
@@ -78,7 +80,7 @@ def moving(rule: str, text: str, width: str | None = None) -> At:
         still = parse(text)
         return lambda t: still
     if rule == "alpha":
-        share = parse_span("alpha", text)
+        share = parse_span("alpha", text, low=-FARTHEST, high=FARTHEST)
         return lambda t: constant(share.at(t))
     resolution = parse_span(rule, text, low=1, high=2048)
     if rule == "swap":

@@ -1,11 +1,13 @@
 import numpy as np
 import pytest
 
+from interp.filmoptions import Cast
 from interp.keyframes import from_json
 from interp.motion import (
     EASINGS,
     MOST_PICTURES,
     handover,
+    moving,
     moving_smooth,
     parse_span,
     parse_walks,
@@ -116,3 +118,11 @@ def test_layers_of_an_edit_and_seeds_of_keyframes_and_mixes_are_counted_before_t
     for mix in (f"7:{many}", many):
         with pytest.raises(InputError, match="more than 10,000"):
             _ = Way(mix=mix).mixing
+
+
+@pytest.mark.parametrize("text", ["0..1e300", "-1e300..0", "1e300", "0..1001"])
+def test_shares_and_truncation_stay_within_what_float32_can_mix(text):
+    with pytest.raises(InputError, match="not a span from -1000 to 1000"):
+        moving("alpha", text)
+    with pytest.raises(InputError, match="from -1000 to 1000"):
+        _ = Cast(psi=text).truncation
