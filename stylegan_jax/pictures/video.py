@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.util
+import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
@@ -13,7 +14,10 @@ from stylegan_jax.errors import InputError
 from stylegan_jax.storage import inputs
 
 SUFFIXES = (".mp4", ".webm", ".webp", ".gif")
-_BY_PYAV = SUFFIXES[:2]
+WITH_SOUND = _BY_PYAV = SUFFIXES[:2]
+MOST_IN_MEMORY = 1 << 30  # bytes of the pixels of an animation, which Pillow takes all at once
+FASTEST_GIF = 50
+"""Frames a second: viewers show those with a shorter delay slowly."""
 _ENCODERS = {".mp4": ("libx264", "libopenh264", "mpeg4"), ".webm": ("libvpx-vp9",)}
 _OPTIONS = {"libx264": {"crf": "17"}, "libvpx-vp9": {"crf": "24", "b:v": "0", "row-mt": "1", "cpu-used": "2"}}
 _SOUNDS = {".mp4": ("aac", 44_100), ".webm": ("libopus", 48_000)}
@@ -102,9 +106,17 @@ def _resampled(av: Any, stream: Any, heard: Any, seconds: float, path: str) -> I
         yield from resampler.resample(None)
 
 
+def _delays(count: int, fps: int, unit: int) -> list[int]:
+    """Milliseconds that each frame is shown, in whole units: rounded such that every frame begins in time."""
+    begins = [round(frame * 1000 / fps / unit) * unit for frame in range(count + 1)]
+    return [end - start for start, end in itertools.pairwise(begins)]
+
+
 def _write_animation(file: BinaryIO, frames: Iterable[Frame], suffix: str, fps: int, note: str) -> None:
     first, *others = (Image.fromarray(pixels) for pixels in frames)
-    options: dict[str, Any] = {"save_all": True, "append_images": others, "duration": round(1000 / fps), "loop": 0}
+    delays = _delays(1 + len(others), fps, 10 if suffix == ".gif" else 1)
+    duration = delays if others else delays[0]
+    options: dict[str, Any] = {"save_all": True, "append_images": others, "duration": duration, "loop": 0}
     if suffix == ".gif":
         first.save(file, "GIF", comment=note.encode()[:255], **options)
     else:
