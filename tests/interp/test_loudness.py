@@ -83,5 +83,5 @@ def test_a_header_with_a_rate_that_no_sound_has_is_refused(tmp_path, rate):
     whole = bytearray(path.read_bytes())
     whole[24:28] = rate.to_bytes(4, "little")
     path.write_bytes(whole)
-    with pytest.raises(InputError, match="s in a second|is no sound"):
+    with pytest.raises(InputError, match="samples in a second"):
         listen(str(path))
