@@ -60,7 +60,7 @@ def _write_video(file: BinaryIO, frames: Iterable[Frame], suffix: str, fps: int,
         stream.pix_fmt = "yuv420p"
         stream.options = _OPTIONS.get(encoder, {})
         name, rate = _SOUNDS[suffix]
-        carried = None if heard is None else container.add_stream(name, rate=rate)
+        carried: Any = None if heard is None else container.add_stream(name, rate=rate)
         count = 0
         for pixels in frames:
             even = np.ascontiguousarray(pixels[: len(pixels) // 2 * 2, : pixels.shape[1] // 2 * 2])
