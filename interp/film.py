@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from interp.loudness import Loudness
     from interp.recipes import Recipe
     from interp.rendering import Renderer
-    from interp.replay import Loaded
 
 Named = tuple[str | None, tuple[str, ...]]
 """The base and the transfer models, as they were typed."""
@@ -107,6 +106,7 @@ def _refuse(flags: Sequence[str], what: str, keyframes: str | None = None, named
 
 def _film_scene(named: Named, motion: Motion, cast: Cast, way: Way, timing: Timing, output: Output) -> None:
     """A film of what the options say."""
+    from interp import filmforms, filmnotes
     from interp.rendering import Renderer
     from interp.replay import read_models
     from interp.scenes import Take
@@ -116,6 +116,7 @@ def _film_scene(named: Named, motion: Motion, cast: Cast, way: Way, timing: Timi
     way.check(cast, motion)
     recipe = models_of(*named, shipped)
     path = output.place(recipe)
+    filmforms.check_form(path, timing.rate)
     heard = _heard(way)
     if heard is not None and timing.seconds is None:
         timing = dataclasses.replace(timing, seconds=f"{heard.seconds:.6g}")
@@ -132,7 +133,7 @@ def _film_scene(named: Named, motion: Motion, cast: Cast, way: Way, timing: Timi
     steady = {} if driven else cast.steady_edits.step(found[0], seeds=not cast.w).of_seeds
     scene = dataclasses.replace(scene, sweeps=sweeps, sound=sound, **steady)
     sources = scene.sources(len(loaded) - 1, cast.mapping, cast.noise)
-    note = _note(loaded, motion, cast, timing.filled, way)
+    note = filmnotes.note(loaded, motion, cast, timing.filled, way)
     renderer = Renderer(found, labels)
     _make(path, Take(scene, renderer, sources), renderer, sources, timing, side, note, output, sound=way.audio)
 
@@ -145,7 +146,7 @@ def _heard(way: Way) -> "Loudness | None":
 
 def _film_keyframes(file: str, named: Named, cast: Cast, timing: Timing, output: Output, *, sound: str | None) -> None:
     """A film that is written down."""
-    from interp import keyframes
+    from interp import filmforms, filmnotes, keyframes
     from interp.keyed import Keyed
     from interp.rendering import Renderer
     from interp.replay import read_models
@@ -156,11 +157,12 @@ def _film_keyframes(file: str, named: Named, cast: Cast, timing: Timing, output:
     recipe = models_of(first, tuple(others), shipped)
     path = output.place(recipe)
     side, rate = timing.side(path.suffix.lower()), timing.rate
+    filmforms.check_form(path, rate, carried=sound)
     loaded = read_models(recipe, Path(file).absolute().parent if by_file else None, shipped)
     found, labels = [each.model for each in loaded], [each.label for each in loaded]
     keyed = Keyed(written, found, labels, file=file, class_idx=values.label(cast.class_))
     sources = keyed.sources(cast.mapping, cast.noise)
-    note = _note(loaded, cast, timing) | {"keyframes": written.to_json()}
+    note = filmnotes.note(loaded, cast, timing) | {"keyframes": written.to_json()}
     renderer = Renderer(found, labels)
     moments = keyed.moments(renderer.model(sources.mapping), rate)
     _make(path, moments, renderer, sources, timing, side, note, output, sound=sound)
@@ -179,9 +181,10 @@ def _make(
     sound: str | None = None,
 ) -> None:
     """Draws a film and writes it, as a file or as a folder of frames."""
-    from interp import filming
+    from interp import filmforms, filming
     from interp.frames import drawn
 
+    filmforms.check_memory(path, moments.count, moments.pictures * (side or 0) ** 2)
     print(f"mapping from {sources.mapping}, noise from {sources.noise}")
 
     def draw(wanted: Any) -> Any:
@@ -201,7 +204,7 @@ def _make(
 
 def _join(folder: str, audio: str | None, timing: Timing, output: Output) -> None:
     """Makes a film of a folder of frames."""
-    from interp import filming
+    from interp import filmforms, filming
     from stylegan_jax.pictures import video
     from stylegan_jax.storage import atomic
 
@@ -210,20 +213,11 @@ def _join(folder: str, audio: str | None, timing: Timing, output: Output) -> Non
     atomic.output_path(path, overwrite=output.overwrite)
     found = filming.filmed(folder)
     rate = found.fps if timing.fps is None else timing.rate
+    filmforms.check_form(path, rate, carried=audio)
+    filmforms.check_memory(path, found.count, found.area, made=True)
     options: Any = {"fps": rate, "note": found.note, "overwrite": output.overwrite, "sound": audio}
     filming.write(path, found.draw, found.count, **options)
     print(f"wrote {path}: {found.count} frames, {found.count / rate:g} s")
-
-
-def _note(loaded: "Sequence[Loaded]", *options: Any) -> dict[str, Any]:
-    """What made the film: models, and the options that were given, in which ways through w go without saying."""
-    models = [{"path": each.name, "sha256": each.sha256} for each in loaded]
-    settings = {key: value for part in options for key, value in dataclasses.asdict(part).items()}
-    if settings.get("path") == Way.path:
-        del settings["path"]
-    if settings.get("audio") is None:
-        settings.pop("audio_to", None)
-    return {"models": models, **{key: value for key, value in settings.items() if value not in (None, ())}}
 
 
 if __name__ == "__main__":

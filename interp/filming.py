@@ -86,16 +86,32 @@ class Filmed(NamedTuple):
     fps: int
     note: dict[str, Any]
 
+    @property
+    def area(self) -> int:
+        """Pixels of the first frame."""
+        first = self._read(0)
+        return first.shape[0] * first.shape[1]
+
+    def _read(self, frame: int) -> Frame:
+        """InputError for a frame that is damaged, whose remedy is to make it again."""
+        file = self._file(frame)
+        try:
+            return images.read(file)
+        except InputError as error:
+            raise InputError(error.what, "remove it, and make the frames again", file=file) from error
+
+    def _file(self, frame: int) -> Path:
+        return self.folder / f"{_stem(frame)}.png"
+
     def draw(self, wanted: Container[int]) -> Iterator[tuple[int, Frame]]:
-        """Reads its frames; InputError for one of another size than the first."""
+        """Reads its frames; InputError for one that is damaged, or of another size than the first."""
         shape = None
         for frame in range(self.count):
-            file = self.folder / f"{_stem(frame)}.png"
-            pixels = images.read(file)
+            pixels = self._read(frame)
             shape = shape or pixels.shape
             if pixels.shape != shape:
                 what = f"has {pixels.shape[1]}×{pixels.shape[0]} pixels, the first frame {shape[1]}×{shape[0]}"
-                raise InputError(what, "remove it, and make the frames again", file=file)
+                raise InputError(what, "remove it, and make the frames again", file=self._file(frame))
             yield frame, pixels
 
 

@@ -124,11 +124,13 @@ class Cast:
     @property
     def truncation(self) -> "float | Span":
         """Psi, or how it moves."""
-        from interp.motion import parse_span
+        from interp.motion import FARTHEST, parse_span
 
         if self.psi is None:
             return 1.0 if self.w else 0.7
-        return parse_span("psi", self.psi) if ".." in self.psi else values.number(self.psi, "--psi")
+        limits = {"low": -FARTHEST, "high": FARTHEST}
+        moves = ".." in self.psi
+        return parse_span("psi", self.psi, **limits) if moves else values.number(self.psi, "--psi", **limits)
 
     @property
     def swept(self) -> tuple[str, ...]:
@@ -172,12 +174,12 @@ def _without_z(step: "Step", text: str) -> "Step":
 def _swept(text: str) -> "tuple[str, Span]":
     """`age=-3..3:0-3` → `age=1:0-3` and how the strength moves; InputError for anything else."""
     from interp.argument_errors import ArgumentError
-    from interp.motion import parse_span
+    from interp.motion import FARTHEST, parse_span
     from stylegan_jax.editing.directions import parse_edit
 
     name, _, rest = text.rpartition("=")
     strength, colon, layers = rest.partition(":")
-    span = parse_span("edit", strength, low=-1000, high=1000)
+    span = parse_span("edit", strength, low=-FARTHEST, high=FARTHEST)
     alone = f"{name}=1{colon}{layers}"
     if not name:
         raise ArgumentError("edit", text, "is no edit", "write NAME=-3..3, or NAME=-3..3:0-3 for some layers")

@@ -17,6 +17,7 @@ from interp.schedules import Schedule
 from interp.sheets import View
 from interp.tracks import Latents, Mapped
 from stylegan_jax import values
+from stylegan_jax.editing import directionfile
 from stylegan_jax.editing.edits import Step, step_of, warned
 from stylegan_jax.errors import InputError
 from stylegan_jax.sampler.latents import Label, drawn_from, labels_of, z_from_seeds
@@ -44,6 +45,8 @@ class Keyed:
         self.keyframes, self.models, self.file = keyframes.whole(), models, file
         self.class_idx: Label = class_idx
         self.directions = [self._beside(each) for each in keyframes.directions]
+        for path in self.directions:  # though no keyframe may have an edit
+            directionfile.read(path, models[0].config.generator)
         for number, frame in enumerate(self.keyframes.frames, 1):
             with of_frame(number, file):
                 self._check(frame, labels)
@@ -60,6 +63,8 @@ class Keyed:
             raise InputError(what, "write one for each, as a list")
         for schedule in frame.schedules:
             schedule.check(resolutions)
+        if frame.w_space is not None and frame.w is None:
+            raise InputError("w_space: there is no w that it is about", "leave it out, or write w: FILE.npy")
         if frame.seeds is not None:
             view = View(values.seeds(frame.seeds, "seeds"), float(frame.psi or 0), self.class_idx)
             view.check(self.models, labels)

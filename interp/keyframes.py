@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from interp import recipetext
-from interp.motion import EASINGS
+from interp.motion import EASINGS, MOST_PICTURES
 from interp.schedule_text import parse
 from interp.schedules import Schedule
 from stylegan_jax import values
@@ -17,6 +17,7 @@ from stylegan_jax.storage import inputs, schema
 
 PATHS = ("linear", "slerp", "spline")
 _MOST_SECONDS = 3600
+_MOST_FRAMES, _ENTRIES = 1000, 30  # keyframes, and entries of YAML in each: all fields, and lists in some
 _FORM = "write frames: and below it a list, each with time, seeds or w, and schedule"
 _LISTS = ("w", "edits", "styles", "schedule", "models", "directions")
 
@@ -108,7 +109,7 @@ def read(path: str) -> Keyframes:
     """The keyframes in a YAML file; InputError names everything in it that is wrong."""
     text = inputs.contents(path, most=recipetext.LARGEST)
     try:
-        data = recipetext.parse(text, path)
+        data = recipetext.parse(text, path, most=_MOST_FRAMES * _ENTRIES)
     except InputError as error:
         what = error.what.replace("is no recipe", "holds no keyframes")
         raise InputError(what, _FORM, file=path) from error
@@ -155,7 +156,7 @@ def _check_texts(frame: Keyframe) -> None:
     if frame.seeds is not None and frame.w is not None:
         raise InputError("seeds and w: one too many", "write one of them")
     if frame.seeds is not None:
-        values.seeds(frame.seeds, "seeds")
+        values.seeds(frame.seeds, "seeds", most=MOST_PICTURES)
     for text in frame.edits or ():
         parse_edit(text)
     for text in frame.styles or ():
@@ -206,7 +207,7 @@ _FRAME: dict[str, schema.Kind] = {
 }
 _KEYFRAMES = schema.Table(
     {
-        "frames": schema.ListOf(schema.Table(_FRAME, required=("time",)), most=2000, least=2),
+        "frames": schema.ListOf(schema.Table(_FRAME, required=("time",)), most=_MOST_FRAMES, least=2),
         "models": schema.ListOf(schema.Text(), most=20, least=2),
         "directions": _TEXTS,
         "path": schema.Text(20),

@@ -17,6 +17,7 @@ from stylegan_jax.storage import inputs
 _BLOCK = 1 << 16  # samples that are read at a time
 _SPANS = 960  # a second: whole numbers of them for the usual frame rates
 _LONGEST = 3600  # seconds that are listened to, which is as long as a film may be
+_SLOWEST, _FASTEST = 1000, 768_000  # samples a second, of any sound that is meant
 _SMOOTH = 0.2  # seconds: the width of the window that levels are averaged in
 _PLAIN = "save it as a 16-bit WAV"
 _KINDS = "save it as a 16-bit WAV, or python -m pip install soundfile, which reads most kinds"
@@ -51,8 +52,8 @@ def listen(path: str) -> Loudness:
     inputs.require_regular_file(path)
     try:
         with _opened(path) as (rate, length, blocks):
-            if rate < 1:
-                raise ValueError("no samples in a second")
+            if not _SLOWEST <= rate <= _FASTEST:
+                raise ValueError(f"{rate} samples in a second")
             most = min(length, rate * _LONGEST)
             spans = max(1, math.ceil(most * _SPANS / rate))
             squares, samples, at = np.zeros(spans), np.zeros(spans), 0

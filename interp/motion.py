@@ -12,6 +12,10 @@ from interp.argument_errors import ArgumentError
 from interp.schedule_text import parse
 from interp.schedules import Layer, Schedule, constant, exact, inverted, smooth
 
+MOST_PICTURES = 10_000
+"""Side by side, and layers: what is beyond is refused before it is unfolded."""
+FARTHEST = 1000.0
+"""Shares, truncation and strengths of edits go no farther from 0: beyond, float32 overflows somewhere."""
 At = Callable[[float], Schedule]
 """Time of 0 … 1 → schedule."""
 
@@ -76,7 +80,7 @@ def moving(rule: str, text: str, width: str | None = None) -> At:
         still = parse(text)
         return lambda t: still
     if rule == "alpha":
-        share = parse_span("alpha", text)
+        share = parse_span("alpha", text, low=-FARTHEST, high=FARTHEST)
         return lambda t: constant(share.at(t))
     resolution = parse_span(rule, text, low=1, high=2048)
     if rule == "swap":
@@ -157,6 +161,8 @@ def parse_walks(text: str, read: Callable[[str], list[int]]) -> list[list[int]]:
     """`1,5,9` → three pictures side by side; `1..5..9` → one that moves from seed to seed; both may be joined."""
     columns: list[list[int]] = []
     for part in text.split(","):
+        if len(columns) > MOST_PICTURES:
+            raise ArgumentError("seeds", None, f"more than {MOST_PICTURES:,} seeds", "write a few, such as 0-7")
         stops = [read(stop) for stop in part.split("..")]
         if ".." in part and any(len(stop) != 1 for stop in stops):
             raise ArgumentError("seeds", text, f"{part} is no walk", "write single seeds, such as 1..5..9")

@@ -8,8 +8,13 @@ LARGEST = 1 << 20  # bytes
 _MOST_NODES, _LONGEST = 10_000, 10_000  # entries, and characters of one
 
 
-def parse(data: bytes, file: object) -> Any:
+def parse(data: bytes, file: object, *, most: int = _MOST_NODES) -> Any:
     """The data of a YAML text; InputError, naming the file, for what is none or unfolds to more than its own text.
+
+    Args:
+      data: the text.
+      file: how messages name it.
+      most: entries that it may have.
 
     Aliases are one thing used again; merged tables, which would be copied each time, are refused.
     """
@@ -20,8 +25,8 @@ def parse(data: bytes, file: object) -> Any:
 
         def compose_node(self, parent: Any, index: Any) -> Any:
             self.count += 1
-            if self.count > _MOST_NODES:
-                raise ValueError(f"more than {_MOST_NODES} entries")
+            if self.count > most:
+                raise ValueError(f"more than {most} entries")
             node = super().compose_node(parent, index)
             if isinstance(node, yaml.ScalarNode) and len(node.value) > _LONGEST:
                 raise ValueError(f"an entry of {len(node.value)} characters")

@@ -8,6 +8,8 @@ from typing import Literal, NamedTuple
 from interp.argument_errors import ArgumentError
 from stylegan_jax.names import w_index
 
+_FARTHEST = 1e6  # from 0: beyond, float32 keeps nothing of the base
+
 
 class Layer(NamedTuple):
     """A layer of the generator: its block's resolution, and its name there.
@@ -221,7 +223,7 @@ def _check_order(name: str, first: int, last: int, *, equal: bool) -> None:
 
 def _check_finite(name: str, alphas: Iterable[float]) -> None:
     alphas = list(alphas)
-    wrong = [alpha for alpha in alphas if not math.isfinite(alpha)]
+    wrong = [alpha for alpha in alphas if not abs(alpha) <= _FARTHEST]
     if wrong or not alphas:
         what, value = ("not a number α can be", f"{wrong[0]:g}") if wrong else ("no values", None)
         raise ArgumentError(name, value, what, "use 0 (base) to 1 (transfer), or beyond to extrapolate")

@@ -83,16 +83,16 @@ class Way:
     def mixing(self) -> "Mix | None":
         """The layers that come from elsewhere; InputError for what is none."""
         from interp.argument_errors import ArgumentError
-        from interp.motion import parse_walks
+        from interp.motion import MOST_PICTURES, parse_walks
         from interp.scenes import Mix
 
         if self.mix is None:
             return None
         text, colon, layers = self.mix.partition(":")
-        walks = parse_walks(text, lambda part: values.seeds(part, "--mix"))
+        walks = parse_walks(text, lambda part: values.seeds(part, "--mix", most=MOST_PICTURES))
         if len(walks) != 1 or (self.round and len(walks[0]) > 1):
             raise ArgumentError("mix", self.mix, "more than one seed", "write one, such as 7:8-13")
-        return Mix(walks[0], values.seeds(layers, "--mix") if colon else None)
+        return Mix(walks[0], values.seeds(layers, "--mix", most=MOST_PICTURES) if colon else None)
 
     def sound(self, heard: "Loudness | None", count: int, fps: int) -> "Sound | None":
         """What moves with a sound."""
@@ -103,13 +103,13 @@ class Way:
 
 def scene_of(motion: Motion, cast: Cast, way: Way, timing: Timing) -> "Scene":
     """What a film shows, but for what models say; InputError for options that are none."""
-    from interp.motion import Span, parse_walks
+    from interp.motion import MOST_PICTURES, Span, parse_walks
     from interp.scenes import SEEDS, Scene
 
     psi = cast.truncation
     return Scene(
         at=motion.at(),
-        walks=parse_walks(cast.seeds or SEEDS, values.seeds),
+        walks=parse_walks(cast.seeds or SEEDS, lambda part: values.seeds(part, most=MOST_PICTURES)),
         count=timing.count,
         psi=psi if isinstance(psi, float) else 1.0,
         truncation=psi if isinstance(psi, Span) else None,

@@ -11,8 +11,11 @@ MOST_SEEDS = 10_000_000
 _SPAN = re.compile(r"(\d{1,19})(?:(?:-|\.\.)(\d{1,19}))?")
 
 
-def seeds(text: str, flag: str = "--seeds") -> list[int]:
-    """`0-35,40` → [0, …, 35, 40]; InputError unless all are seeds of numpy (0 to 2³² - 1) in rising ranges."""
+def seeds(text: str, flag: str = "--seeds", *, most: int = MOST_SEEDS) -> list[int]:
+    """`0-35,40` → [0, …, 35, 40]; InputError unless all are seeds of numpy (0 to 2³² - 1) in rising ranges.
+
+    No range is unfolded that makes them more than `most`.
+    """
     found: list[int] = []
     for part in text.split(","):
         span = _SPAN.fullmatch(part.strip())
@@ -25,8 +28,8 @@ def seeds(text: str, flag: str = "--seeds") -> list[int]:
             raise InputError("a seed lies between 0 and 4294967295", "choose a smaller one", file=_named(flag, text))
         if last < first:
             raise InputError("ends before it begins", f"write {last}-{first}", file=_named(flag, text))
-        if len(found) + last - first >= MOST_SEEDS:
-            raise InputError(f"more than {MOST_SEEDS:,} seeds", "split the work", file=_named(flag, text))
+        if len(found) + last - first >= most:
+            raise InputError(f"more than {most:,} seeds", "split the work", file=_named(flag, text))
         found.extend(range(first, last + 1))
     return found
 

@@ -14,6 +14,7 @@ from stylegan_jax.errors import InputError, shown
 Vector = Float[np.ndarray, "l d"]
 Space = Literal["w", "z", "style"]
 SPACES: tuple[Space, ...] = ("w", "z", "style")
+_MOST_LAYERS = 10_000
 _CHANNEL = re.compile(r".+:\d{1,9}")
 
 
@@ -90,7 +91,7 @@ def parse_edit(text: str) -> Edit:
     strength, colon, layers = rest.partition(":")
     if not equals or not name:
         raise InputError("is no edit", "write NAME=2.5, or NAME=2.5:0-3 for some layers", file=f"--edit {shown(text)}")
-    chosen = tuple(values.seeds(layers, f"--edit {name}={strength}: layers")) if colon else None
+    chosen = tuple(values.seeds(layers, f"--edit {name}={strength}: layers", most=_MOST_LAYERS)) if colon else None
     return Edit(name, values.number(strength, f"--edit {name}", low=-1000, high=1000), chosen)
 
 

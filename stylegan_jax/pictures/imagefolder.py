@@ -112,8 +112,11 @@ class ImageFolder:
             raise InputError(what, "move it away, or choose another folder", file=self.path)
 
     def missing(self, share: range) -> Iterator[int]:
-        """Those of the images that are not there yet."""
-        return (index for index in share if not self._files.exists(self._pictures.name(index)))
+        """Those of the images that are not there yet; one without contents is not."""
+        return (index for index in share if not self._has(self._pictures.name(index)))
+
+    def _has(self, name: str) -> bool:
+        return self._files.exists(name) and not self._files.is_empty(name)
 
     def save(self, made: Iterable[tuple[int, UInt8[np.ndarray, "h w c"]]]) -> Iterator[int]:
         """Encodes and writes in threads; yields the number of every image that is there, in order."""

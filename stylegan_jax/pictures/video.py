@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.util
+import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
@@ -13,7 +14,10 @@ from stylegan_jax.errors import InputError
 from stylegan_jax.storage import inputs
 
 SUFFIXES = (".mp4", ".webm", ".webp", ".gif")
-_BY_PYAV = SUFFIXES[:2]
+WITH_SOUND = _BY_PYAV = SUFFIXES[:2]
+MOST_IN_MEMORY = 1 << 30  # bytes of the pixels of an animation, which Pillow takes all at once
+FASTEST_GIF = 50
+"""Frames a second: viewers show those with a shorter delay slowly."""
 _ENCODERS = {".mp4": ("libx264", "libopenh264", "mpeg4"), ".webm": ("libvpx-vp9",)}
 _OPTIONS = {"libx264": {"crf": "17"}, "libvpx-vp9": {"crf": "24", "b:v": "0", "row-mt": "1", "cpu-used": "2"}}
 _SOUNDS = {".mp4": ("aac", 44_100), ".webm": ("libopus", 48_000)}
@@ -56,7 +60,7 @@ def _write_video(file: BinaryIO, frames: Iterable[Frame], suffix: str, fps: int,
         stream.pix_fmt = "yuv420p"
         stream.options = _OPTIONS.get(encoder, {})
         name, rate = _SOUNDS[suffix]
-        carried = None if heard is None else container.add_stream(name, rate=rate)
+        carried: Any = None if heard is None else container.add_stream(name, rate=rate)
         count = 0
         for pixels in frames:
             even = np.ascontiguousarray(pixels[: len(pixels) // 2 * 2, : pixels.shape[1] // 2 * 2])
@@ -66,8 +70,9 @@ def _write_video(file: BinaryIO, frames: Iterable[Frame], suffix: str, fps: int,
             count += 1
         container.mux(stream.encode())
         if sound is not None:
-            with _readable(av, sound):
-                _add_sound(av, container, carried, heard, count / fps)
+            for part in _resampled(av, carried, heard, count / fps, sound):
+                container.mux(carried.encode(part))
+            container.mux(carried.encode())
 
 
 @contextlib.contextmanager
@@ -77,35 +82,41 @@ def _opened_sound(av: Any, path: str) -> Iterator[Any]:
         with _readable(av, path):
             sound = stack.enter_context(av.open(stack.enter_context(inputs.open_regular(path))))
             if not sound.streams.audio:
-                raise av.error.InvalidDataError(0, "no sound in it")
+                raise ValueError("no sound in it")
         yield sound
 
 
 @contextlib.contextmanager
 def _readable(av: Any, path: str) -> Iterator[None]:
-    """InputError where PyAV cannot read a sound inside."""
+    """InputError where PyAV cannot read a sound inside: it may know no decoder, or no such number of channels."""
     try:
         yield
-    except av.error.InvalidDataError as error:
+    except (av.error.FFmpegError, ValueError) as error:
         raise InputError("is no sound that PyAV can read", "save it as a 16-bit WAV", file=path) from error
 
 
-def _add_sound(av: Any, container: Any, stream: Any, heard: Any, seconds: float) -> None:
-    """As much of a sound as the film is long."""
-    resampler = av.AudioResampler(format=stream.format, layout=stream.layout, rate=stream.rate)
-    for frame in heard.decode(audio=0):
-        if frame.time is not None and frame.time >= seconds:
-            break
-        for part in resampler.resample(frame):
-            container.mux(stream.encode(part))
-    for part in resampler.resample(None):
-        container.mux(stream.encode(part))
-    container.mux(stream.encode())
+def _resampled(av: Any, stream: Any, heard: Any, seconds: float, path: str) -> Iterator[Any]:
+    """As much of a sound as the film is long, as the stream takes it; InputError for what cannot be decoded."""
+    with _readable(av, path):
+        resampler = av.AudioResampler(format=stream.format, layout=stream.layout, rate=stream.rate)
+        for frame in heard.decode(audio=0):
+            if frame.time is not None and frame.time >= seconds:
+                break
+            yield from resampler.resample(frame)
+        yield from resampler.resample(None)
+
+
+def _delays(count: int, fps: int, unit: int) -> list[int]:
+    """Milliseconds that each frame is shown, in whole units: rounded such that every frame begins in time."""
+    begins = [round(frame * 1000 / fps / unit) * unit for frame in range(count + 1)]
+    return [end - start for start, end in itertools.pairwise(begins)]
 
 
 def _write_animation(file: BinaryIO, frames: Iterable[Frame], suffix: str, fps: int, note: str) -> None:
     first, *others = (Image.fromarray(pixels) for pixels in frames)
-    options: dict[str, Any] = {"save_all": True, "append_images": others, "duration": round(1000 / fps), "loop": 0}
+    delays = _delays(1 + len(others), fps, 10 if suffix == ".gif" else 1)
+    duration = delays if others else delays[0]
+    options: dict[str, Any] = {"save_all": True, "append_images": others, "duration": duration, "loop": 0}
     if suffix == ".gif":
         first.save(file, "GIF", comment=note.encode()[:255], **options)
     else:

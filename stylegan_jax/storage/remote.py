@@ -98,6 +98,10 @@ class Folder(Protocol):
         """Whether there is such a file."""
         ...
 
+    def is_empty(self, name: str) -> bool:
+        """Whether a file that is there has no contents, where that is known at once: a disk may leave such."""
+        ...
+
     def read(self, name: str) -> bytes:
         """The contents of a file."""
         ...
@@ -125,6 +129,11 @@ class LocalFolder:
     def exists(self, name: str) -> bool:
         """See `Folder`; of a pipe or a dangling link too, which nothing may take the place of."""
         return os.path.lexists(self.path / name) and not (self.path / name).is_dir()
+
+    def is_empty(self, name: str) -> bool:
+        """See `Folder`."""
+        path = self.path / name
+        return path.is_file() and not path.is_symlink() and path.stat().st_size == 0
 
     def read(self, name: str) -> bytes:
         """See `Folder`."""
@@ -169,6 +178,10 @@ class RemoteFolder:
         if self._known is None:
             self._known = set(self.names())
         return name in self._known
+
+    def is_empty(self, name: str) -> bool:
+        """See `Folder`; an upload is whole."""
+        return False
 
     def read(self, name: str) -> bytes:
         """See `Folder`."""

@@ -2,6 +2,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import re
 import shutil
 
 import numpy as np
@@ -12,7 +13,8 @@ from interp import filming
 from interp.film import film
 from stylegan_jax.commands import cli
 from stylegan_jax.editing import directionfile, finding
-from stylegan_jax.pictures import images
+from stylegan_jax.errors import InputError
+from stylegan_jax.pictures import images, video
 from tests.interp.test_film_command import frames
 from tests.interp.test_loudness import burst, save
 from tests.saved_models import BASE, PAIR, TRANSFER, save_models
@@ -183,6 +185,74 @@ def test_what_is_no_sound_is_not_carried_and_leaves_no_video(folder, capsys):
         assert shown == f"error: {file}: is no sound that PyAV can read — save it as a 16-bit WAV\n"
         assert not (folder / "x.mp4").exists()
     assert run("--frames", "frames", "--audio", save("s.wav", burst()), "--out", "x.mp4") == 0
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("av"), reason="needs PyAV (the extra video)")
+@pytest.mark.parametrize(("at", "value"), [(22, 0), (22, 1000), (22, 65535), (34, 0), (34, 40), (24, 0)])
+def test_a_sound_of_a_strange_header_is_refused(folder, at, value):
+    frames = [np.zeros((16, 16, 3), np.uint8)] * 3
+    whole = bytearray((folder / save("s.wav", burst())).read_bytes())
+    whole[at : at + 2] = value.to_bytes(2, "little")
+    (folder / "s.wav").write_bytes(whole)
+    with open("x.mp4", "wb") as file, pytest.raises(InputError, match="is no sound that PyAV can read"):
+        video.write(file, iter(frames), suffix=".mp4", fps=6, note="", sound="s.wav")
+
+
+@pytest.mark.parametrize(
+    ("said", "unsaid"),
+    [(("--psi", "0.70"), ()), (("--seconds", "1.0"), ()), (("--path", "linear"), ()), (("--fps", "07"), ())],
+)
+def test_a_default_that_is_said_is_no_other_setting(folder, said, unsaid):
+    assert run(*WALK, *unsaid, "--out", "frames") == 0
+    typed = list(WALK)
+    if said[0] in typed:
+        typed[typed.index(said[0]) + 1] = said[1]
+    else:
+        typed += said
+    assert run(*typed, "--out", "frames") == 0
+
+
+def test_a_frame_without_contents_is_made_again_and_a_damaged_one_is_told(folder, capsys):
+    assert run(*WALK, "--out", "frames") == 0
+    before, frame = digests(folder / "frames"), folder / "frames" / "frame00002.png"
+    whole = frame.read_bytes()
+    for damaged in (b"", whole[:100]):
+        frame.write_bytes(damaged)
+        capsys.readouterr()
+        assert run("--frames", "frames", "--out", "film.gif") == 2
+        assert "frame00002.png" in (shown := capsys.readouterr().err) and shown.endswith(
+            "remove it, and make the frames again\n"
+        )
+    frame.write_bytes(b"")
+    assert run(*WALK, "--out", "frames") == 0
+    assert digests(folder / "frames") == before
+
+
+def test_outputs_that_carry_no_sound_refuse_one_and_a_carried_one_must_be_there(folder, capsys):
+    assert run(*WALK, "--out", "frames") == 0
+    (folder / "k.yaml").write_text("frames: [{time: 0, seeds: 1, schedule: swap=4}, {time: 1, seeds: 2}]")
+    for made in (("--frames", "frames"), (*PAIR, "--keyframes", "k.yaml")):
+        capsys.readouterr()
+        assert run(*made, "--audio", "nope.wav", "--out", "x.webp") == 2
+        assert "x.webp: .webp carries no sound — leave --audio out" in capsys.readouterr().err
+        assert run(*made, "--audio", "nope.wav", "--out", "x.mp4") == 2
+        told = "nope.wav: no such file" if importlib.util.find_spec("av") else "needs PyAV"
+        assert told in capsys.readouterr().err
+    assert run(*PAIR, "--keyframes", "k.yaml", "--audio", "nope.wav", "--out", "other") == 2
+    assert not (folder / "other").exists() and not (folder / "x.webp").exists()
+
+
+@pytest.mark.parametrize(
+    ("timing", "message"),
+    [
+        ("--seconds 3600 --fps 10 --size 512", "36000 frames are too many for .gif"),
+        ("--seconds 1 --fps 51 --size 16", "a GIF shows no more than 50 frames a second, not 51"),
+    ],
+)
+def test_what_a_gif_cannot_hold_is_refused_before_anything_is_drawn(folder, capsys, monkeypatch, timing, message):
+    monkeypatch.setattr("interp.rendering.Renderer.images", lambda *arguments, **options: pytest.fail("drawn"))
+    assert run(*PAIR, "--schedule", "swap=4", *timing.split(), "--out", "x.gif") == 2
+    assert re.search(message, capsys.readouterr().err) and not (folder / "x.gif").exists()
 
 
 BAD = {

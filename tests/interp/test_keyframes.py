@@ -134,6 +134,29 @@ def test_other_data_holds_no_keyframes(data):
         from_json(data, "k.yaml")
 
 
+def test_as_many_keyframes_as_are_taken_may_say_everything(tmp_path):
+    said = {"seeds": "1", "psi": 0.5, "edits": ["a=1", "b=2"], "styles": ["b4.conv1:1=1"], "schedule": "swap=4"}
+    frames = [{"time": i, "ease": "linear", **said} for i in range(1000)]
+    (tmp_path / "k.yaml").write_text(yaml.safe_dump({"frames": frames}))
+    assert len(read(str(tmp_path / "k.yaml")).frames) == 1000
+    with pytest.raises(InputError, match="has 1001 entries"):
+        from_json({"frames": [*frames, {"time": 1000}]})
+
+
+@pytest.mark.parametrize(
+    ("message", "frame", "fields"),
+    [
+        ("nope.npz", {}, {"directions": "nope.npz"}),
+        ("keyframe 2: w_space", {"w_space": "w"}, {}),
+        ("keyframe 2: w_space", {"seeds": 2, "w_space": "q"}, {}),
+    ],
+)
+def test_what_no_keyframe_uses_is_not_ignored(models, message, frame, fields):
+    with pytest.raises(InputError) as refused:
+        keyed(models, {"time": 0, "seeds": 1}, {"time": 1, **frame}, **fields)
+    assert message in str(refused.value)
+
+
 def example():
     """The keyframes on the page of films."""
     found = re.search(r"```yaml\n(.*?)```", (ROOT / "docs" / "films.md").read_text(), re.DOTALL)

@@ -1,8 +1,23 @@
 import numpy as np
 import pytest
 
-from interp.motion import EASINGS, handover, moving_smooth, parse_span, parse_walks, positions, through, walk
+from interp.filmoptions import Cast
+from interp.keyframes import from_json
+from interp.motion import (
+    EASINGS,
+    MOST_PICTURES,
+    handover,
+    moving,
+    moving_smooth,
+    parse_span,
+    parse_walks,
+    positions,
+    through,
+    walk,
+)
 from interp.schedules import Layer, constant, smooth, swap
+from interp.walkoptions import Way
+from stylegan_jax.editing.directions import parse_edit
 from stylegan_jax.errors import InputError
 from stylegan_jax.values import seeds
 
@@ -79,3 +94,35 @@ def test_seeds_stand_side_by_side_or_walk():
     for text in ("1..", "1..2-4", ""):
         with pytest.raises(InputError, match="seeds"):
             parse_walks(text, seeds)
+
+
+@pytest.mark.parametrize("text", ["0-9999999", "0-9999,0-9999,0-9999", "5,0-4294967295"])
+def test_more_pictures_than_anybody_watches_are_refused_before_they_are_unfolded(text):
+    unfolded = []
+
+    def read(part):
+        unfolded.extend(seeds(part, most=MOST_PICTURES))
+        return seeds(part, most=MOST_PICTURES)
+
+    with pytest.raises(InputError, match="more than 10,000 seeds"):
+        parse_walks(text, read)
+    assert len(unfolded) <= 2 * MOST_PICTURES
+
+
+def test_layers_of_an_edit_and_seeds_of_keyframes_and_mixes_are_counted_before_they_are_unfolded():
+    many = "0-9999999"
+    with pytest.raises(InputError, match="more than 10,000"):
+        parse_edit(f"age=1:{many}")
+    with pytest.raises(InputError, match="more than 10,000"):
+        from_json({"frames": [{"time": i, "seeds": many, "schedule": "swap=4"} for i in (0, 1)]})
+    for mix in (f"7:{many}", many):
+        with pytest.raises(InputError, match="more than 10,000"):
+            _ = Way(mix=mix).mixing
+
+
+@pytest.mark.parametrize("text", ["0..1e300", "-1e300..0", "1e300", "0..1001"])
+def test_shares_and_truncation_stay_within_what_float32_can_mix(text):
+    with pytest.raises(InputError, match="not a span from -1000 to 1000"):
+        moving("alpha", text)
+    with pytest.raises(InputError, match="from -1000 to 1000"):
+        _ = Cast(psi=text).truncation

@@ -178,3 +178,9 @@ def test_listed_alphas_must_be_one_for_each_w():
     with pytest.raises(InputError, match="alpha-layers: 3 values — this model takes 10, one per w"):
         layers(1, 0, 0).check(RESOLUTIONS)
     layers(*range(10)).check(RESOLUTIONS)
+
+
+@pytest.mark.parametrize("text", ["alpha=1e300", "alpha=4=1 8=-1e7", "alpha-layers=0,1e300"])
+def test_shares_that_float32_cannot_mix_are_refused(text):
+    with pytest.raises(InputError, match="not a number α can be"):
+        parse(text)

@@ -13,7 +13,10 @@ from tests.commands.remedies.cases_edit import found, in_z
 from tests.commands.remedies.cases_interp import FILM, PAIR, text
 
 _OPTIONS, _WALKS, _KEYED, _KEYS = (f"interp/{name}.py" for name in ("filmoptions", "walkoptions", "keyed", "keyframes"))
+_FORMS = "interp/filmforms.py"
 _STILL = f"{FILM} --schedule swap=8"
+_BRIEF = f"{PAIR} --schedule swap=8 --seconds 0.1 --size 16"
+_LARGE = f"{PAIR} --schedule swap=8 --fps 10 --size 512"
 _KEYFILM = f"{PAIR} --keyframes k.yaml --fps 10 --size 16 --out x.gif"
 _FORM = "write frames: and below it a list, each with time, seeds or w, and schedule"
 
@@ -154,6 +157,13 @@ CASES = [
         follow=f"{_STILL} --mix 7:4-5",
     ),
     Case("interp/scenes.py", "use 0 to {}", "film", f"{_STILL} --mix 7:8-13", follow=f"{_STILL} --mix 7:0-5"),
+    Case(
+        "interp/motion.py",
+        "write a few, such as 0-7",
+        "film",
+        f"{_STILL} --seeds 0-9999,0-9,5",
+        follow=f"{_STILL} --seeds 0-7",
+    ),
     Case(_KEYS, _FORM, "film", _KEYFILM, text("a: {", "k.yaml"), follow=(keys(), _KEYFILM)),
     Case(_KEYS, _FORM, "film", _KEYFILM, keys({"seed": 1}), follow=(keys(), _KEYFILM)),
     Case(_KEYS, "{}", "film", _KEYFILM, keys({"schedule": "stripes"}), follow=(keys(), _KEYFILM)),
@@ -233,6 +243,36 @@ CASES = [
         _JOIN,
         frames(16),
         follow=frames(16, 16),
+    ),
+    Case(
+        _FORMS,
+        "pass --fps {}, or another suffix such as .webp",
+        "film",
+        f"{_BRIEF} --fps 60 --out x.gif",
+        follow=[f"{_BRIEF} --fps 50 --out x.gif", f"{_BRIEF} --fps 60 --out x.webp"],
+    ),
+    Case(
+        _FORMS,
+        "leave --audio out, or pass --out film.mp4",
+        "film",
+        f"{_KEYFILM} --audio s.wav",
+        lambda: (sound()(), keys()()),
+        follow=_KEYFILM,
+    ),
+    Case(
+        _FORMS,
+        "pass --out film.mp4|pass a folder, such as --out frames, or fewer --seconds",
+        "film",
+        f"{_LARGE} --seconds 3600 --out x.gif",
+        follow=[f"{_LARGE} --seconds 0.2 --out {out}" for out in ("x.gif", "frames")],
+    ),
+    Case(
+        _KEYED,
+        "leave it out, or write w: FILE.npy",
+        "film",
+        _KEYFILM,
+        keys({"w_space": "w+"}),
+        follow=(keys({"seeds": None, "w_space": "w+", "w": "w.npy"}, {"seeds": "0,1"}), _KEYFILM),
     ),
     Case(
         "interp/filming.py",
