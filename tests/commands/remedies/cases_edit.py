@@ -99,6 +99,14 @@ CASES = [
         follow="ffhq.safetensors --directions found.npz --out d.npz",
     ),
     Case(
+        "stylegan_jax/storage/atomic.py",
+        "give the output another name",
+        "edit",
+        "ffhq.safetensors --directions found.npz --out found.npz --overwrite",
+        found(),
+        follow="ffhq.safetensors --directions found.npz --out d.npz",
+    ),
+    Case(
         "stylegan_jax/editing/regions.py",
         "paint the region white on black",
         "edit",
