@@ -46,7 +46,7 @@ def encode(
     place = projected.Place(out, overwrite=overwrite)
     looks, found = values.natural(rounds, "--rounds", low=1, high=100), listed(photos)
     loaded = stylegan_jax.load(model, networks=["G_ema"])
-    trained = encoders.of_model(loaded, encoder)
+    trained = encoders.of_model(loaded, encoder, named=model)
     crops = cropped(found, which, loaded)
     if not crops:
         return cli.BAD_INPUT

@@ -31,7 +31,7 @@ Region = Float[np.ndarray, "h w"]
 
 
 def read(path: str | Path, size: Size) -> Region:
-    """A picture of a region, white inside, in the size of a model's images; InputError for one that is all of one kind."""
+    """A picture of a region, white inside, at the size of a model's; InputError for one that is all of one kind."""
     height, width = size
     pixels = Image.fromarray(images.read(path, 1)[..., 0]).resize((width, height), Image.Resampling.BOX)
     region = np.asarray(pixels, np.float32) / 255
