@@ -72,6 +72,8 @@ class Source:
             raise InputError(what, "pass --find styles --mask PICTURE, or --find styles --from-latents A B")
         if self.mask is not None and self.from_latents:
             raise InputError("--mask and --from-latents: one too many", "pass one of them")
+        if self.layers is not None and self.find not in ("sefa", "pca"):
+            raise InputError("--layers goes with --find sefa and pca", "leave --layers out")
         if self.directions_space == "z" and self.directions is None:
             raise InputError("--directions-space goes with --directions", "pass --directions FILE")
 
