@@ -106,7 +106,8 @@ def toonify(
     ends = [f"{side}/{{}}.png" for side in PAIRED] if paired else ["{}.png", "{}-sheet.png"]
     ends += ["{}-pasted.png"] if paste else []
     how.check_video(overwrite=overwrite)
-    folder = _folder(out, outputs_of(found, [photo.stem for photo in found], ends), overwrite=overwrite)
+    inputs = [*(photo.name for photo in found), *([recipe.mask] if recipe.mask else [])]
+    folder = _folder(out, outputs_of(found, [photo.stem for photo in found], ends), inputs, overwrite=overwrite)
     unfinished = how.unfinished(folder / "unfinished.npz", overwrite=overwrite)
     models = read_models(recipe, None, shipped)
     step = edits.step(models[0].model, seeds=False)
@@ -118,7 +119,7 @@ def toonify(
     if not crops:
         return cli.BAD_INPUT
     names, pixels = names_of(crops), [crop.pixels for _, crop in crops]
-    _folder(out, outputs_of([photo for photo, _ in crops], names, ends), overwrite=overwrite)  # numbered
+    _folder(out, outputs_of([photo for photo, _ in crops], names, ends), inputs, overwrite=overwrite)  # numbered
     folder.mkdir(parents=True, exist_ok=True)  # before long work: where it cannot be, it is said now
     bases = tuned.places(folder / "base", names, overwrite=overwrite) if tuning else []
     if quick is None:
@@ -180,11 +181,14 @@ def _write(
     return where if paired or len(names) == 1 else str(folder)
 
 
-def _folder(out: str, names: Sequence[str], *, overwrite: bool) -> Path:
-    """The folder, if none of the files of these names in it would be replaced unasked."""
+def _folder(out: str, names: Sequence[str], inputs: Sequence[str], *, overwrite: bool) -> Path:
+    """The folder, if none of the files of these names in it would be replaced unasked, and no input ever."""
+    from stylegan_jax.storage import atomic
+
     folder = Path(out).expanduser()
     if folder.exists() and not folder.is_dir():
         raise InputError("is a file", "name a folder", file=f"--out {out}")
+    atomic.check_no_input([folder / name for name in names], inputs)
     taken = [name for name in names if (folder / name).exists()]
     if taken and not overwrite:
         raise InputError("exists", "pass --overwrite, or give another --out", file=folder / taken[0])

@@ -168,6 +168,10 @@ class _Escaping:
         self._stream.write(_CONTROL.sub(_escaped, text))
         return len(text)
 
+    def flush(self) -> None:
+        """Of the stream."""
+        self._stream.flush()
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 

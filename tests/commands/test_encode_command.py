@@ -10,6 +10,7 @@ from PIL import Image
 import stylegan_jax as sj
 from interp.toonify import toonify
 from stylegan_jax.commands import cli, encoders
+from stylegan_jax.commands.align import align
 from stylegan_jax.commands.encode import encode
 from stylegan_jax.commands.project import project
 from stylegan_jax.commands.train_encoder import train_encoder
@@ -184,3 +185,19 @@ def test_a_model_that_is_not_square_is_told_so_by_the_name_that_was_typed(folder
     typed = ("--base", "wide.safetensors", "--transfer", "wider.safetensors", "--swap", "8", "--no-align", "--fast")
     said = ends_in_one_line(capsys, toonify, "ada.png", *typed)
     assert "wide.safetensors: this model's images are 24×16: an encoder takes square ones" in said
+
+
+def test_no_photograph_is_replaced_by_what_is_made_of_it(folder, capsys):
+    there = (folder / "ada.png").read_bytes()
+    doors = [
+        (toonify, "ada.png", *QUICK, "--out", "."),
+        (encode, "ada.png", *BY_IT, "--out", "ada.npz"),
+        (project, "ada.png", "--model", MODEL, "--no-align", "--out", "ada.npz"),
+        (align, "ada.png", "--no-align", "--size", "16", "--out", "."),
+        (align, "ada.png", "--no-align", "--size", "16", "--out", "ada.png"),
+    ]
+    for function, *typed in doors:
+        for overwrite in ((), ("--overwrite",)):
+            said = ends_in_one_line(capsys, function, *typed, *overwrite)
+            assert "ada.png: is an input — give the output another name" in said
+    assert (folder / "ada.png").read_bytes() == there

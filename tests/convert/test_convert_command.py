@@ -115,7 +115,7 @@ def test_what_is_no_model_ends_with_2_and_one_line_and_leaves_nothing(case, tmp_
         (["{source}", "{folder}/none/out"], "its folder does not exist"),
         (["{source}", "--networks", "E"], "'E' is no network — choose among G, D, G_ema"),
         (["{source}", "--to", "tar"], "no such format — choose among orbax"),
-        (["{source}", "{source}"], "exists — pass --overwrite"),
+        (["{source}", "{source}"], "is the model that is converted — give the output another name"),
         (["{folder}"], "{folder}"),
     ],
 )
