@@ -43,7 +43,9 @@ def check_outputs(source: Path, place: Path, wanted: dict[str, Any], *, report: 
     """Refuses outputs that cannot be made, after what is wrong with the source."""
     try:
         atomic.check_suffix(place, atomic.MODELS)
-        for output in (place, *([Path(report)] if report else [])):
+        outputs = [place, *([Path(report)] if report else [])]
+        atomic.check_no_input(outputs, [source], "is the model that is converted")
+        for output in outputs:
             atomic.output_path(output, overwrite=overwrite)
     except InputError:
         convert.read_config(source, **wanted)

@@ -41,9 +41,11 @@ def reshaped(model: Model, size: str, way: str) -> tuple[Model, list[str]]:
 
 def _const_size(config: GeneratorConfig, size: str) -> Size:
     """The size of the learned input that makes images of a size; InputError unless there is one."""
-    found, unit, named = _SIZE.fullmatch(size), config.img_resolution // 4, f"--size {size}".strip()
+    found, unit, named = _SIZE.fullmatch(size), config.img_resolution // 4, f"--size {size}"
     if found is None:
         width, height = config.image_size[1] + unit, config.image_size[0]
+        if not size:
+            raise InputError("--size-by goes with --size", f"pass --size too, such as --size {width}x{height}")
         raise InputError("is no size", f"write width and height, such as {width}x{height}", file=named)
     width, height = int(found[1]), int(found[2])
     const_size = max(1, round(height / unit)), max(1, round(width / unit))

@@ -20,6 +20,7 @@ from stylegan_jax.storage import arrays, inputs
 NAMED = re.compile(r".+\.(png|jpe?g|webp|bmp|tiff?|jfif|gif|npy|npz|pt|pth)", re.IGNORECASE)
 _FORM = "pass floats of shape [n, w_dim] or [n, num_ws, w_dim], in .npy, .npz or .pt"
 _USUAL = ("w", "ws", "latent", "latents")
+_OF_DIRECTIONS = {"directions", "scales", "layers", "card"}  # the arrays of interp.edit's files
 _MOST_LISTED = 12
 _MOST_ENTRIES, _MOST_ARRAYS = 10_000, 1_000
 _FLOATS = "fV"  # V: bfloat16
@@ -85,6 +86,8 @@ def _choose(
     archive: zipfile.ZipFile, members: Mapping[str, zipfile.ZipInfo], name: str | None, path: Path
 ) -> zipfile.ZipInfo:
     """`w` as in the official `projected_w.npz`, the only array, or the one asked for."""
+    if members.keys() >= _OF_DIRECTIONS:
+        raise InputError("holds directions, not ws", "pass it as --directions", file=path)
     floats = [key for key, entry in members.items() if _is_float(archive, entry)]
     if name is None and (len(floats) == 1 or "w" in floats):
         return members["w" if "w" in floats else floats[0]]

@@ -68,7 +68,7 @@ def read(sources: Sequence[str], *, num_ws: int, w_dim: int, space: str | None =
 
 
 def _arrays(source: str) -> Iterator[tuple[str, Stored, Budget]]:
-    path, name = _split(source)
+    path, name = split(source)
     try:
         files = _files(path)
         if not files:
@@ -86,7 +86,7 @@ def _arrays(source: str) -> Iterator[tuple[str, Stored, Budget]]:
         raise inputs.unread(source, error) from error
 
 
-def _split(source: str) -> tuple[Path, str | None]:
+def split(source: str) -> tuple[Path, str | None]:
     """The file, and after a colon the array in it."""
     path = Path(source)
     if not path.exists():

@@ -46,7 +46,7 @@ def edit(
 
     python -m interp.edit ffhq.pkl --from-latents without.npz with.npz --name smile --out smile.npz
 
-    python -m interp.edit ffhq.pkl --find styles --mask mouth.png --out mouth.npz
+    python -m interp.edit ffhq.pkl --find styles --mask mouth.png --out channels.npz
 
     Beside the file lies a sheet: a row for each direction, -3 to +3 standard deviations, and where it acts. With
     --edit NAME=2 --directions FILE the commands that sample, blend, film and toonify go along one.
@@ -75,14 +75,15 @@ def edit(
     if place.suffix != ".npz":
         raise InputError("directions are saved as .npz", "name one", file=f"--out {place}")
     sheets = [place.with_suffix(".png")]
-    _check_places([place, *sheets], overwrite=overwrite)
+    inputs = [model, *source.files]
+    _check_places([place, *sheets], inputs, overwrite=overwrite)
     loaded = stylegan_jax.load(model, networks=["G_ema"])
     view.check([loaded], [model])
     ws = view.ws_of(loaded)
     found = _kept(source.read(loaded, name[0] if name else "direction", view.class_idx, ws), renamed)
     words = [re.sub(r"[:/\\]", "-", one) for one in found.names]
     sheets += [place.with_name(f"{place.stem}-{word}.png") for word in words] if strips else []
-    _check_places(sheets, overwrite=overwrite)
+    _check_places(sheets, inputs, overwrite=overwrite)
     directionfile.write(place, found, overwrite=overwrite)
     for line in _said(found):
         print(line)
@@ -102,10 +103,11 @@ def _said(found: "Directions") -> list[str]:
     ]
 
 
-def _check_places(paths: list[Path], *, overwrite: bool) -> None:
+def _check_places(paths: list[Path], inputs: list[str], *, overwrite: bool) -> None:
     """Raises InputError where no output may be made."""
     from stylegan_jax.storage import atomic
 
+    atomic.check_no_input(paths, inputs)
     for path in paths:
         atomic.output_path(path, overwrite=overwrite)
 

@@ -26,7 +26,7 @@ class Ellipse:
 
     Attributes:
       x, y: centre, from the upper left corner, in shares of the picture's sides.
-      width, height: half-axes, likewise.
+      width, height: half-axes, in shares of the shorter side: heads are as wide in a picture that is wider.
       soft: half the width of the border in shares of the half-axes.
     """
 
@@ -39,8 +39,9 @@ class Ellipse:
     def draw(self, size: Size) -> Float32[np.ndarray, "h w"]:
         """1 inside, 0 outside, level at both ends of the border, which is one pixel wide at least."""
         y, x = ((np.arange(side) + 0.5) / side for side in size)
-        distance = np.hypot((x - self.x) / self.width, (y[:, None] - self.y) / self.height)
-        soft = max(self.soft, 0.5 / min(size[1] * self.width, size[0] * self.height))
+        height, width = (axis * (min(size) / side) for axis, side in zip((self.height, self.width), size, strict=True))
+        distance = np.hypot((x - self.x) / width, (y[:, None] - self.y) / height)
+        soft = max(self.soft, 0.5 / (min(size) * min(self.width, self.height)))
         share = ((1 + soft - distance) / (2 * soft)).clip(0, 1)
         return (share * share * (3 - 2 * share)).astype(np.float32)
 
@@ -131,7 +132,11 @@ def mask_of(recipe: Recipe, config: GeneratorConfig, beside: Path | None = None)
     if ellipse is not None:
         values = ellipse.draw(size)
     else:
-        data = inputs.contents(_found(path, beside), most=LARGEST_FILE)
+        place = _found(path, beside)
+        if recipe.mask_sha256 is not None and not place.is_file():
+            remedy = "put it beside the recipe, or name it as mask where it is"
+            raise ArgumentError("mask", path, "the recipe's mask is not there", remedy)
+        data = inputs.contents(place, most=LARGEST_FILE)
         sha256 = hashlib.sha256(data).hexdigest()
         _check_hash(recipe, sha256, path)
         values = _drawn(data, size, path)

@@ -98,10 +98,7 @@ class Outputs:
 
     def check_no_input(self, inputs: Sequence[Path]) -> None:
         """Raises InputError if an output is one of the models to blend."""
-        used = {os.path.realpath(path) for path in inputs}
-        for each in self.paths:
-            if os.path.realpath(each) in used:
-                raise InputError("is one of the models to blend", "give the output another name", file=each)
+        atomic.check_no_input(self.paths, inputs, "is one of the models to blend")
 
     def notes(self, mixed: Model) -> list[str]:
         """What the form of the model's file adds to the blend, a line each."""

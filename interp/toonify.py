@@ -17,7 +17,7 @@ from stylegan_jax.commands import cli, encoders
 from stylegan_jax.commands.descents import Descents
 from stylegan_jax.commands.edits import Edits
 from stylegan_jax.commands.flags import Flat, typed
-from stylegan_jax.commands.photographs import Faces, cropped, listed, names_of
+from stylegan_jax.commands.photographs import Faces, cropped, listed, names_of, outputs_of
 from stylegan_jax.commands.tunings import Tunings
 from stylegan_jax.errors import InputError
 
@@ -104,20 +104,23 @@ def toonify(
     if fast or encoder:
         how.check_unused(tuning=tuning is not None)
     ends = [f"{side}/{{}}.png" for side in PAIRED] if paired else ["{}.png", "{}-sheet.png"]
+    ends += ["{}-pasted.png"] if paste else []
     how.check_video(overwrite=overwrite)
-    folder = _folder(out, [end.format(photo.stem) for photo in found for end in ends], overwrite=overwrite)
+    inputs = [*(photo.name for photo in found), *([recipe.mask] if recipe.mask else [])]
+    folder = _folder(out, outputs_of(found, [photo.stem for photo in found], ends), inputs, overwrite=overwrite)
     unfinished = how.unfinished(folder / "unfinished.npz", overwrite=overwrite)
     models = read_models(recipe, None, shipped)
     step = edits.step(models[0].model, seeds=False)
     toons = Toons(recipe, models, sweep, step)  # which refuses models, schedules and masks before any work
     if toons.mask is not None:
         print(toons.mask.said)
-    quick = encoders.of_model(models[0].model, encoder) if fast or encoder else None
+    quick = encoders.of_model(models[0].model, encoder, named=paths[0]) if fast or encoder else None
     crops = cropped(found, which, models[0].model)
     if not crops:
         return cli.BAD_INPUT
-    folder.mkdir(parents=True, exist_ok=True)  # before long work: where it cannot be, it is said now
     names, pixels = names_of(crops), [crop.pixels for _, crop in crops]
+    _folder(out, outputs_of([photo for photo, _ in crops], names, ends), inputs, overwrite=overwrite)  # numbered
+    folder.mkdir(parents=True, exist_ok=True)  # before long work: where it cannot be, it is said now
     bases = tuned.places(folder / "base", names, overwrite=overwrite) if tuning else []
     if quick is None:
         made, notes = how.run(models[0].model, pixels, settings, unfinished, overwrite=overwrite), how.notes(settings)
@@ -178,11 +181,14 @@ def _write(
     return where if paired or len(names) == 1 else str(folder)
 
 
-def _folder(out: str, names: Sequence[str], *, overwrite: bool) -> Path:
-    """The folder, if none of the files of these names in it would be replaced unasked."""
+def _folder(out: str, names: Sequence[str], inputs: Sequence[str], *, overwrite: bool) -> Path:
+    """The folder, if none of the files of these names in it would be replaced unasked, and no input ever."""
+    from stylegan_jax.storage import atomic
+
     folder = Path(out).expanduser()
     if folder.exists() and not folder.is_dir():
         raise InputError("is a file", "name a folder", file=f"--out {out}")
+    atomic.check_no_input([folder / name for name in names], inputs)
     taken = [name for name in names if (folder / name).exists()]
     if taken and not overwrite:
         raise InputError("exists", "pass --overwrite, or give another --out", file=folder / taken[0])

@@ -91,9 +91,11 @@ class _Targets:
         from stylegan_jax.storage import atomic, remote
 
         self._out, self._overwrite, self._file = Path(out).expanduser(), overwrite, None
+        inputs = [photo.name for photo in photos]
         if self._out.suffix.lower() in atomic.PICTURES:
             if len(photos) > 1 or which.faces == "all":
                 raise InputError("is one picture, and there may be more crops", "name a folder", file=f"--out {out}")
+            atomic.check_no_input([out], inputs)
             self._file = atomic.output_path(out, overwrite=overwrite)
             return
         atomic.check_suffix(out, atomic.PICTURES)
@@ -101,6 +103,7 @@ class _Targets:
             atomic.output_path(out)  # says so
         if self._out.exists() and not self._out.is_dir():
             raise InputError("is a file", "name a folder", file=out)
+        atomic.check_no_input([self._out / f"{photo.stem}.png" for photo in photos], inputs)
         for photo in photos:
             place = self._out / f"{photo.stem}.png"
             if place.exists() and not overwrite:

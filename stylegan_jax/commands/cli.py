@@ -59,7 +59,7 @@ def run(
     _collect_seldom()
     try:
         command = _parsed(main, prog, arguments, aliases)
-        with interrupts.handled(), compiling.announced():
+        with contextlib.redirect_stdout(_Escaping(sys.stdout)), interrupts.handled(), compiling.announced():
             code = command()
         sys.stdout.flush()
         return code or DONE
@@ -155,6 +155,25 @@ def in_a_line(error: InputError) -> str:
 def _escaped(found: re.Match[str]) -> str:
     """A character that would move a terminal's cursor or change its title, as its code."""
     return ascii(found[0])[1:-1]
+
+
+class _Escaping:
+    """A stream to which names of files are printed as they are typed, and not as they would steer a terminal."""
+
+    def __init__(self, stream: Any):
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Escapes what `_CONTROL` finds."""
+        self._stream.write(_CONTROL.sub(_escaped, text))
+        return len(text)
+
+    def flush(self) -> None:
+        """Of the stream."""
+        self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def _missing_backend(error: BaseException) -> InputError | None:

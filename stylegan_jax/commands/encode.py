@@ -43,10 +43,11 @@ def encode(
     """
     import stylegan_jax
 
-    place = projected.Place(out, overwrite=overwrite)
-    looks, found = values.natural(rounds, "--rounds", low=1, high=100), listed(photos)
+    found = listed(photos)
+    place = projected.Place(out, found, overwrite=overwrite)
+    looks = values.natural(rounds, "--rounds", low=1, high=100)
     loaded = stylegan_jax.load(model, networks=["G_ema"])
-    trained = encoders.of_model(loaded, encoder)
+    trained = encoders.of_model(loaded, encoder, named=model)
     crops = cropped(found, which, loaded)
     if not crops:
         return cli.BAD_INPUT

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stylegan_jax.commands.descents import stacked
+from stylegan_jax.config import check_square
 from stylegan_jax.errors import InputError
 
 ROUNDS = 3
@@ -18,11 +19,18 @@ if TYPE_CHECKING:
     from stylegan_jax.storage.checkpoint import Model
 
 
-def of_model(model: "Model", path: str | None = None) -> "EncoderFile | PspEncoder":
+def of_model(model: "Model", path: str | None = None, *, named: str | None = None) -> "EncoderFile | PspEncoder":
     """The encoder of a file, ours or of e4e or pSp, or else the one that ships for this model.
+
+    Args:
+      model: which the encoder is of.
+      path: of the encoder.
+      named: the model, as the user typed it.
 
     Raises InputError for another model's, or none.
     """
+    named = named or model.lineage.get("source")
+    check_square(model.config.generator, "an encoder", named)
     if path is not None and Path(path).suffix.lower() in (".pt", ".pth"):
         import convert
 
@@ -42,7 +50,7 @@ def of_model(model: "Model", path: str | None = None) -> "EncoderFile | PspEncod
     raise InputError(
         "no encoder ships for this model",
         f"train one: {train}, and name it: --encoder encoder.safetensors",
-        file=model.lineage.get("source"),
+        file=named,
     )
 
 

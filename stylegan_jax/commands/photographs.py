@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from stylegan_jax.commands import cli
 from stylegan_jax.commands.flags import typed
 from stylegan_jax.config import check_square
-from stylegan_jax.errors import InputError
+from stylegan_jax.errors import InputError, shown
 from stylegan_jax.storage import shipped
 
 if TYPE_CHECKING:
@@ -46,6 +46,9 @@ def listed(paths: Sequence[str]) -> list[Photograph]:
 
     Raises InputError for a folder or zip without pictures, and for two pictures that cannot be told apart.
     """
+    if not all(paths) or len(paths) == 0:
+        what = "an empty name" if paths else "no photograph"  # Path("") would be the folder one is in
+        raise InputError(what, "name one, or a folder of them")
     found: list[Photograph] = []
     for path in paths:
         place = Path(path).expanduser()
@@ -57,8 +60,6 @@ def listed(paths: Sequence[str]) -> list[Photograph]:
     chosen = [
         Photograph(each.name, each.key, each.key if stems[each.stem] > 1 else each.stem, each.open) for each in found
     ]
-    if len(paths) == 0:
-        raise InputError("no photograph", "name one, or a folder of them")
     for stem, count in Counter(photo.stem.lower() for photo in chosen).items():
         if count > 1:
             twice = next(photo.name for photo in chosen if photo.stem.lower() == stem)
@@ -173,6 +174,25 @@ def names_of(crops: "Sequence[tuple[Photograph, Crop]]") -> list[str]:
     for i, stem in enumerate(stems):
         names.append(f"{stem}-{stems[: i + 1].count(stem)}" if counts[stem] > 1 else stem)
     return names
+
+
+def outputs_of(photos: Sequence[Photograph], names: Sequence[str], ends: Sequence[str]) -> list[str]:
+    """All files that photographs of such names become; InputError where two of them would be one.
+
+    Args:
+      photos: each with its name.
+      names: of their outputs.
+      ends: what becomes of a name: "{}-sheet.png", …
+    """
+    found: dict[str, Photograph] = {}
+    files = []
+    for photo, name in zip(photos, names, strict=True):
+        for file in (end.format(name) for end in ends):
+            if (other := found.setdefault(file.casefold(), photo)) is not photo:
+                what = f"one of its pictures would be {shown(file)}, as one of {shown(other.name)}"
+                raise InputError(what, "rename one of them", file=photo.name)
+            files.append(file)
+    return files
 
 
 @contextlib.contextmanager

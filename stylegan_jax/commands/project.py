@@ -48,10 +48,11 @@ def project(
     import stylegan_jax
     from stylegan_jax.storage import atomic
 
-    place = projected.Place(out, overwrite=overwrite)
+    found = listed(photos)
+    place = projected.Place(out, found, overwrite=overwrite)
     how.check_video(overwrite=overwrite)
     unfinished = how.unfinished(Path(out).with_suffix(".unfinished.npz"), overwrite=overwrite)
-    settings, tuning, found = how.settings(), tuned.settings(), listed(photos)
+    settings, tuning = how.settings(), tuned.settings()
     better = Path(out).with_name(f"{Path(out).stem}-tuned.png")
     if tuning:
         atomic.output_path(better, overwrite=overwrite)

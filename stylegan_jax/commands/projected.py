@@ -14,14 +14,15 @@ if TYPE_CHECKING:
 
 
 class Place:
-    """Where both go: x.npz and x.png. Raises InputError for another suffix, and for what exists."""
+    """Where both go: x.npz and x.png. Raises InputError for another suffix, what exists, and one of the photographs."""
 
-    def __init__(self, out: str, *, overwrite: bool):
+    def __init__(self, out: str, photos: "Sequence[Photograph]", *, overwrite: bool):
         from stylegan_jax.storage import atomic
 
         self._ws, self._sheet, self._overwrite = Path(out), Path(out).with_suffix(".png"), overwrite
         if self._ws.suffix.lower() != ".npz":
             raise InputError("is no place for ws", "end it in .npz", file=f"--out {out}")
+        atomic.check_no_input((self._ws, self._sheet), [photo.name for photo in photos])
         for each in (self._ws, self._sheet):
             atomic.output_path(each, overwrite=overwrite)
 

@@ -47,6 +47,14 @@ class Source:
         """Whether one direction is found, between two sets."""
         return bool(self.from_latents) and self.find is None
 
+    @property
+    def files(self) -> list[str]:
+        """What is read, by path; ws without the array's name behind a colon."""
+        from convert.ws import split
+
+        sets = [str(split(each)[0]) for each in self.from_latents]
+        return [*sets, *(each for each in (self.mask, self.directions) if each is not None)]
+
     def check(self) -> None:
         """Raises InputError unless exactly one is given, with what belongs to it."""
         sets = self.from_latents if self.find != "styles" else ()
@@ -64,6 +72,8 @@ class Source:
             raise InputError(what, "pass --find styles --mask PICTURE, or --find styles --from-latents A B")
         if self.mask is not None and self.from_latents:
             raise InputError("--mask and --from-latents: one too many", "pass one of them")
+        if self.layers is not None and self.find not in ("sefa", "pca"):
+            raise InputError("--layers goes with --find sefa and pca", "leave --layers out")
         if self.directions_space == "z" and self.directions is None:
             raise InputError("--directions-space goes with --directions", "pass --directions FILE")
 
@@ -110,7 +120,7 @@ class Source:
         count = values.natural(self.count, "--count", low=1, high=_MOST_CHANNELS)
         if self.mask is None:
             return channels.between(model, *self._sets(model), count)
-        return regions.find(model, ws, regions.read(self.mask, model.config.generator.img_resolution), count)
+        return regions.find(model, ws, regions.read(self.mask, model.config.generator.image_size), count)
 
     def _sets(self, model: "Model") -> tuple[Any, Any]:
         """The ws of both files; prints how they were read."""

@@ -18,6 +18,7 @@ from stylegan_jax.storage import arrays, atomic, inputs, schema
 _AGAIN = "find them again"
 KEY = "directions"
 """The array that tells a file of directions from one of ws."""
+_OF_WS = {"w", "made_by"}  # the arrays of files that project, encode and sample --save-w write
 _MOST_MEMBERS, _MOST = 16, 10_000
 MEASURED = ("explained", "eigenvalues", "inside", "outside", "theta")
 """Fields of a card with a number for each direction."""
@@ -49,8 +50,11 @@ def read(path: str | Path, config: GeneratorConfig, space: Literal["w", "z"] = "
     Raises InputError for what holds none, is damaged, or holds directions of another shape.
     """
     inputs.require_regular_file(path)
-    if is_ours(path):
+    arrays_there = _names(path)
+    if KEY in arrays_there:
         return _read(path, config)
+    if arrays_there >= _OF_WS:
+        raise InputError("holds ws, not directions", "pass two such files as --from-latents", file=path)
     layers, width = shape_of(config, space)
     found = convert.directions.read(path, num_ws=layers, w_dim=width)
     count = len(found.names)
@@ -66,11 +70,16 @@ def shape_of(config: GeneratorConfig, space: Space) -> tuple[int, int]:
 
 def is_ours(path: str | Path) -> bool:
     """Whether a file looks like one that `write` made."""
+    return KEY in _names(path)
+
+
+def _names(path: str | Path) -> set[str]:
+    """Of the arrays in a file; none where it is no archive."""
     try:
         with inputs.open_regular(path) as file, _opened(file) as archive:
-            return KEY in arrays.members(archive)
+            return set(arrays.members(archive))
     except Exception:  # zipfile raises all kinds
-        return False
+        return set()
 
 
 def _read(path: str | Path, config: GeneratorConfig) -> Directions:

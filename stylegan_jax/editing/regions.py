@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Int
 from PIL import Image
 from tqdm import tqdm
 
-from stylegan_jax.config import GeneratorConfig
+from stylegan_jax.config import GeneratorConfig, Size
 from stylegan_jax.editing import channels
 from stylegan_jax.editing.directions import Directions
 from stylegan_jax.errors import InputError
@@ -26,13 +26,14 @@ from stylegan_jax.storage.checkpoint import Model
 FAR = 3.0
 """Standard deviations to each side, at which channels are measured."""
 _PROBES, _PER_CHANNEL = 8, 4
-Region = Float[np.ndarray, "r r"]
+Region = Float[np.ndarray, "h w"]
 """1 inside, 0 outside."""
 
 
-def read(path: str | Path, resolution: int) -> Region:
-    """A picture of a region, white inside, in a model's size; InputError for one that is all of one kind."""
-    pixels = Image.fromarray(images.read(path, 1)[..., 0]).resize((resolution, resolution), Image.Resampling.BOX)
+def read(path: str | Path, size: Size) -> Region:
+    """A picture of a region, white inside, at the size of a model's; InputError for one that is all of one kind."""
+    height, width = size
+    pixels = Image.fromarray(images.read(path, 1)[..., 0]).resize((width, height), Image.Resampling.BOX)
     region = np.asarray(pixels, np.float32) / 255
     if not 0 < region.mean() < 1:
         raise InputError(
@@ -94,7 +95,7 @@ def _estimated(model: Model, ws: np.ndarray, region: Region) -> tuple[np.ndarray
     parts = np.sqrt(np.stack([region, 1 - region]))[:, None, ..., None]
     gradients = _gradients(config)
     for w in tqdm(ws, "gradients", disable=None, delay=2, leave=False):
-        shape = (2, _PROBES, config.img_resolution, config.img_resolution, config.img_channels)
+        shape = (2, _PROBES, *config.image_size, config.img_channels)
         probes = parts * (2 * signs.randint(0, 2, shape, np.int8) - 1)
         found = np.asarray(gradients(weights, w, probes.reshape(-1, *shape[2:])), np.float64)
         squares += np.square(found).reshape(2, _PROBES, -1).mean(1)
@@ -110,8 +111,8 @@ def _gradients(config: GeneratorConfig) -> Callable[..., Float[Array, "k s"]]:
     """
 
     @jax.jit
-    def run(weights: Weights, w: Float[Array, "l d"], signs: Float[Array, "k r r c"]) -> Float[Array, "k s"]:
-        def image(shift: Float[Array, " s"]) -> Float[Array, "r r c"]:
+    def run(weights: Weights, w: Float[Array, "l d"], signs: Float[Array, "k h w c"]) -> Float[Array, "k s"]:
+        def image(shift: Float[Array, " s"]) -> Float[Array, "h w c"]:
             moved = dict(weights)
             ends = np.cumsum([*stylespace.layers(config).values()])
             for layer, piece in zip(stylespace.layers(config), jnp.split(shift, ends[:-1]), strict=True):

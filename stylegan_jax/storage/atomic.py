@@ -9,7 +9,7 @@ import shutil
 import socket
 import time
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -120,6 +120,14 @@ def output_path(path: str | Path, *, overwrite: bool = False) -> Path:
     if not absolute.parent.is_dir():
         raise InputError("its folder does not exist", f"make {absolute.parent} first", file=path)
     return absolute
+
+
+def check_no_input(outputs: Iterable[str | Path], inputs: Iterable[str | Path], what: str = "is an input") -> None:
+    """Raises InputError for an output that would replace what it is made from, which `overwrite` does not mean."""
+    used = {os.path.realpath(os.path.expanduser(path)) for path in inputs}
+    for each in outputs:
+        if os.path.realpath(os.path.expanduser(each)) in used:
+            raise InputError(what, "give the output another name", file=each)
 
 
 MODELS = (".safetensors", ".pkl", ".pt", ".pth")

@@ -103,7 +103,7 @@ def test_points_that_are_no_face_and_missing_ones_fail_their_photograph_alone(ph
         (["photos", "--out", "x.png"], "--out x.png: is one picture, and there may be more crops — name a folder"),
         (["photos", "--out", "x.zip"], ".zip is no form"),
         (["photos", "--out", "points.json"], ".json is no form"),
-        (["photos", "--out", "photos", "--no-align"], "photos/a.png: exists — pass --overwrite"),
+        (["photos", "--out", "photos", "--no-align"], "photos/a.png: is an input — give the output another name"),
         (["photos", "--out", "x", "--landmarks", TYPED], "four points are those of one photograph — name a file"),
         (["photos/a.png", "--out", "x", "--landmarks", "1,2 3,4"], "2 points, not four — write x,y x,y x,y x,y"),
         (["photos", "--out", "x", "--landmarks", "gone.csv"], "gone.csv: no such file — check the path"),

@@ -360,3 +360,13 @@ def test_listening_for_compilations_shows_nothing_of_the_log_whatever_handlers_o
     finally:
         logging.getLogger().removeHandler(terminal)
     assert not heard
+
+
+def test_names_that_would_steer_a_terminal_are_printed_escaped(capsys):
+    def said() -> None:
+        """Says what it wrote."""
+        print("wrote a\x1b]0;title\x07.png — ü", flush=True)
+        print("second")
+
+    assert cli.run(said, "said", []) == 0
+    assert capsys.readouterr().out == "wrote a\\x1b]0;title\\x07.png — ü\nsecond\n"

@@ -10,6 +10,7 @@ from PIL import Image
 import stylegan_jax as sj
 from interp.toonify import toonify
 from stylegan_jax.commands import cli, encoders
+from stylegan_jax.commands.align import align
 from stylegan_jax.commands.encode import encode
 from stylegan_jax.commands.project import project
 from stylegan_jax.commands.train_encoder import train_encoder
@@ -157,3 +158,46 @@ def test_every_encoder_that_ships_belongs_to_a_model_that_does():
         encoderfile.check_belongs(encoderfile.load(path), model, "train it again: scripts/make_demo_encoder IMAGES")
         found = encoders.of_model(model)
         assert isinstance(found, EncoderFile) and found.sha256 == encoderfile.load(path).sha256
+
+
+QUICK = ("--base", MODEL, "--transfer", OTHER, "--swap", "8", "--no-align", "--encoder", ENCODER)
+
+
+@pytest.mark.parametrize(("second", "more"), [("ada-sheet", ()), ("ada-pasted", ("--paste",))])
+def test_two_toons_of_one_name_are_refused_before_any_work(folder, capsys, second, more):
+    os.rename("bob.png", f"{second}.png")
+    for overwrite in ((), ("--overwrite",)):
+        said = ends_in_one_line(capsys, toonify, "ada.png", f"{second}.png", *QUICK, *more, *overwrite)
+        assert f"{second}.png, as one of ada.png — rename one of them" in said
+    assert not (folder / "toons").exists()
+    if more:
+        assert run(toonify, "ada.png", f"{second}.png", *QUICK) == 0
+
+
+def test_an_empty_name_is_not_the_folder_one_is_in(folder, capsys):
+    for function, typed in ((toonify, QUICK), (encode, (*BY_IT, "--out", "w.npz"))):
+        assert "an empty name — name one" in ends_in_one_line(capsys, function, "", *typed)
+
+
+def test_a_model_that_is_not_square_is_told_so_by_the_name_that_was_typed(folder, capsys):
+    for seed, name in enumerate(("wide", "wider")):
+        sj.save(tiny_model(seed, const_size=(4, 6)), f"{name}.safetensors")
+    typed = ("--base", "wide.safetensors", "--transfer", "wider.safetensors", "--swap", "8", "--no-align", "--fast")
+    said = ends_in_one_line(capsys, toonify, "ada.png", *typed)
+    assert "wide.safetensors: this model's images are 24×16: an encoder takes square ones" in said
+
+
+def test_no_photograph_is_replaced_by_what_is_made_of_it(folder, capsys):
+    there = (folder / "ada.png").read_bytes()
+    doors = [
+        (toonify, "ada.png", *QUICK, "--out", "."),
+        (encode, "ada.png", *BY_IT, "--out", "ada.npz"),
+        (project, "ada.png", "--model", MODEL, "--no-align", "--out", "ada.npz"),
+        (align, "ada.png", "--no-align", "--size", "16", "--out", "."),
+        (align, "ada.png", "--no-align", "--size", "16", "--out", "ada.png"),
+    ]
+    for function, *typed in doors:
+        for overwrite in ((), ("--overwrite",)):
+            said = ends_in_one_line(capsys, function, *typed, *overwrite)
+            assert "ada.png: is an input — give the output another name" in said
+    assert (folder / "ada.png").read_bytes() == there

@@ -115,7 +115,7 @@ def test_what_is_no_model_ends_with_2_and_one_line_and_leaves_nothing(case, tmp_
         (["{source}", "{folder}/none/out"], "its folder does not exist"),
         (["{source}", "--networks", "E"], "'E' is no network — choose among G, D, G_ema"),
         (["{source}", "--to", "tar"], "no such format — choose among orbax"),
-        (["{source}", "{source}"], "exists — pass --overwrite"),
+        (["{source}", "{source}"], "is the model that is converted — give the output another name"),
         (["{folder}"], "{folder}"),
     ],
 )
@@ -193,3 +193,11 @@ def test_another_programs_suffix_is_no_output(tmp_path, monkeypatch, capsys):
     assert convert_door("portraits", "x.h5") == 2
     assert capsys.readouterr().err.startswith("error: x.h5: .h5 is no form that can be written here — use .safetensors")
     assert convert_door("portraits", "toon.v2", "--networks", "G_ema") == 0
+
+
+def test_a_model_is_not_replaced_by_what_is_made_of_it(source, tmp_path, capsys):
+    there = source.read_bytes()
+    for typed in ((source, "--resize", 16), (tmp_path / "x.safetensors", "--report", source)):
+        assert run(source, *typed, "--overwrite") == 2
+        assert "is the model that is converted — give the output another name" in capsys.readouterr().err
+    assert source.read_bytes() == there and os.listdir(tmp_path) == ["faces.pkl"]

@@ -148,7 +148,7 @@ def test_a_stored_size_that_no_model_has_is_refused(size, wide):
 @pytest.mark.parametrize(
     "size, message",
     [
-        ("", "--size: is no size — write width and height, such as 20x16"),
+        ("", "--size-by goes with --size — pass --size too, such as --size 20x16"),
         ("wide", "--size wide: is no size"),
         ("20", "is no size"),
         ("20x16x3", "is no size"),

@@ -119,14 +119,14 @@ def test_a_change_is_measured_as_it_is_seen(local):
 
 def test_a_region_is_a_picture_of_any_size(tmp_path):
     Image.fromarray(np.kron(CORNER, np.full((5, 5), 255)).astype(np.uint8)).save(tmp_path / "mask.png")
-    np.testing.assert_array_equal(regions.read(tmp_path / "mask.png", 16), CORNER)
+    np.testing.assert_array_equal(regions.read(tmp_path / "mask.png", (16, 16)), CORNER)
 
 
 @pytest.mark.parametrize(("grey", "what"), [(0, "is all black"), (255, "is all white")])
 def test_a_region_that_is_none_is_refused(tmp_path, grey, what):
     Image.new("L", (8, 8), grey).save(tmp_path / "mask.png")
     with pytest.raises(InputError, match=what):
-        regions.read(tmp_path / "mask.png", 16)
+        regions.read(tmp_path / "mask.png", (16, 16))
 
 
 def in_z(count=1, width=16):
@@ -188,3 +188,13 @@ def test_channels_of_another_model_are_warned_of(model):
     found = channels.along(tiny_model(2), np.array([3]), [1.0], {})
     (warning,) = step_along(["b4.conv1:3=1"], [found], model).warnings
     assert warning.startswith("b4.conv1:3: found in the styles of tiny-2, another mapping network")
+
+
+@pytest.mark.parametrize("const_size", [(4, 6), (8, 8)])
+def test_a_region_is_of_the_size_of_the_models_images(tmp_path, const_size):
+    Image.fromarray(np.array([[255, 255], [0, 0]], np.uint8)).save(tmp_path / "mask.png")
+    model = tiny_model(3, const_size=const_size)
+    region = regions.read(tmp_path / "mask.png", model.config.generator.image_size)
+    assert region.shape == (4 * const_size[0], 4 * const_size[1])
+    found = regions.find(model, map_seeds(model, range(1)), region, 2)
+    assert len(found.names) == 2 and min(found.card["inside"]) > 0

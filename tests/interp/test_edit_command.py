@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import stylegan_jax as sj
 from interp import film as film_command
@@ -276,3 +277,32 @@ def test_the_middle_of_a_strip_is_the_unedited_image_and_heat_is_where_the_ends_
     moved[-1, 0, 2, 3] = 50
     assert not heat(still).any()
     assert np.argwhere(heat(moved)[..., 0]).tolist() == [[2, 3]] and heat(moved).max() == 255
+
+
+def test_no_output_replaces_what_it_is_made_from(here, capsys):
+    Image.fromarray(np.array([[255, 255], [0, 0]], np.uint8)).save("mouth.png")
+    there = {path.name: path.read_bytes() for path in here.iterdir()}
+    typed = [
+        "--find styles --mask mouth.png --out mouth.npz",
+        "--from-latents found.npz:directions found.npz --out found.npz",
+        "--directions found.npz --out ./found.npz",
+    ]
+    for more in typed:
+        for overwrite in ("", " --overwrite"):
+            run(edit, f"a.safetensors {more}{overwrite}", code=2)
+            assert "is an input — give the output another name" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in here.iterdir()} == there
+
+
+def test_a_file_of_one_kind_is_not_taken_for_the_other(here, capsys):
+    for typed in ("found.npz", "found.npz:directions"):
+        run(sample, f"a.safetensors --w {typed} --out x.png", code=2)
+        assert "found.npz: holds directions, not ws — pass it as --directions" in capsys.readouterr().err
+    run(sample, "a.safetensors --seeds 0-1 --save-w --out s")
+    run(edit, "a.safetensors --directions s/w.npz --out d.npz", code=2)
+    assert "w.npz: holds ws, not directions" in capsys.readouterr().err
+
+
+def test_layers_are_not_ignored(here, capsys):
+    run(edit, "a.safetensors --directions found.npz --layers 0-3 --out d.npz", code=2)
+    assert "--layers goes with --find sefa and pca — leave --layers out" in capsys.readouterr().err

@@ -34,6 +34,12 @@ def photo(*names):
     return build
 
 
+def outputs(*names):
+    """The files that photographs of these names become."""
+    found = photographs.listed([f"{name}.png" for name in names])
+    return photographs.outputs_of(found, names, ["{}.png", "{}-sheet.png"])
+
+
 def points(value=None, name="points.json"):
     """A step that writes a file of points."""
     return lambda: Path(name).write_text(
@@ -94,6 +100,18 @@ _COMMAND = [
         "me.png more/me.png --landmarks points.json --size 16 --out crops",
         photo("me.png", "more/me.png"),
         "me.png --landmarks points.json --size 16 --out crops",
+    ),
+    Case(
+        PHOTOS,
+        "rename one of them",
+        lambda: outputs("face", "face-sheet"),
+        follow=lambda: outputs("face", "other"),
+    ),
+    Case(
+        PHOTOS,
+        "name one, or a folder of them",
+        lambda: photographs.listed(("",)),
+        follow=lambda: photographs.listed(("photos",)),
     ),
     Case(PHOTOS, "{}", "align", "mee.png --landmarks points.json --size 16 --out crops", photo()),
     Case(

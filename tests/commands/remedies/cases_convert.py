@@ -108,6 +108,20 @@ _SURGERY = [
             ("use {}x{}, or no more pixels than that", "99999x16"),
         )
     ],
+    Case(
+        "stylegan_jax/storage/atomic.py",
+        "give the output another name",
+        "convert",
+        "ffhq.safetensors ffhq.safetensors --resize 8 --overwrite",
+        follow="ffhq.safetensors x.safetensors --resize 8 --overwrite",
+    ),
+    Case(
+        "convert/reshaping.py",
+        "pass --size too, such as --size {}x{}",
+        "convert",
+        "ffhq.safetensors x.safetensors --size-by tile",
+        follow="ffhq.safetensors x.safetensors --size-by tile --size 20x16",
+    ),
     Case("convert/official.py", "write a .safetensors or a folder", "convert", "ffhq.safetensors x.pkl --size 20x16"),
     Case(
         "stylegan_jax/config.py",

@@ -7,6 +7,7 @@ from PIL import Image
 
 from stylegan_jax.editing import directionfile, finding
 from stylegan_jax.editing.directions import Directions
+from stylegan_jax.pictures import latentfiles
 from stylegan_jax.sampler import sample
 from stylegan_jax.train.official import official
 from tests.commands.remedies.case import HANDS, Case
@@ -31,6 +32,13 @@ def found(name="found.npz", **fields):
         directionfile.write(name, finding.sefa(tiny_model(0, **fields), 2))
 
     return build
+
+
+def ws_files():
+    """Writes two files of ws, as project does."""
+    for seed, name in enumerate(("ws.npz", "others.npz")):
+        ws = np.random.RandomState(seed).standard_normal((2, 6, 16)).astype(np.float32)
+        latentfiles.write_ws(name, [ws], ws.shape, {})
 
 
 def damaged():
@@ -82,6 +90,7 @@ CASES = [
     Case(_SOURCE, _WHICH, "edit", STYLES, _HALF, follow=MASKED),
     Case(_SOURCE, _WHICH, "edit", f"{FIND} --mask mask.png", _HALF, follow=MASKED),
     Case(_SOURCE, "pass one of them", "edit", f"{MASKED} --from-latents w.npy w.npy", _HALF, follow=MASKED),
+    Case(_SOURCE, "leave --layers out", "edit", f"{MASKED} --layers 0-3", _HALF, follow=MASKED),
     Case(
         _SOURCE,
         "pass --directions FILE",
@@ -95,6 +104,14 @@ CASES = [
         "leave --directions-space out",
         "edit",
         "ffhq.safetensors --directions found.npz --directions-space z --out d.npz",
+        found(),
+        follow="ffhq.safetensors --directions found.npz --out d.npz",
+    ),
+    Case(
+        "stylegan_jax/storage/atomic.py",
+        "give the output another name",
+        "edit",
+        "ffhq.safetensors --directions found.npz --out found.npz --overwrite",
         found(),
         follow="ffhq.safetensors --directions found.npz --out d.npz",
     ),
@@ -239,6 +256,22 @@ CASES = [
         f"{ALONG} --edit sefa0=2",
         found(img_resolution=8),
         follow=HANDS,
+    ),
+    Case(
+        _FILE,
+        "pass two such files as --from-latents",
+        "edit",
+        "ffhq.safetensors --directions ws.npz --out d.npz",
+        ws_files,
+        follow="ffhq.safetensors --from-latents ws.npz others.npz --out d.npz",
+    ),
+    Case(
+        "convert/warrays.py",
+        "pass it as --directions",
+        "sample",
+        "ffhq.safetensors --w found.npz:directions --out x.png",
+        found(),
+        follow=f"{ALONG} --edit sefa0=2",
     ),
     Case(_FILE, "find them again", "sample", f"{ALONG} --edit sefa0=2", damaged, follow=HANDS),
     Case(

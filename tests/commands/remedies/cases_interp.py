@@ -1,5 +1,7 @@
 """Cases of the options, schedules and sources of a blend."""
 
+from pathlib import Path
+
 import yaml
 from PIL import Image
 
@@ -206,11 +208,12 @@ _ALPHAS = [
 ]
 
 
-def _mask(level):
-    """A step that writes a picture, face.png."""
+def _mask(level, name="face.png"):
+    """A step that writes a picture."""
 
     def build():
-        Image.new("L", (8, 8), level).save("face.png")
+        Path(name).parent.mkdir(exist_ok=True)
+        Image.new("L", (8, 8), level).save(name)
 
     return build
 
@@ -227,6 +230,14 @@ _MASKS = [
         for wrong in ("ellipse=0.5", "ellipse:soft=2")
     ),
     Case(MASKS, "use {}", "blend", f"{WRITTEN} --swap 8 --mask ellipse --mask-at 12"),
+    Case(
+        MASKS,
+        "put it beside the recipe, or name it as mask where it is",
+        "blend",
+        REPLAYED,
+        both(_mask(0, "there/face.png"), recipe(mask="m/face.png", mask_sha256="0" * 64)),
+        follow=f"{REPLAYED} --mask there/face.png",
+    ),
     Case(
         MASKS,
         "find that file, or name this one as mask",

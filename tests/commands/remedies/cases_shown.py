@@ -80,7 +80,7 @@ _SHEETS = [
         follow="flat.safetensors toon.safetensors --swap 8 --seeds 0 --out x.png --psi 1",
     ),
     Case(
-        "interp/outputs.py",
+        "stylegan_jax/storage/atomic.py",
         "give the output another name",
         "blend",
         f"{PAIR} --swap 8 --no-sheet --out toon.safetensors --overwrite",
