@@ -20,8 +20,9 @@ def begin_from(
     """The state at the start of a fine-tune, and lines that say what of it is fresh.
 
     G, D and G_ema come from the model where names and shapes agree, and are fresh elsewhere. A missing G is taken
-    from G_ema (and the other way round); without D the discriminator is fresh. What is frozen of G is as in G_ema, which
-    is what others blend it with. Blends that are trained are made with the `partner`, by default the model itself.
+    from G_ema (and the other way round); without D the discriminator is fresh. What is frozen of G is as in G_ema,
+    which is what others blend it with. Blends that are trained are made with the `partner`, by default the model
+    itself.
 
     Raises InputError if the model has no generator.
     """
