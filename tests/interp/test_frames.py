@@ -150,7 +150,7 @@ def test_an_edit_of_styles_moves_too_and_frames_of_different_ones_share_no_step(
     plain = take(models, scene())
     swept = take(models, scene(sweeps=[Sweep(Step(shift=shift), Span(-3, 3))]))
     frames, others = (dict(drawn(each, renderer, scene().sources(1, None, None), size=8)) for each in (swept, plain))
-    assert swept.shift(0)[3] == -27 and swept.shift(3)[3] == 0 and swept.shift(6)[3] == 27
+    assert [np.array(swept.shift(frame))[3] for frame in (0, 3, 6)] == [-27, 0, 27]
     np.testing.assert_array_equal(frames[3], others[3])
     assert (frames[0] != others[0]).any() and (frames[6] != others[6]).any()
     alone = dict(drawn(swept, renderer, scene().sources(1, None, None), size=8, wanted={6}))

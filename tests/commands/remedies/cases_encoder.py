@@ -116,8 +116,8 @@ CASES = [
     Case(
         "stylegan_jax/commands/projected.py",
         "end it in .npz",
-        lambda: Place("w.txt", overwrite=False),
-        follow=lambda: Place("w.npz", overwrite=False),
+        lambda: Place("w.txt", [], overwrite=False),
+        follow=lambda: Place("w.npz", [], overwrite=False),
     ),
     Case(
         TRAINING,
