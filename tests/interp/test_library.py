@@ -23,7 +23,7 @@ from tests.saved_models import BASE, TRANSFER
 from tests.tiny_models import tiny_model
 
 DOORS = ("blend", "diagnose", "edit", "figures", "film", "toonify", "__main__")
-ABOUT_FLAGS = ("commandline", "filmoptions", "maskoptions", "options", "walkoptions")
+ABOUT_FLAGS = ("commandline", "filmforms", "filmoptions", "maskoptions", "options", "walkoptions")
 MODULES = sorted((ROOT / "interp").rglob("*.py"))
 
 
