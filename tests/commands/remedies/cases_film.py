@@ -145,7 +145,7 @@ CASES = [
         _WALKS,
         "{}",
         "film",
-        f"{_STILL} --audio s.wav --audio-to edit --directions found.npz",
+        f"{_STILL} --audio s.wav --audio-to edit",
         lambda: (sound()(), found()()),
         follow=f"{_STILL} --audio s.wav --audio-to edit --directions found.npz --edit sefa0=-3..3",
     ),

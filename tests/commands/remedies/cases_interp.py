@@ -222,7 +222,6 @@ _OVAL = "ellipse=0.5,0.46,0.34,0.42:soft=0.25"
 _ELLIPSE = f"write {_OVAL}: centre, half-axes and softness in shares of the picture"
 _MASKS = [
     Case("interp/maskoptions.py", "pass --mask ellipse", "blend", f"{WRITTEN} --swap 8 --mask-at 8"),
-    Case("interp/maskoptions.py", "pass --mask ellipse", "toonify", "a.png --swap 8 --mask-at 8", follow=HANDS),
     *(
         Case(
             MASKS, _ELLIPSE, "blend", f"{WRITTEN} --swap 8 --mask {wrong}", follow=f"{WRITTEN} --swap 8 --mask {_OVAL}"
