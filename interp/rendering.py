@@ -104,6 +104,8 @@ class Renderer:
             return np.concatenate(list(made))
 
     def _shifted(self, weights: Tree, shift: Shift | None) -> Tree:
+        if shift is None:  # most frames: nothing to copy, nothing to place
+            return weights
         return {**weights, **self._place.replicate(stylespace.moved(weights, self.config, shift))}
 
     @functools.cached_property

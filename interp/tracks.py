@@ -10,6 +10,7 @@ from interp.motion import between, leg, walk
 from stylegan_jax.sampler import batching
 from stylegan_jax.sampler.latents import Label, drawn_from, labels_of, z_from_seeds
 from stylegan_jax.sampler.programs import Placement, mapping_program
+from stylegan_jax.sampler.run import mapping_of
 from stylegan_jax.storage.checkpoint import Model
 
 Ease = Callable[[float], float]
@@ -35,8 +36,7 @@ class Mapped:
         self._latents, self._count, self._psi = latents, count, np.float32(psi)
         self._place = Placement(batching.choose(config))
         self._program = mapping_program(config, self._place.how, None)
-        trained = model.networks["G_ema"]
-        self._weights = self._place.replicate({n: leaf for n, leaf in trained.items() if n.startswith("mapping.")})
+        self._weights = self._place.replicate(mapping_of(model.networks["G_ema"]))
         self._length = max(1, _PIECE // len(latents(0)[0]))
         self._held, self._ws = -1, np.zeros((0, 0, 0, 0), np.float32)
 

@@ -96,7 +96,6 @@ def sample_ws(
       seeds: feed random noise (default 0, 1, …).
       shift: added to the styles of all: an edit.
       batch, devices, parallel, noise, dtype, plan: see `batching.choose`.
-
     """
     config = model.config.generator
     if ws.shape[1:] != (config.num_ws, config.w_dim):
@@ -162,7 +161,7 @@ def map_seeds(
 ) -> Float[np.ndarray, "n l d"]:
     """The ws of seeds, truncated; arguments as in `sample`."""
     place = Placement(batching.choose(model.config.generator, batch=batch, devices=devices, parallel=parallel))
-    weights = place.replicate(_mapping_of(_g_ema(model)))
+    weights = place.replicate(mapping_of(_g_ema(model)))
     truncation: dict[str, Any] = {"psi": truncation_psi, "cutoff": truncation_cutoff, "class_idx": class_idx}
     chunks = _map(model, place, weights, seeds, **truncation, z_step=z_step)
     return np.concatenate([np.asarray(ws).reshape(-1, *ws.shape[-2:])[: len(chunk)] for chunk, ws in chunks])
@@ -174,7 +173,7 @@ def _g_ema(model: Model) -> Weights:
     return model.networks["G_ema"]
 
 
-def _mapping_of(weights: Weights) -> Weights:
+def mapping_of(weights: Weights) -> Weights:
     """The mapping network alone."""
     return {name: leaf for name, leaf in weights.items() if name.startswith("mapping.")}
 
@@ -205,7 +204,7 @@ def _map(
     latents.labels_of(class_idx, [0], config.c_dim)  # refuse before the first batch
     if z_step is not None and len(z_step) != config.z_dim:
         raise InputError(f"an edit of z with {len(z_step)} numbers, this model takes {config.z_dim}", _ONE_Z)
-    program, weights = mapping_program(config, place.how, cutoff), _mapping_of(weights)
+    program, weights = mapping_program(config, place.how, cutoff), mapping_of(weights)
 
     def batches() -> Iterator[tuple[list[int], Array]]:
         for chunk in _chunks(seeds, place.how.step):
