@@ -16,14 +16,14 @@ from stylegan_jax.sampler import stylespace
 from stylegan_jax.sampler.stylespace import Shift
 from stylegan_jax.storage.checkpoint import Model
 
-_SAMPLES, _BATCH = 4096, 512
+_SAMPLES = 4096
 _DEVIATIONS: WeakKeyDictionary[Model, Shift] = WeakKeyDictionary()  # a page asks for them with every picture
 
 
 def deviations(model: Model) -> Shift:
     """The standard deviation of every style channel over mapped w, of all classes: √(aᵀ·cov(w)·a) of a row a of A."""
     if model not in _DEVIATIONS:
-        spread = covariance(model, _SAMPLES, "random" if model.config.generator.c_dim else None, batch=_BATCH)
+        spread = covariance(model, _SAMPLES, "random" if model.config.generator.c_dim else None)
         variances = [((rows @ spread) * rows).sum(1) for _, rows, _ in _affine(model)]
         _DEVIATIONS[model] = np.sqrt(np.maximum(np.concatenate(variances), 0)).astype(np.float32)
     return _DEVIATIONS[model]

@@ -16,7 +16,7 @@ from stylegan_jax.storage.checkpoint import Model, digest
 
 SAMPLES, FEW = 100_000, 10_000
 """Ws that a PCA sees, and those by which a standard deviation is measured."""
-_PIECE = 10_000
+_PIECE, _BATCH = 10_000, 512
 _HASHES: WeakKeyDictionary[Model, str] = WeakKeyDictionary()  # a page asks for them with every picture
 Method = Literal["difference", "classifier"]
 
@@ -71,12 +71,10 @@ def pca(
     return _directions(model, "pca", _signed(vectors.T[::-1][:count]), np.sqrt(variances[:count]), chosen, card)
 
 
-def covariance(
-    model: Model, samples: int, class_idx: Label = None, *, batch: int | None = None
-) -> Float[np.ndarray, "d d"]:
-    """That of w over the first seeds, float64; many at once are faster, and round otherwise."""
+def covariance(model: Model, samples: int, class_idx: Label = None) -> Float[np.ndarray, "d d"]:
+    """That of w over the first seeds, float64."""
     total, squares = 0.0, 0.0
-    for ws in _mapped(model, samples, class_idx, batch):
+    for ws in _mapped(model, samples, class_idx):
         total, squares = total + ws.sum(0), squares + ws.T @ ws
     mean = total / samples
     return squares / samples - np.outer(mean, mean)
@@ -129,13 +127,11 @@ def _affine_weights(model: Model) -> Iterator[tuple[int, np.ndarray]]:
             yield w_index(resolution_of(name) or 4, layer), leaf
 
 
-def _mapped(
-    model: Model, samples: int, class_idx: Label, batch: int | None = None
-) -> Iterator[Float[np.ndarray, "n d"]]:
+def _mapped(model: Model, samples: int, class_idx: Label) -> Iterator[Float[np.ndarray, "n d"]]:
     """The w of the first seeds, float64, piece by piece."""
     for start in range(0, samples, _PIECE):
         seeds = range(start, min(start + _PIECE, samples))
-        yield map_seeds(model, seeds, class_idx=class_idx, batch=batch)[:, 0].astype(np.float64)
+        yield map_seeds(model, seeds, class_idx=class_idx, batch=_BATCH)[:, 0].astype(np.float64)
 
 
 def _projected(model: Model, vectors: np.ndarray, samples: int, class_idx: Label) -> Iterator[np.ndarray]:

@@ -1,6 +1,6 @@
 """Latents: seeds → z, labels, w for every layer, truncation, style mixing."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -38,7 +38,7 @@ def drawn_from(lineage: Mapping[str, Any], label: Label) -> Label:
 def drawn_labels(drawn: Drawn, seeds: Iterable[int]) -> list[int | tuple[float, ...]]:
     """A label for every seed, of that seed alone, each as likely as it is frequent."""
     ends = np.cumsum(drawn.counts)
-    numbers = [np.random.RandomState([_checked(seed), 1]).randint(int(ends[-1])) for seed in seeds]
+    numbers = [random.randint(int(ends[-1])) for random in _seeded([seed, 1] for seed in _checked(seeds))]
     return [drawn.labels[int(np.searchsorted(ends, number, side="right"))] for number in numbers]
 
 
@@ -47,15 +47,24 @@ def z_from_seeds(seeds: Iterable[int], z_dim: int, step: Float[np.ndarray, " z"]
 
     `step` is added to all: an edit. Raises InputError for a seed outside 0 … 2³² - 1.
     """
-    rows = [np.random.RandomState(_checked(seed)).randn(1, z_dim) for seed in seeds]
+    rows = [random.randn(1, z_dim) for random in _seeded(_checked(seeds))]
     z = np.concatenate(rows or [np.zeros((0, z_dim))]).astype(np.float32)
     return z if step is None else z + step
 
 
-def _checked(seed: int) -> int:
-    if not 0 <= seed < SEED_LIMIT:
-        raise InputError(f"seed {seed} is out of range", f"use seeds from 0 to {SEED_LIMIT - 1}")
-    return int(seed)
+def _checked(seeds: Iterable[int]) -> Iterator[int]:
+    for seed in seeds:
+        if not 0 <= seed < SEED_LIMIT:
+            raise InputError(f"seed {seed} is out of range", f"use seeds from 0 to {SEED_LIMIT - 1}")
+        yield int(seed)
+
+
+def _seeded(seeds: Iterable[int | list[int]]) -> Iterator[np.random.RandomState]:
+    """One generator, seeded anew each time: a new one asks the system for entropy first, which takes far longer."""
+    random = np.random.RandomState(0)
+    for seed in seeds:
+        random.seed(seed)
+        yield random
 
 
 def labels(class_idx: int | Sequence[int] | None, n: int, c_dim: int) -> np.ndarray:
@@ -83,7 +92,7 @@ def random_classes(seeds: Iterable[int], c_dim: int) -> list[int]:
     """
     if c_dim == 0:
         raise InputError("class: this model is not conditional", "leave the class out")
-    return [int(np.random.RandomState([_checked(seed), 1]).randint(c_dim)) for seed in seeds]
+    return [int(random.randint(c_dim)) for random in _seeded([seed, 1] for seed in _checked(seeds))]
 
 
 def labels_of(class_idx: Label, seeds: Sequence[int], c_dim: int) -> np.ndarray:
