@@ -44,7 +44,7 @@ def toonify(
     tuned: Annotated[Tunings, Flat],
     fast: bool = False,
     encoder: Annotated[str | None, typed("FILE")] = None,
-    psi: Annotated[str, typed("NUMBER")] = "1",
+    psi: Annotated[str | None, typed("NUMBER")] = None,
     mask: Annotated[MaskOptions, Flat],
     sweep: Literal["swap", "width"] | None = None,
     edits: Annotated[Edits, Flat],
@@ -75,7 +75,8 @@ def toonify(
       fast: ask the base's encoder instead, which takes a moment: a face less like the person's.
       encoder: as --fast, by one that train-encoder wrote for the base, or by a .pt of e4e or pSp (default: the one that
         ships with it).
-      psi: truncation of the projected w towards the base's w_avg; 1 is none.
+      psi: truncation of the projected w towards the base's w_avg; 1 is none (default: 0.8, for cleaner cartoons; 1 for
+        an encoder's w, which lie near it, for a base that was tuned to them, and where there is no w_avg).
       mask: of every picture, and of what --paste puts into the photograph.
       edits: of the projected w.
       sweep: what the sheets show: every hand-over resolution, or one hand-over from hard to ever softer.
@@ -86,14 +87,14 @@ def toonify(
     """
     from interp.recipes import Ingredient, Recipe
     from interp.replay import read_models
-    from interp.toons import PAIRED, Toons
+    from interp.toons import PAIRED, PSI, Toons
 
     shipped = stylegan_jax.shipped_models()
     paths = base_and_transfer(base, transfer, shipped)
     text = schedule.text() if schedule.given else "swap=16"
     recipe = Recipe(
         models=(Ingredient(path=paths[0]), Ingredient(path=paths[1], schedule=text)),
-        psi=values.number(psi, "--psi"),
+        psi=1.0 if psi is None else values.number(psi, "--psi"),
         **edits.fields,
     )
     if paired and (paste or sweep):
@@ -110,6 +111,8 @@ def toonify(
     folder = _folder(out, outputs_of(found, [photo.stem for photo in found], ends), inputs, overwrite=overwrite)
     unfinished = how.unfinished(folder / "unfinished.npz", overwrite=overwrite)
     models = read_models(recipe, None, shipped)
+    if psi is None and not (fast or encoder or tuned.tune) and models[0].model.config.generator.w_avg_beta is not None:
+        recipe = dataclasses.replace(recipe, psi=PSI)
     step = edits.step(models[0].model, seeds=False)
     toons = Toons(recipe, models, sweep, step)  # which refuses models, schedules and masks before any work
     if toons.mask is not None:

@@ -25,6 +25,8 @@ from stylegan_jax.pictures import encoding
 from stylegan_jax.projection.project import Projection
 
 _HAND_OVERS = (8, 16, 32)  # beside the one that was chosen, where the model has them
+PSI = 0.8
+"""Truncation of photographs: the base shows them well still, and far fewer of the blend's pictures come apart."""
 PAIRED = ("photos", "toons")
 """The folders of pairs that students learn from."""
 Sweep = Literal["swap", "width"]

@@ -1,6 +1,7 @@
 """How good projections and their toons are, on photographs: likeness, toon distance, and who is known again.
 
-scripts/bench toonify IMAGES [COUNT] [--base portraits --transfer toons] [--likeness 0.5] [--json toonify.json]
+scripts/bench toonify IMAGES [COUNT] [--base portraits --transfer toons] [--likeness 0.25] [--psi 0.8]
+                      [--json toonify.json]
 scripts/bench toonify IMAGES 80 --fast        by the base's encoder, which was trained on nine tenths of the portraits
 
 IMAGES are aligned as the base knows faces. Photographs that the base was trained on flatter it: keep some back.
@@ -27,6 +28,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--base", default="portraits")
     parser.add_argument("--transfer", default="toons")
     parser.add_argument("--likeness", type=float, default=None, help="of the projections that are shown as toons")
+    parser.add_argument("--psi", type=float, help="truncation of the ws, as interp.toonify has it by default")
     parser.add_argument("--steps", type=int, default=250)
     parser.add_argument("--fast", action="store_true", help="by the base's encoder, as interp.toonify --fast")
     parser.add_argument("--no-proof", dest="proof", action="store_false", help="leave free W+ out")
@@ -34,9 +36,11 @@ def main(argv: list[str] | None = None) -> None:
     options = parser.parse_args(argv)
     cli.set_up_jax()
     import stylegan_jax
+    from interp.given import truncated
     from interp.rendering import Renderer
+    from interp.toons import PSI
     from stylegan_jax.projection.latentspace import latent_space
-    from stylegan_jax.projection.project import LIKENESS
+    from stylegan_jax.projection.project import LIKENESS, seen
 
     labels = [options.base, options.transfer]
     models = [stylegan_jax.load(label, networks=["G_ema"]) for label in labels]
@@ -50,6 +54,10 @@ def main(argv: list[str] | None = None) -> None:
     else:
         likeness = LIKENESS if options.likeness is None else options.likeness
         made, found[f"toonify, likeness {likeness:g}"] = projected(models[0], pictures, space, likeness, options.steps)
+    psi = options.psi or (1 if options.fast else PSI)
+    if psi != 1:
+        made = seen(models[0], pictures, truncated(made.ws, models[0], psi), made.losses)
+        found[f"truncated, psi {psi:g}"] = likenesses(made, space)
     found["toons"] = toons(Renderer(models, labels), pictures, made)
     printed(found)
     if options.json:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class Descents:
     """How photographs are projected."""
 
-    likeness: Annotated[str, typed("0…1")] = "0.5"
+    likeness: Annotated[str, typed("0…1")] = "0.25"
     """low: a face that the model makes easily, whose toons are clean; high: the person's own, whose toons smear"""
     steps: Annotated[str | None, typed("N")] = None
     """of gradient descent (default: 250, and 1000 with --official)"""

@@ -20,7 +20,7 @@ from stylegan_jax.sampler import sample_ws
 from stylegan_jax.sampler.latents import Label
 from stylegan_jax.storage.checkpoint import Model
 
-STEPS, LIKENESS = 250, 0.5
+STEPS, LIKENESS = 250, 0.25
 _LOOSEST, _FALL = 0.1, 0.3  # the prior at likeness 0, and its share at ½: .03, of the measured compromise
 _COLOURLESS = 2  # levels between the channels, on average
 Space = Literal["w", "w+"]

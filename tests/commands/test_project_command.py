@@ -62,9 +62,10 @@ def test_a_photograph_that_cannot_be_used_is_named_and_the_others_go_on(folder, 
     assert not (folder / "x.npz").exists()
 
 
-def test_a_toon_is_what_the_blend_makes_of_the_projected_photograph(folder):
+@pytest.mark.parametrize(("typed", "psi"), [((), 0.8), (("--psi", "1"), 1)])
+def test_a_toon_is_what_the_blend_makes_of_the_projected_photograph_four_fifths_out(folder, typed, psi):
     pair = ("--base", "ffhq.safetensors", "--transfer", "toon.safetensors")
-    assert run(toonify, "ada.png", "bob.png", *pair, "--swap", "8", "--out", "toons", *QUICK) == 0
+    assert run(toonify, "ada.png", "bob.png", *pair, "--swap", "8", *typed, "--out", "toons", *QUICK) == 0
     assert sorted(path.name for path in (folder / "toons").iterdir()) == [
         "ada-sheet.png",
         "ada.png",
@@ -74,11 +75,14 @@ def test_a_toon_is_what_the_blend_makes_of_the_projected_photograph(folder):
     assert run(project, "ada.png", "bob.png", "--model", "ffhq.safetensors", "--out", "w.npz", *QUICK) == 0
     with np.load("w.npz") as stored:
         ws = stored["w"]
+    mean = sj.load("ffhq.safetensors").networks["G_ema"]["mapping.w_avg"]
+    ws = mean + np.float32(psi) * (ws - mean)
     mixed = sj.blend("ffhq.safetensors", "toon.safetensors", 8)
     expected = np.concatenate(list(sj.sampler.sample_ws(mixed, ws)))
     assert np.abs(pixels("toons/bob.png") - expected[1].astype(int)).max() <= 1
     note = images.made_by("toons/ada.png")
     assert note["recipe"]["models"][1]["schedule"] == "swap=8" and note["projection"]["steps"] == 4
+    assert note["recipe"]["psi"] == psi
     assert run(toonify, "ada.png", *pair, "--swap", "8", "--out", "toons", *QUICK) == 2
 
 
@@ -129,6 +133,7 @@ def test_a_base_without_w_avg_truncates_nothing(folder, capsys):
     pair = ("--base", "flat.safetensors", "--transfer", "toon.safetensors")
     assert run(toonify, "bob.png", *pair, "--swap", "8", "--psi", "0.5", *QUICK) == 2
     assert "flat.safetensors: has no w_avg to truncate towards — use psi 1" in capsys.readouterr().err
+    assert run(toonify, "bob.png", *pair, "--swap", "8", *QUICK) == 0
 
 
 @pytest.mark.parametrize(("sweep", "columns"), [("swap", 5), ("width", 9)])
