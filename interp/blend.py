@@ -10,6 +10,7 @@ from interp.options import BlendOptions
 from stylegan_jax import values
 from stylegan_jax.commands import cli
 from stylegan_jax.commands.flags import Flat, typed
+from stylegan_jax.errors import say
 
 if TYPE_CHECKING:
     from interp.recipes import Recipe
@@ -83,7 +84,7 @@ def _write(
         view.check([each.model for each in loaded], [each.label for each in loaded])
     labels = [each.label for each in loaded]
     for warning in strangers([each.model.networks["G_ema"] for each in loaded], labels):
-        print(f"warning: {warning}", file=sys.stderr)
+        say(f"warning: {warning}")
     if view is None:
         mixed, picture = blend_recipe(recipe, loaded, consume=True), None
     else:

@@ -4,6 +4,7 @@ import errno
 import os
 import re
 import reprlib
+import sys
 from collections.abc import Iterator
 
 
@@ -33,6 +34,11 @@ def _fit(line: str) -> str:
     """A line that prints as it is, whatever was put into it unshown."""
     line = line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
     return line if line.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
+
+
+def say(line: str) -> None:
+    """Prints on stderr what goes beside a command's work, a warning or what it waits for, escaped as errors are."""
+    print(_fit(line), file=sys.stderr, flush=True)
 
 
 def shown(value: object, most: int = 60) -> str:

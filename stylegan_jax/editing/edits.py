@@ -1,7 +1,6 @@
 """Edits as people type them, made into one step: of w, of z, of the styles."""
 
 import dataclasses
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +11,7 @@ from jaxtyping import Float
 from stylegan_jax.editing import channels, directionfile
 from stylegan_jax.editing.directions import SPACES, Directions, Edit, Space, Vector, parse_edit, parse_style
 from stylegan_jax.editing.finding import mapping_sha256
-from stylegan_jax.errors import InputError, shown
+from stylegan_jax.errors import InputError, say, shown
 from stylegan_jax.sampler.stylespace import Shift
 from stylegan_jax.storage.checkpoint import Model
 
@@ -83,7 +82,7 @@ def step_of(
 def warned(step: Step) -> Step:
     """The step itself; its warnings are printed on stderr."""
     for warning in step.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+        say(f"warning: {warning}")
     return step
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from stylegan_jax.errors import InputError
+from stylegan_jax.errors import InputError, say
 
 _MOST = 1_000_000
 _SPECIAL_STEPS = 0xFFFFFF00  # SLURM's numbers for batch scripts and their like begin above
@@ -177,7 +177,7 @@ def _met(count: int | None, index: int | None) -> Part:
         try:
             out, err = meeting.communicate(timeout=_QUIET)
         except subprocess.TimeoutExpired:
-            print(f"meeting the other processes (at most {_PATIENCE} s) …", file=sys.stderr, flush=True)
+            say(f"meeting the other processes (at most {_PATIENCE} s) …")
             out, err = meeting.communicate()
     said, failed = out.split(), err.strip().splitlines()
     if len(said) == 2:

@@ -3,7 +3,6 @@
 import contextlib
 import re
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import jax
 import numpy as np
 
 from stylegan_jax import names
-from stylegan_jax.errors import InputError, remedy_of, system_fault
+from stylegan_jax.errors import InputError, remedy_of, say, system_fault
 from stylegan_jax.storage.checkpoint import crc32
 from stylegan_jax.storage.quiet import quiet
 from stylegan_jax.train.state import State
@@ -89,7 +88,7 @@ class Checkpoints:
                 self._unreadable.add(step)
                 continue
             for fault in faults:
-                print(f"{fault.file}: {fault.what}; going on from iteration {step}", file=sys.stderr)
+                say(f"{fault.file}: {fault.what}; going on from iteration {step}")
             return state
         if faults:
             raise faults[0]

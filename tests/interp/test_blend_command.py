@@ -220,6 +220,13 @@ def test_models_that_are_no_relatives_are_blended_with_a_warning_that_says_how_f
     assert "(relative distance 1.4" in shown and shown.count("\n") == 1
 
 
+def test_a_warning_does_not_steer_the_terminal(folder, capsys):
+    (folder / "toon.safetensors").rename(folder / "red\x1b[31m\n.safetensors")
+    assert run("ffhq.safetensors", "red\x1b[31m\n.safetensors", "--swap", "8", "--no-sheet", "--out", "mixed") == 0
+    shown = capsys.readouterr().err
+    assert shown.startswith("warning: red\\x1b[31m\\n.safetensors") and shown.count("\n") == 1
+
+
 @pytest.mark.parametrize("suffix", [".pkl", ".safetensors", ""])
 def test_the_suffix_of_out_chooses_the_form(folder, suffix):
     assert run(*TWO, "--swap", "8", "--no-sheet", "--out", f"mixed{suffix}") == 0

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import shutil
-import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -15,7 +14,7 @@ from typing import Any
 
 import filelock
 
-from stylegan_jax.errors import InputError
+from stylegan_jax.errors import InputError, say
 from stylegan_jax.storage import atomic, usercache
 from stylegan_jax.storage.downloads import transfers
 from stylegan_jax.storage.downloads.addresses import Address
@@ -97,7 +96,7 @@ def turn(folder: Path, address: Address) -> Iterator[None]:
             try:
                 lock.acquire(timeout=2)
             except filelock.Timeout:
-                print(f"waiting for another process that fetches {address.shown}", file=sys.stderr)
+                say(f"waiting for another process that fetches {address.shown}")
                 lock.acquire()
         yield
     finally:
@@ -136,7 +135,7 @@ def renewed(address: Address, folder: Path, record: Record, fetch: Callable[[Rec
             what = f"its copy here is damaged, and a new one is not to be had: {error.what}"
             raise InputError(what, error.remedy) from error
         day = time.strftime("%Y-%m-%d", time.localtime(record.fetched))
-        print(f"note: {address.shown}: {error.what}; the copy of {day} is used", file=sys.stderr)
+        say(f"note: {address.shown}: {error.what}; the copy of {day} is used")
         return place
 
 
@@ -197,7 +196,7 @@ def _append(partial: Path, reply: transfers.Reply, address: Address) -> None:
     from tqdm import tqdm
 
     size = "" if reply.size is None else f" ({reply.size / 1e6:,.1f} MB)"
-    print(f"{'going on with' if reply.start else 'downloading'} {address.shown}{size}", file=sys.stderr)
+    say(f"{'going on with' if reply.start else 'downloading'} {address.shown}{size}")
     bar: Any = tqdm(
         total=reply.size, initial=reply.start, unit="B", unit_scale=True, disable=None, delay=0.5, leave=False
     )

@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +19,7 @@ from jaxtyping import UInt8
 from PIL import Image
 from tqdm import tqdm
 
-from stylegan_jax.errors import InputError, shown, system_fault
+from stylegan_jax.errors import InputError, say, shown, system_fault
 from stylegan_jax.pictures import images
 from stylegan_jax.storage import atomic, usercache
 from stylegan_jax.train.data.sources import Images
@@ -87,7 +86,7 @@ def _turn(place: Path) -> Iterator[None]:
         if free:
             yield
             return
-    print("waiting for another process, which reads the same images …", file=sys.stderr)
+    say("waiting for another process, which reads the same images …")
     with atomic.turn(lock, wait=True):
         yield
 
