@@ -32,7 +32,15 @@ STRICT_DTYPES = {
     "test_schedules",
 }
 
-LONG_COMPILES = {"test_train", "test_resident", "test_losses", "test_encoder", "test_encode_command"}
+LONG_COMPILES = {
+    "test_train",
+    "test_resident",
+    "test_losses",
+    "test_encoder",
+    "test_encode_command",
+    "test_surgery",
+    "test_perceptual",
+}
 """Double gradients compile for far longer than they run, so here LLVM optimises little: the same arithmetic."""
 
 

@@ -143,13 +143,22 @@ def check_suffix(path: str | Path, forms: Collection[str]) -> None:
         )
 
 
+def is_unfinished(name: str, target: str) -> bool:
+    """Whether a file of this name is what a process was writing in order to put it in the place of `target`."""
+    return _unfinished_form(target).fullmatch(name) is not None
+
+
+def _unfinished_form(name: str) -> re.Pattern[str]:
+    return re.compile(rf"\.{re.escape(name)}{_PARTIAL}", re.ASCII)
+
+
 @contextlib.contextmanager
 def _partial(path: Path) -> Iterator[Path]:
     """A name beside `path` that nobody else has, after clearing what killed processes of this host left there.
 
     An OSError inside names the output, which the user knows, and not its unfinished form.
     """
-    form = re.compile(rf"\.{re.escape(path.name)}{_PARTIAL}", re.ASCII)
+    form = _unfinished_form(path.name)
     for leftover in [entry for entry in path.parent.iterdir() if entry.name.startswith(f".{path.name}.")]:
         if (found := form.fullmatch(leftover.name)) and _is_dead(leftover.stem, found["host"], int(found["pid"])):
             _clear(leftover, path)
@@ -242,7 +251,7 @@ def _set_aside(path: Path) -> list[Path]:
         names = os.listdir(path.parent)
     except (OSError, ValueError):
         return []
-    form = re.compile(rf"\.{re.escape(path.name)}{_PARTIAL}", re.ASCII)
+    form = _unfinished_form(path.name)
     return [path.with_name(name) for name in names if name.endswith(".replaced") and form.fullmatch(name)]
 
 

@@ -52,9 +52,14 @@ def is_begun(path: str | Path) -> bool:
         raise InputError("is a file", "name a folder", file=path)
     if is_run(folder):
         return True
-    if folder.is_dir() and any(file.name not in (_LOCK, _HOLDER) for file in folder.iterdir()):
+    if folder.is_dir() and not all(_comes_first(file.name) for file in folder.iterdir()):
         raise InputError("exists and is no training run", "give the run another folder", file=path)
     return False
+
+
+def _comes_first(name: str) -> bool:
+    """Whether a run that was killed before it had described itself may have left a file of this name."""
+    return name in (_LOCK, _HOLDER) or atomic.is_unfinished(name, MANIFEST)
 
 
 def open_run(path: str | Path, description: Mapping[str, Any], *, may_change: tuple[str, ...] = ()) -> bool:

@@ -3,6 +3,8 @@
 import dataclasses
 import functools
 import json
+import subprocess
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +18,7 @@ from stylegan_jax import names, sampler
 from stylegan_jax.config import DiscriminatorConfig, GeneratorConfig
 from stylegan_jax.errors import InputError
 from stylegan_jax.scores import appearance
-from stylegan_jax.storage import rundir
+from stylegan_jax.storage import atomic, rundir
 from stylegan_jax.storage.checkpoint import Model, load
 from stylegan_jax.train import transfer
 from stylegan_jax.train.advance import PhaseByPhase
@@ -304,6 +306,19 @@ def test_a_second_process_on_one_run_is_refused_naming_the_first(tmp_path):
         rundir.lock(tmp_path),
     ):
         pass
+
+
+def test_a_run_that_was_killed_before_it_had_described_itself_begins_anew(tmp_path):
+    with subprocess.Popen([sys.executable, "-c", ""]) as dead:
+        pass
+    leftover = f".{rundir.MANIFEST}.{atomic._host()}.{dead.pid}.0.partial"
+    (tmp_path / leftover).write_bytes(b"{")
+    assert not rundir.open_run(tmp_path, {"seed": 1})
+    assert [path.name for path in tmp_path.iterdir()] == [rundir.MANIFEST]
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / ".run.jsonx.partial").touch()
+    with pytest.raises(InputError, match="is no training run"):
+        rundir.open_run(tmp_path / "mine", {"seed": 1})
 
 
 def test_a_run_begun_otherwise_is_not_continued(tmp_path):
