@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import io
 import math
 from pathlib import Path
 
@@ -13,10 +12,9 @@ from interp.argument_errors import ArgumentError
 from interp.recipes import Recipe
 from stylegan_jax.config import SQUARE, GeneratorConfig, Size, size_at
 from stylegan_jax.errors import InputError
-from stylegan_jax.storage import inputs
+from stylegan_jax.pictures import masks
 
 INVERT = ":invert"
-LARGEST_FILE = 64 << 20  # bytes
 _ELLIPSE = "write ellipse=0.5,0.46,0.34,0.42:soft=0.25: centre, half-axes and softness in shares of the picture"
 
 
@@ -136,10 +134,10 @@ def mask_of(recipe: Recipe, config: GeneratorConfig, beside: Path | None = None)
         if recipe.mask_sha256 is not None and not place.is_file():
             remedy = "put it beside the recipe, or name it as mask where it is"
             raise ArgumentError("mask", path, "the recipe's mask is not there", remedy)
-        data = inputs.contents(place, most=LARGEST_FILE)
+        data = masks.contents(place)
         sha256 = hashlib.sha256(data).hexdigest()
         _check_hash(recipe, sha256, path)
-        values = _drawn(data, size, path)
+        values = masks.drawn(data, size, path)
         path = _name_in_recipe(path)
     values = 1 - values if inverted else values
     return Mask(path + INVERT * inverted, values, at, sha256, config.const_size)
@@ -163,22 +161,3 @@ def _name_in_recipe(path: str) -> str:
     """A path that says nothing of this machine, else the file's name alone; it is looked for beside the recipe."""
     of_this_machine = Path(path).is_absolute() or path.startswith("~") or ".." in Path(path).parts
     return Path(path).name if of_this_machine else path
-
-
-def _drawn(data: bytes, size: Size, path: str) -> Float32[np.ndarray, "h w"]:
-    """A picture's transparency if it has some, else its grey, stretched to a size; from 0 to 1."""
-    from PIL import Image
-
-    from stylegan_jax.pictures import images
-
-    try:
-        pixels = images.read(io.BytesIO(data), channels=4)
-    except InputError as error:
-        error.file = path
-        raise
-    alpha = pixels[..., 3]
-    grey = Image.fromarray(alpha) if alpha.min() < 255 else Image.fromarray(pixels[..., :3]).convert("L")
-    height, width = size
-    shrunk = grey.height >= height and grey.width >= width
-    grey = grey.resize((width, height), Image.Resampling.BOX if shrunk else Image.Resampling.BILINEAR)
-    return np.asarray(grey, np.float32) / np.float32(255)

@@ -164,6 +164,15 @@ def _check_distinct(loaded: Sequence[Loaded]) -> None:
             raise InputError(f"holds the same weights as {twin.path}", "pass different models", file=each.path)
 
 
+def told(recipe: Recipe, loaded: Sequence[Loaded]) -> Recipe:
+    """The recipe as outputs keep it: with the names and hashes of the models that were read for it."""
+    models = tuple(
+        dataclasses.replace(ingredient, path=each.name, sha256=each.sha256)
+        for ingredient, each in zip(recipe.models, loaded, strict=True)
+    )
+    return dataclasses.replace(recipe, models=models)
+
+
 def blend_recipe(recipe: Recipe, loaded: list[Loaded], *, consume: bool = False) -> Model:
     """The blend of a recipe, with the complete recipe in its lineage: paths, hashes, and sources as decided.
 
@@ -173,10 +182,7 @@ def blend_recipe(recipe: Recipe, loaded: list[Loaded], *, consume: bool = False)
       consume: take the models out of `loaded`, so that memory stays below that of three; see `mix.blend_up`.
     """
     labels, models = [each.label for each in loaded], [each.model for each in loaded]
-    ingredients = tuple(
-        dataclasses.replace(ingredient, path=each.name, sha256=each.sha256)
-        for ingredient, each in zip(recipe.models, loaded, strict=True)
-    )
+    complete = told(recipe, loaded)
     if consume:
         loaded.clear()
         mixed = blend_up(models, recipe.schedules, recipe.settings, labels=labels)
@@ -184,5 +190,5 @@ def blend_recipe(recipe: Recipe, loaded: list[Loaded], *, consume: bool = False)
         additions = list(zip(models[1:], recipe.schedules, strict=True))
         mixed = blend_all(models[0], additions, recipe.settings, labels=labels)
     decided = {key: mixed.lineage["recipe"][key] for key in ("mapping", "noise", "w_avg")}
-    whole = dataclasses.replace(recipe, models=ingredients, **decided)
+    whole = dataclasses.replace(complete, **decided)
     return dataclasses.replace(mixed, lineage={**mixed.lineage, "recipe": whole.to_json()})

@@ -16,7 +16,7 @@ from interp.given import truncated
 from interp.masks import mask_of
 from interp.recipes import Recipe
 from interp.rendering import Renderer
-from interp.replay import Loaded, decide_loaded
+from interp.replay import Loaded, decide_loaded, told
 from interp.schedules import Schedule, constant, swap
 from interp.sheets import framed_sheet
 from stylegan_jax.editing.edits import UNMOVED, Step
@@ -68,14 +68,10 @@ class Toons:
             between.append((self.chosen.text, self.chosen))
         names = [Path(label).stem for label in labels]
         self.columns = [(f"base {names[0]}", base), *between, (f"transfer {names[1]}", transfer)]
-        models = tuple(
-            dataclasses.replace(ingredient, path=each.name, sha256=each.sha256)
-            for ingredient, each in zip(recipe.models, loaded, strict=True)
-        )
         sources = {"mapping": decided.sources.mapping, "noise": decided.sources.noise, "w_avg": decided.sources.w_avg}
         self.mask = mask_of(recipe, self._renderer.config, beside)
         recipe = recipe if self.mask is None else self.mask.kept_by(recipe)
-        self.recipe = dataclasses.replace(recipe, models=models, **sources)
+        self.recipe = dataclasses.replace(told(recipe, loaded), **sources)
 
     def _rows(self, sweep: Sweep | None) -> Rows:
         """What the sheets show between the photograph and the margin."""

@@ -14,7 +14,7 @@ from interp.given import view_of
 from interp.keyframes import Keyframe, Keyframes, to_yaml
 from interp.outputs import Outputs, slug
 from interp.recipes import Recipe
-from interp.replay import blend_recipe
+from interp.replay import blend_recipe, told
 from interp.studio import between
 from interp.studio.painter import BLEND, Painter
 from interp.studio.state import State
@@ -77,11 +77,7 @@ class Saver:
         """The blend's pictures as the page shows them, with the state inside."""
         frame = self.painter.frame(state, [BLEND])
         loaded = [self.library.model(model.path) for model in state.recipe.models]
-        models = tuple(
-            dataclasses.replace(model, path=each.name, sha256=each.sha256)
-            for model, each in zip(state.recipe.models, loaded, strict=True)
-        )
-        whole = dataclasses.replace(state, recipe=dataclasses.replace(state.recipe, models=models))
+        whole = dataclasses.replace(state, recipe=told(state.recipe, loaded))
         data = whole.to_json()
         note = {"source": "studio", "pad": data.pop("pad", None), "recipe": data}
         images.write_png(path, images.grid(frame.pictures[BLEND]), note)

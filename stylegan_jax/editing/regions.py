@@ -9,7 +9,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, Int
-from PIL import Image
 from tqdm import tqdm
 
 from stylegan_jax.config import GeneratorConfig, Size
@@ -18,7 +17,7 @@ from stylegan_jax.editing.directions import Directions
 from stylegan_jax.errors import InputError
 from stylegan_jax.networks import generators
 from stylegan_jax.networks.layers import Weights
-from stylegan_jax.pictures import images
+from stylegan_jax.pictures import masks
 from stylegan_jax.sampler import sample_ws, stylespace
 from stylegan_jax.sampler.run import sample_shifts
 from stylegan_jax.storage.checkpoint import Model
@@ -31,10 +30,8 @@ Region = Float[np.ndarray, "h w"]
 
 
 def read(path: str | Path, size: Size) -> Region:
-    """A picture of a region, white inside, at the size of a model's; InputError for one that is all of one kind."""
-    height, width = size
-    pixels = Image.fromarray(images.read(path, 1)[..., 0]).resize((width, height), Image.Resampling.BOX)
-    region = np.asarray(pixels, np.float32) / 255
+    """A mask of a region at the size of a model's pictures; InputError for one that is all of one kind."""
+    region = masks.drawn(masks.contents(path), size, path)
     if not 0 < region.mean() < 1:
         raise InputError(
             "is all white" if region.any() else "is all black", "paint the region white on black", file=path

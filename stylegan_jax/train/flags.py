@@ -16,6 +16,10 @@ from stylegan_jax.train.official import DECIDED, NETWORK_FIELDS
 
 _NO_FLAGS = ("generator", "discriminator", "frozen")
 _NONE_IS_ZERO = ("ema_rampup", "conv_clamp")
+_ON_CPUS = {
+    "blend_share": "0; 0.3 for a fine-tune on CPUs",
+    "blend_swap": "16; 8,16,32 for a fine-tune on CPUs",
+}
 _AS_CFG, _AS_MODEL = "as --cfg says", "as --from or --cfg says"
 
 
@@ -52,8 +56,7 @@ def _flags(config: type, names: dict[str, str], hints: dict[str, str]) -> list[t
         shown = f"{{{','.join(words)}}}" if words else kind.__name__.upper()
         hint = f"(default: {hints.get(flag, defaults[field])})"
         if typing.get_origin(kind) is tuple:
-            listed = ",".join(map(str, defaults[field]))
-            note = tyro.conf.arg(help=meaning[field], metavar="N,N,…", help_behavior_hint=f"(default: {listed})")
+            note = tyro.conf.arg(help=meaning[field], metavar="N,N,…", help_behavior_hint=hint)
             found.append((flag, Annotated[str | None, note], None))
         elif kind is bool:
             found.append((flag, Annotated[bool, tyro.conf.arg(help=meaning[field])], False))
@@ -68,7 +71,7 @@ def _all() -> list[tuple[str, Any, Any]]:
     note = tyro.conf.arg(
         help="Learning rate of both networks.", metavar="FLOAT", help_behavior_hint=f"(default: {_AS_CFG})"
     )
-    found = _flags(TrainConfig, own, dict.fromkeys(DECIDED, _AS_CFG))
+    found = _flags(TrainConfig, own, dict.fromkeys(DECIDED, _AS_CFG) | _ON_CPUS)
     found.insert(list(own).index("g_lr"), ("lr", Annotated[float | None, note], None))
     for config, is_its in (
         (GeneratorConfig, lambda whose: "G" in whose),

@@ -14,9 +14,15 @@ from stylegan_jax.train.official import Name
 class Freeze:
     """What keeps its values."""
 
-    freeze: Annotated[str | None, tyro.conf.arg(metavar="mapping,affine,torgb")] = None
+    freeze: Annotated[
+        str | None,
+        tyro.conf.arg(
+            metavar="mapping,affine,torgb", help_behavior_hint="(default: none; blends for a fine-tune on CPUs)"
+        ),
+    ] = None
     """Words of G's names, with commas: mapping, affine, torgb, b16, conv1, …, or parts of names with *: b64.*bias;
-    D.fromrgb freezes in D."""
+    D.fromrgb freezes in D; blends stands for all that keeps blends with the base crisp: mapping, affine, torgb,
+    noise_strength and the biases above 16×16."""
     freeze_g: Annotated[str | None, tyro.conf.arg(metavar="4,8")] = None
     """Resolutions of G, with commas."""
     freeze_d: int = 0
@@ -74,7 +80,7 @@ class Request:
     """Folder of the run."""
     cfg: Name = "auto"
     """The official configuration by name; auto follows the size of the images, and is cpu where there is nothing else:
-    small batches, no path lengths."""
+    small batches, no path lengths, fine-tunes for blends."""
     source: Annotated[str | None, tyro.conf.arg(name="from", metavar="MODEL")] = None
     """A model of any kind to begin from; its architecture is kept, --cfg gives the rest."""
     blend_with: Annotated[

@@ -24,9 +24,11 @@ from stylegan_jax.train.loop import Compared, Run, mesh_of
 from stylegan_jax.train.official import NETWORK_FIELDS, official
 from stylegan_jax.train.request import Freeze, Request
 from stylegan_jax.train.state import State, initial_state
+from stylegan_jax.train.transfer import BLENDS
 
 MAY_CHANGE = ("config.kimg", "lineage.source", "lineage.data.name", "lineage.from.source")
 """What a continuation may say anew: how long it trains, and names of what may have been renamed or moved."""
+_BLEND_SHARE, _SWAPS = 0.3, (8, 16, 32)  # of a fine-tune by --cfg cpu
 
 
 def train(
@@ -117,13 +119,29 @@ def configure(asked: Request, changes: Mapping[str, Any], data: Dataset, model: 
     config = official(name, changes, gpus=gpus, **shape)
     if model is not None:
         config = _like(config, model, {key for key in changes if key in NETWORK_FIELDS})
-    return dataclasses.replace(config, frozen=_frozen(config, asked.freeze))
+    for_blends = name == "cpu" and model is not None and model.config.generator == config.generator
+    if for_blends:
+        config = dataclasses.replace(config, **_trained_for_blends(config, changes))
+    return dataclasses.replace(config, frozen=_frozen(config, asked.freeze, BLENDS if for_blends else ""))
 
 
-def _frozen(config: TrainConfig, asked: Freeze) -> tuple[str, ...]:
+def _trained_for_blends(config: TrainConfig, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """What `--cfg cpu` sets of a fine-tune that keeps its architecture, but for what the user changed.
+
+    Ten minutes on 100 drawings from `portraits`, on two cores: proxy-FID 7.8, swap 16 with .90 of the lesser parent's
+    saturation and 1.00 of its sharpness; by the official fine-tune 10.7, .49 and .69.
+    """
+    swaps = tuple(r for r in config.generator.resolutions[:-1] if r in _SWAPS)
+    usual = {"blend_share": _BLEND_SHARE, "blend_swap": swaps} if swaps else {}
+    return {key: value for key, value in usual.items() if key not in changes}
+
+
+def _frozen(config: TrainConfig, asked: Freeze, usually: str) -> tuple[str, ...]:
     """Names of the tensors that the rules freeze; InputError for a rule that matches nothing."""
+    said = usually if asked.freeze is None else asked.freeze
     words, blocks = (
-        [word.strip() for word in (text or "").split(",") if word.strip()] for text in (asked.freeze, asked.freeze_g)
+        [word.strip() for word in (text or "").split(",") if word.strip() not in ("", "none")]
+        for text in (said, asked.freeze_g)
     )
     return transfer.frozen_names(config, words=words, g_resolutions=blocks, d_layers=asked.freeze_d)
 
@@ -184,5 +202,10 @@ def _announce(asked: Request, config: TrainConfig, data: Dataset, model: Model |
     print(f"{data.resolution}×{data.resolution} pixels, {count:,} parameters{where}")
     if config.frozen:
         print(f"frozen: {len(config.frozen)} tensors")
+    if config.blend_share:
+        swaps = ", ".join(map(str, config.blend_swap))
+        print(f"blends: trained in {config.blend_share:.0%} of the iterations, at swap {swaps}")
+    if config.blend_share and "blend_share" not in asked.configuration.given():
+        print("as usual for a fine-tune on CPUs; --freeze none --blend-share 0 trains the whole model, and it alone")
     if iteration:
         print(f"going on at {iteration * config.batch / 1000:g} kimg")

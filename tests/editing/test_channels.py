@@ -122,6 +122,12 @@ def test_a_region_is_a_picture_of_any_size(tmp_path):
     np.testing.assert_array_equal(regions.read(tmp_path / "mask.png", (16, 16)), CORNER)
 
 
+def test_a_region_may_be_what_a_picture_covers(tmp_path):
+    alpha = np.kron(CORNER, np.full((2, 2), 255)).astype(np.uint8)
+    Image.fromarray(np.stack([np.zeros_like(alpha)] * 3 + [alpha], -1)).save(tmp_path / "mask.png")
+    np.testing.assert_array_equal(regions.read(tmp_path / "mask.png", (16, 16)), CORNER)
+
+
 @pytest.mark.parametrize(("grey", "what"), [(0, "is all black"), (255, "is all white")])
 def test_a_region_that_is_none_is_refused(tmp_path, grey, what):
     Image.new("L", (8, 8), grey).save(tmp_path / "mask.png")

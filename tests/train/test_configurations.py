@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from stylegan_jax.pictures import images
+from stylegan_jax.storage.checkpoint import Model
 from stylegan_jax.train.config import TrainConfig
 from stylegan_jax.train.data.dataset import Dataset
 from stylegan_jax.train.official import official
-from stylegan_jax.train.request import Records, Request
+from stylegan_jax.train.request import Freeze, Records, Request
 from stylegan_jax.train.start import configure
 from tests.train.test_train import CONFIG
 
@@ -51,6 +52,41 @@ def test_auto_takes_small_steps_on_cpus_and_the_official_ones_for_gpus_that_are_
     assert (configured().batch, configured().mbstd_chunks) == (8, 2)
     assert configured(gpus=1).batch == 32
     assert configured(cfg="stylegan2").batch == 32
+
+
+@pytest.fixture
+def tuned(tmp_path):
+    """The configuration of a fine-tune of a model of 64 pixels on CPUs, by what is asked for and changed."""
+    (tmp_path / "data").mkdir()
+    images.write_png(tmp_path / "data" / "one.png", np.zeros((64, 64, 3), np.uint8))
+    data = Dataset.open(tmp_path / "data", resolution=64)
+    small = {"channel_base": 256, "channel_max": 8, "z_dim": 8, "w_dim": 8}
+    model = Model(official("cpu", small, resolution=64).model, {}, {})
+
+    def tune(freeze=None, cfg="auto", **changes):
+        asked = Request(data=str(tmp_path / "data"), out=tmp_path / "run", cfg=cfg, freeze=Freeze(freeze=freeze))
+        return configure(asked, changes, data, model)
+
+    return tune
+
+
+def test_a_fine_tune_on_cpus_keeps_and_trains_what_its_blends_need(tuned):
+    found = tuned()
+    assert (found.blend_share, found.blend_swap) == (0.3, (8, 16, 32))
+    assert "G.mapping.fc1.bias" in found.frozen and "G.synthesis.b4.torgb.weight" in found.frozen
+    assert "G.synthesis.b32.conv0.bias" in found.frozen and "G.synthesis.b16.conv0.bias" not in found.frozen
+    assert "G.synthesis.b64.conv1.weight" not in found.frozen
+    assert all(name.startswith("G.") for name in found.frozen)
+
+
+def test_a_fine_tune_on_cpus_does_what_it_is_told_and_the_official_ones_train_everything(tuned):
+    assert tuned(freeze="none").frozen == () and tuned(freeze="none").blend_share == 0.3
+    assert tuned(blend_share=0.0).blend_share == 0 and tuned(blend_swap=(16,)).blend_swap == (16,)
+    assert set(tuned(freeze="mapping").frozen) == {name for name in tuned().frozen if ".mapping." in name}
+    official_one = tuned(cfg="paper256")
+    assert (official_one.frozen, official_one.blend_share) == ((), 0)
+    assert tuned(freeze="blends", cfg="paper256").frozen == tuned().frozen
+    assert tuned(channel_max=16).blend_share == 0, "another architecture has no blends"
 
 
 def test_on_cpus_progress_is_shown_and_kept_more_often_unless_it_is_said():
