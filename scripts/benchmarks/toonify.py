@@ -1,7 +1,7 @@
 """How good projections and their toons are, on photographs: likeness, toon distance, and who is known again.
 
 scripts/bench toonify IMAGES [COUNT] [--base portraits --transfer toons] [--likeness 0.25] [--psi 0.8]
-                      [--json toonify.json]
+                      [--steps 250] [--start mean|encoder] [--json toonify.json]
 scripts/bench toonify IMAGES 80 --fast        by the base's encoder, which was trained on nine tenths of the portraits
 
 IMAGES are aligned as the base knows faces. Photographs that the base was trained on flatter it: keep some back.
@@ -30,6 +30,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--likeness", type=float, default=None, help="of the projections that are shown as toons")
     parser.add_argument("--psi", type=float, help="truncation of the ws, as interp.toonify has it by default")
     parser.add_argument("--steps", type=int, default=250)
+    parser.add_argument("--start", choices=("mean", "encoder"), default="mean")
     parser.add_argument("--fast", action="store_true", help="by the base's encoder, as interp.toonify --fast")
     parser.add_argument("--no-proof", dest="proof", action="store_false", help="leave free W+ out")
     parser.add_argument("--json", type=Path)
@@ -40,7 +41,7 @@ def main(argv: list[str] | None = None) -> None:
     from interp.rendering import Renderer
     from interp.toons import PSI
     from stylegan_jax.projection.latentspace import latent_space
-    from stylegan_jax.projection.project import LIKENESS, seen
+    from stylegan_jax.projection.project import LIKENESS, project, seen, settings_of
 
     labels = [options.base, options.transfer]
     models = [stylegan_jax.load(label, networks=["G_ema"]) for label in labels]
@@ -53,7 +54,10 @@ def main(argv: list[str] | None = None) -> None:
         made, found["toonify --fast"] = encoded(models[0], pictures, space)
     else:
         likeness = LIKENESS if options.likeness is None else options.likeness
-        made, found[f"toonify, likeness {likeness:g}"] = projected(models[0], pictures, space, likeness, options.steps)
+        settings = settings_of(likeness=likeness, steps=options.steps)
+        start = answers(models[0], pictures)[0].ws if options.start == "encoder" else None
+        made = project(models[0], pictures, settings, space=space, start=start)
+        found[f"toonify, likeness {likeness:g}"] = likenesses(made, space)
     psi = options.psi or (1 if options.fast else PSI)
     if psi != 1:
         made = seen(models[0], pictures, truncated(made.ws, models[0], psi), made.losses)
@@ -81,26 +85,20 @@ def proof(model: Any, pictures: np.ndarray, space: Any) -> dict[str, float]:
     return {"PSNR (dB)": float(made.psnr.mean()), "MS-SSIM": float(made.ms_ssim.mean())}
 
 
-def projected(
-    model: Any, pictures: np.ndarray, space: Any, likeness: float, steps: int
-) -> tuple[Any, dict[str, float]]:
-    """Projections as `interp.toonify` makes them, and how good they are."""
-    from stylegan_jax.projection.project import project, settings_of
+def answers(model: Any, pictures: np.ndarray) -> Any:
+    """What the model's encoder says of pictures."""
+    from stylegan_jax.commands import encoders
 
-    made = project(model, pictures, settings_of(likeness=likeness, steps=steps), space=space)
-    return made, likenesses(made, space)
+    return encoders.encoded(model, list(pictures), encoders.of_model(model, None))
 
 
 def encoded(model: Any, pictures: np.ndarray, space: Any) -> tuple[Any, dict[str, float]]:
     """What the model's encoder answers, how good it is, and how long all of them took once it was compiled."""
     import time
 
-    from stylegan_jax.commands import encoders
-
-    quick = encoders.of_model(model, None)
-    encoders.encoded(model, list(pictures), quick)
+    answers(model, pictures)
     begun = time.perf_counter()
-    made, _ = encoders.encoded(model, list(pictures), quick)
+    made, _ = answers(model, pictures)
     return made, {"seconds for all": time.perf_counter() - begun, **likenesses(made, space)}
 
 
