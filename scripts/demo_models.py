@@ -23,7 +23,7 @@ STILL = "--freeze noise_strength"
 # upper blocks, by which the base's upper layers meet in a blend what they know: after 20 thousand images swap 16 has
 # .90 of the lesser parent's saturation and sharpness, without these two .68 and .87 (after 40: .47 and .79), and the
 # toons themselves are no worse for it (proxy-FID 14.5 and 14.8). With the biases of all blocks: .86, .77 and 16.4.
-KEPT = "--freeze noise_strength,mapping,affine,torgb,b32.*bias,b64.*bias"
+KEPT = "--freeze blends"
 # Yet the longer it trains, the worse its blends (after 68: .67 and .86). So from then on four iterations of ten judge
 # swap 16 with the base in place of the toons themselves: after 20 thousand more .83 and .83, after 40 .88 and .95. Swap
 # 8 and 32 stay pale by that (.76, .72), and come back where all three are judged in turn: after 60 thousand .99, .85,

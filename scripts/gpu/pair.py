@@ -23,7 +23,7 @@ from stylegan_jax.train.saved import of_leaves, to_leaves
 from stylegan_jax.train.state import State, initial_state, start
 
 SIZE: dict[str, Any] = {"resolution": 128, "channel_base": 4096, "channel_max": 160, "z_dim": 256, "w_dim": 256}
-SIZE |= {"blend_swap": (8, 16, 16, 32)}
+SIZE |= {"blend_swap": (16, 16, 32)}
 SMALL: dict[str, Any] = {
     "resolution": 16,
     "blend_swap": (8,),
@@ -41,8 +41,7 @@ RECIPES: dict[str, dict[str, Any]] = {
 PROFILED = 20  # the call whose kernels are timed
 # One w means one face in both, and the base's upper layers meet in a blend what they know, which the blend with it
 # that is trained now and then teaches the lower ones too: see demo_models.py.
-FROZEN = {"portraits": ("noise_strength",), "toons": ("noise_strength", "mapping", "affine", "torgb")}
-UPPER = 32  # from this resolution on biases stay the base's too
+FROZEN = {"portraits": ("noise_strength",), "toons": (transfer.BLENDS,)}
 
 
 def train(options: Namespace, report: Any) -> None:
@@ -160,6 +159,5 @@ def configuration(name: str, options: Namespace) -> TrainConfig:
     size = SMALL if options.smoke else SIZE
     changes = {"batch": options.batch, "mbstd_group_size": 4, **size, **SHARED, **RECIPES[name]}
     config = official("auto", changes, resolution=changes.pop("resolution"))
-    upper = [f"b{r}.*bias" for r in config.generator.resolutions if r >= UPPER and name == "toons"]
-    frozen = transfer.frozen_names(config, words=[*FROZEN[name], *upper])
+    frozen = transfer.frozen_names(config, words=FROZEN[name])
     return dataclasses.replace(config, frozen=frozen)

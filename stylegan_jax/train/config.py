@@ -71,7 +71,7 @@ class TrainConfig:
     """Share of the iterations of a fine-tune in which not G is trained and judged but its blend with the model that it
     began from (or --blend-with): the layers up to --blend-swap learn to serve the other's upper ones."""
     blend_swap: tuple[int, ...] = (16,)
-    """The resolution up to which that blend's layers are G's; of several (8,16,32) one is drawn each time."""
+    """The resolution up to which that blend's layers are G's; of several (16,32) one is drawn each time."""
     mirror: bool = False
     """Train on mirrored images too."""
     kimg: float = 25000.0

@@ -18,7 +18,7 @@ _NO_FLAGS = ("generator", "discriminator", "frozen")
 _NONE_IS_ZERO = ("ema_rampup", "conv_clamp")
 _ON_CPUS = {
     "blend_share": "0; 0.3 for a fine-tune on CPUs",
-    "blend_swap": "16; 8,16,32 for a fine-tune on CPUs",
+    "blend_swap": "16; 16,32 for a fine-tune on CPUs",
 }
 _AS_CFG, _AS_MODEL = "as --cfg says", "as --from or --cfg says"
 
