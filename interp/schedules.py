@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from interp.argument_errors import ArgumentError
+from stylegan_jax.errors import shown
 from stylegan_jax.names import w_index
 
 _FARTHEST = 1e6  # from 0: beyond, float32 keeps nothing of the base
+_LARGEST = 1 << 24  # of what may be meant as a resolution: what is far beyond fits no float, and no message
 
 
 class Layer(NamedTuple):
@@ -74,6 +76,8 @@ def swap(resolution: int, *, level: Literal[0, 1] = 0) -> Schedule:
     `level=1` hands over one layer later: conv0 of the next block still comes from transfer.
     """
 
+    _check_sizes("swap", resolution)
+
     def alpha(layer: Layer) -> float:
         last = 2 * resolution if level == 1 and layer.name == "conv0" else resolution
         return float(layer.resolution <= last)
@@ -87,6 +91,7 @@ def smooth(resolution: float, width: float) -> Schedule:
     R may lie between the model's resolutions where it moves, as in a film.
     """
     check_width(width)
+    _check_sizes("smooth", resolution)
 
     def alpha(layer: Layer) -> float:
         return _sigmoid(math.log2(resolution) + 0.5 - layer.octave, width)
@@ -117,6 +122,7 @@ def band(first: int, last: int) -> Schedule:
 
 def only(*resolutions: int) -> Schedule:
     """Transfer at the chosen resolutions, base elsewhere."""
+    _check_sizes("only", *resolutions)
     text = ",".join(map(str, resolutions))
     return Schedule(f"only={text}", lambda layer: float(layer.resolution in resolutions), resolutions)
 
@@ -132,6 +138,7 @@ def points(alphas: Mapping[int, float]) -> Schedule:
     if not alphas:
         raise ArgumentError("alpha", None, "no values", 'write 0.5, or "4=1 16=0.6 32=0"')
     _check_finite("alpha", alphas.values())
+    _check_sizes("alpha", *alphas)
     known = sorted(alphas.items())
     text = " ".join(f"{r}={exact(alpha)}" for r, alpha in known)
     return Schedule(f"alpha={text}", lambda layer: _between(known, layer.resolution), tuple(r for r, _ in known))
@@ -150,6 +157,7 @@ def pinkney(resolution: int, *, level: Literal[0, 1] = 0, width: float | None = 
     Hard swaps are `swap`'s. Smooth ones are centred 1.5 layers lower than the hard ones, and b4.conv1 and the shortcuts
     of resnets, which the script's name patterns miss, stay with the low-resolution model.
     """
+    _check_sizes("swap", resolution)
     text = f"pinkney={resolution}" + _option("level", level, 0) + _option("width", width or None, None)
 
     def alpha(layer: Layer) -> float:
@@ -216,7 +224,14 @@ def check_width(width: float) -> None:
         raise ArgumentError("width", f"{width:g}", "not a width in octaves", "use 0 (hard) or more, such as 0.5")
 
 
+def _check_sizes(name: str, *resolutions: float) -> None:
+    for r in resolutions:
+        if abs(r) > _LARGEST:
+            raise ArgumentError(name, shown(r), "not a resolution", "use 4, 8, 16 … of this model")
+
+
 def _check_order(name: str, first: int, last: int, *, equal: bool) -> None:
+    _check_sizes(name, first, last)
     if first > last or (first == last and not equal):
         raise ArgumentError(name, f"{first}-{last}", "the ends are not in order", "write the lower resolution first")
 

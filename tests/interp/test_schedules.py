@@ -174,6 +174,15 @@ def test_a_resolution_that_is_none_of_the_models_is_named_with_those_that_are(fo
         parse(form.format(resolution)).check(RESOLUTIONS)
 
 
+@pytest.mark.parametrize("digits", [8, 310, 4300])
+@pytest.mark.parametrize(
+    "form", ["swap={}", "smooth={}:width=0.5", "only=4,{}", "alpha={}=1", "pinkney={}", "band=4-{}", "linear=4-{}"]
+)
+def test_a_number_far_beyond_any_resolution_is_refused_where_it_is_read(form, digits):
+    with pytest.raises(InputError, match="=(9{8}|a huge number): not a resolution — use 4, 8, 16 …"):
+        parse(form.format("9" * digits))
+
+
 def test_listed_alphas_must_be_one_for_each_w():
     with pytest.raises(InputError, match="alpha-layers: 3 values — this model takes 10, one per w"):
         layers(1, 0, 0).check(RESOLUTIONS)

@@ -147,6 +147,7 @@ _SCHEDULES = [
     Case(TEXT, "leave it away", "blend", f"{BLEND} --alpha 0.5 --width 1", follow=f"{BLEND} --alpha 0.5"),
     Case(TEXT, "leave it away", "blend", f"{BLEND} --smooth 8 --level 1", follow=f"{BLEND} --smooth 8"),
     Case(TEXT, "write two, such as 4-16", "blend", f"{PAIR} --linear 8 --dry-run"),
+    Case(SCHEDULES, "use 4, 8, 16 … of this model", "blend", f"{BLEND} --swap 1{'0' * 310}"),
     Case(TEXT, "use 4, 8, 16 … of this model", "blend", f"{BLEND} --swap eight"),
     Case(TEXT, "use 4, 8, 16 … of this model", "blend", f"{BLEND} --only 8,b", follow=f"{BLEND} --only 8,16"),
     Case(TEXT, "use 0 (base) to 1 (transfer)", "blend", f"{BLEND} --alpha much"),
