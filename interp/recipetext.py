@@ -3,6 +3,7 @@
 from typing import Any
 
 from stylegan_jax.errors import InputError, shown
+from stylegan_jax.storage.schema import quoted
 
 LARGEST = 1 << 20  # bytes
 _MOST_NODES, _LONGEST = 10_000, 10_000  # entries, and characters of one
@@ -31,6 +32,12 @@ def parse(data: bytes, file: object, *, most: int = _MOST_NODES) -> Any:
             if isinstance(node, yaml.ScalarNode) and len(node.value) > _LONGEST:
                 raise ValueError(f"an entry of {len(node.value)} characters")
             return node
+
+        def construct_object(self, node: Any, deep: bool = False) -> Any:
+            try:
+                return super().construct_object(node, deep)
+            except (LookupError, AttributeError) as error:  # what PyYAML makes of `!!bool x` and `!!int ""`
+                raise ValueError(f"{quoted(node.value)} is no {node.tag.rpartition(':')[2]}") from error
 
         def flatten_mapping(self, node: Any) -> None:
             if any(key.tag == "tag:yaml.org,2002:merge" for key, _ in node.value):
