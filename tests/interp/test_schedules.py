@@ -179,7 +179,7 @@ def test_a_resolution_that_is_none_of_the_models_is_named_with_those_that_are(fo
     "form", ["swap={}", "smooth={}:width=0.5", "only=4,{}", "alpha={}=1", "pinkney={}", "band=4-{}", "linear=4-{}"]
 )
 def test_a_number_far_beyond_any_resolution_is_refused_where_it_is_read(form, digits):
-    with pytest.raises(InputError, match="=(9{8}|a huge number): not a resolution — use 4, 8, 16 …"):
+    with pytest.raises(InputError, match=r"=(9{8}|a huge number): not a resolution — use 4, 8, 16 …"):
         parse(form.format("9" * digits))
 
 
