@@ -1,5 +1,6 @@
 """Latents: seeds → z, labels, w for every layer, truncation, style mixing."""
 
+import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -20,6 +21,19 @@ class Drawn:
 
     labels: tuple[int | tuple[float, ...], ...]
     counts: tuple[int, ...]
+
+    @functools.cached_property
+    def _classes_and_widths(self) -> tuple[int, set[int]]:
+        """How many classes there must be, and the widths of its vectors."""
+        vectors = {len(each) for each in self.labels if isinstance(each, tuple)}
+        return max((each + 1 for each in self.labels if isinstance(each, int)), default=0), vectors
+
+    def check(self, c_dim: int) -> None:
+        """Raises InputError unless all fit a conditional model: seeds might draw the one that does not after hours."""
+        classes, widths = self._classes_and_widths
+        if c_dim and (classes > c_dim or widths - {c_dim}):
+            what = "class: the labels that this model remembers of its data are not all its own"
+            raise InputError(what, f"pass one from 0 to {c_dim - 1}")
 
 
 Label = int | Literal["random"] | tuple[float, ...] | Drawn | None
@@ -98,6 +112,7 @@ def random_classes(seeds: Iterable[int], c_dim: int) -> list[int]:
 def labels_of(class_idx: Label, seeds: Sequence[int], c_dim: int) -> np.ndarray:
     """Labels `[n c_dim]` of seeds: all of one class or vector, or each its own random one. InputError as `labels`."""
     if isinstance(class_idx, Drawn):
+        class_idx.check(c_dim)
         return np.concatenate([labels_of(each, [0], c_dim) for each in drawn_labels(class_idx, seeds)])
     if isinstance(class_idx, tuple):
         if len(class_idx) != c_dim:

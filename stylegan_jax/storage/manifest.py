@@ -23,12 +23,15 @@ LARGEST = 16 << 20  # bytes
 _LARGEST_FACTS = 8 << 20  # bytes of the files in which Orbax describes the arrays
 _MOST_FILES, _MOST_SHOWN = 10_000, 8
 CRC = schema.Number(0, (1 << 32) - 1, whole=True)
+_MOST_LABELS = 1 << 16  # and classes, and numbers of a vector
+_LABEL = schema.Either((schema.Number(0, _MOST_LABELS - 1, whole=True), schema.ListOf(schema.Number(), _MOST_LABELS)))
+_COUNTED = schema.Row((_LABEL, schema.Number(1, 1 << 40, whole=True)))  # a label, and images that have it
 LINEAGE = schema.Table(
     {
         **dict.fromkeys(("source", "sha256", "format", "made_by", "cfg", "after_training"), schema.Text()),
         **dict.fromkeys(("notes", "left_aside", "surgery"), schema.ListOf(schema.Text())),
         **dict.fromkeys(("recipe", "data", "from"), schema.Table(others=schema.Anything())),
-        "labels": schema.ListOf(schema.ListOf(schema.Anything(), most=2, least=2), most=1 << 16),
+        "labels": schema.ListOf(_COUNTED, most=_MOST_LABELS),
     },
     others=schema.Anything(),
 )

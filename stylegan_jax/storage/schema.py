@@ -90,6 +90,23 @@ class ListOf:
 
 
 @dataclass(frozen=True)
+class Row:
+    """A list of so many items, each of a kind of its own."""
+
+    items: "tuple[Kind, ...]"
+
+    def faults(self, value: Any, name: str) -> Iterator[str]:
+        """See `Text`."""
+        if type(value) not in (list, tuple):
+            yield f"{name} is {quoted(value)}"
+        elif len(value) != len(self.items):
+            yield f"{name} has {len(value)} entries, not {len(self.items)}"
+        else:
+            for i, (each, kind) in enumerate(zip(value, self.items, strict=True)):
+                yield from kind.faults(each, f"{name}[{i}]")
+
+
+@dataclass(frozen=True)
 class Table:
     """A table with fields of kinds of their own.
 
@@ -139,7 +156,7 @@ class Either:
             yield (inside or found)[0][0]
 
 
-Kind = Text | Number | Flag | Anything | ListOf | Table | Either
+Kind = Text | Number | Flag | Anything | ListOf | Row | Table | Either
 
 
 def faults(value: Any, kind: Kind, name: str = "") -> list[str]:

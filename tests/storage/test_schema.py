@@ -14,6 +14,7 @@ KIND = schema.Table(
         "on": schema.Flag(),
         "list": schema.ListOf(schema.Number(), most=3),
         "either": schema.Either((schema.Text(), schema.ListOf(schema.Number()))),
+        "row": schema.Row((schema.Text(), schema.Number(1, whole=True))),
         "note": schema.Anything(),
     },
     required=("name",),
@@ -21,7 +22,8 @@ KIND = schema.Table(
 
 
 def test_what_fits_has_no_faults():
-    value = {"name": "a", "share": 0.5, "count": 3, "on": True, "list": [1, 2.5], "either": [1], "note": {"a": [None]}}
+    value = {"name": "a", "share": 0.5, "count": 3, "on": True, "list": [1, 2.5], "either": [1], "row": ["a", 1]}
+    value |= {"note": {"a": [None]}}
     assert schema.faults(value, KIND) == [] and schema.faults({"name": "a", "on": None}, KIND) == []
 
 
@@ -42,6 +44,9 @@ def test_what_fits_has_no_faults():
         ({"list": [[]]}, "list[0] is a list"),
         ({"either": ["x"]}, "either[0] is 'x'"),
         ({"either": 3}, "either is 3"),
+        ({"row": 3}, "row is 3"),
+        ({"row": ["a"]}, "row has 1 entries, not 2"),
+        ({"row": ["a", 0]}, "row[1] is 0, not from 1 to 1e+30"),
         ({"note": {"a": [10**400]}}, "note holds a huge number"),
         ({"note": {"a": [math.inf]}}, "note holds inf"),
         ({"\x1b": 1}, r"'\x1b' is unknown"),

@@ -136,6 +136,37 @@ def test_random_labels_are_drawn_as_often_as_they_were_trained_on(tmp_path):
     assert images.made_by(tmp_path / "r" / "seed0001.png")["class_idx"] == 2
 
 
+@pytest.mark.parametrize(
+    ("label", "count", "said"),
+    [
+        (0, -5, "labels[0][1] is -5, not from 1"),
+        (0, 0, "labels[0][1] is 0, not from 1"),
+        (0, 1e30, "labels[0][1] is 1e+30"),
+        (0, [1], "labels[0][1] is a list"),
+        ("x", 1, "labels[0][0] is 'x'"),
+        ("nan", 1, "labels[0][0] is 'nan'"),
+        (None, 1, "labels[0][0] is a NoneType"),
+        ({}, 1, "labels[0][0] is a dict"),
+        (1.5, 1, "labels[0][0] is 1.5"),
+        (True, 1, "labels[0][0] is a bool"),
+        (-1, 1, "labels[0][0] is -1, not from 0"),
+        (["x"], 1, "labels[0][0][0] is 'x'"),
+    ],
+)
+def test_a_model_that_remembers_what_is_no_label_is_damaged(tmp_path, capsys, label, count, said):
+    file = conditional(tmp_path, labels=[[label, count]])
+    assert sample(file, "--seeds", "0", "--class", "random", "--out", tmp_path / "r") == 2
+    error = capsys.readouterr().err
+    assert f"its description is damaged (lineage.{said}" in error and error.count("\n") == 1
+
+
+@pytest.mark.parametrize("label", [3, [0.5, 0.5]])
+def test_a_remembered_label_of_another_model_is_refused_whatever_the_seeds_draw(label):
+    drawn = latents.drawn_from({"labels": [[0, 10**9], [label, 1]]}, "random")
+    with pytest.raises(InputError, match="not all its own — pass one from 0 to 2"):
+        latents.labels_of(drawn, [0], 3)
+
+
 def test_recipes_keep_label_vectors():
     models = [{"path": "a"}, {"path": "b", "schedule": "swap=8"}]
     recipe = from_json({"models": models, "class_idx": [0.5, 1]})
