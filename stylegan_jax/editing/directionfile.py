@@ -19,7 +19,7 @@ _AGAIN = "find them again"
 KEY = "directions"
 """The array that tells a file of directions from one of ws."""
 _OF_WS = {"w", "made_by"}  # the arrays of files that project, encode and sample --save-w write
-_MOST_MEMBERS, _MOST = 16, 10_000
+_MOST_MEMBERS, _MOST = 16, convert.directions.MOST
 MEASURED = ("explained", "eigenvalues", "inside", "outside", "theta")
 """Fields of a card with a number for each direction."""
 _NUMBERS = dict.fromkeys(MEASURED, schema.ListOf(schema.Number(), _MOST))
@@ -114,8 +114,9 @@ def _checked(found: dict[str, np.ndarray], card: Any, config: GeneratorConfig) -
     whole = vectors.shape[0] == count == len(set(names)) and scales.shape == (count,)
     whole = whole and layers.shape == (count, of_one[0])
     kinds = (vectors.dtype.kind, scales.dtype.kind, layers.dtype.kind)
-    finite = kinds == ("f", "f", "b") and np.isfinite(vectors).all() and np.isfinite(scales).all()
+    whole = whole and kinds == ("f", "f", "b") and count <= _MOST
     measured = all(len(card[key]) == count for key in MEASURED if card.get(key) is not None)
-    if not (whole and finite and measured) or count > _MOST:
+    long, lengths = (convert.directions.as_float32(each) if whole else None for each in (vectors, scales))
+    if not measured or long is None or lengths is None:
         raise InputError("is no whole file of directions", _AGAIN)
-    return Directions(names, vectors.astype(np.float32), scales.astype(np.float32), layers, card)
+    return Directions(names, long, lengths, layers, card)

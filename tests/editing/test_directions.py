@@ -94,12 +94,16 @@ def test_a_damaged_file_is_an_input_error(found, tmp_path, at):
         {"names": np.array(["a", "a", "b"])},
         {"layers": np.ones((3, 6), np.float32)},
         {"scales": np.full(3, np.nan, np.float32)},
+        {"scales": np.full(3, 1e300)},
+        {"scales": np.full(3, -1e9)},
+        {"directions": np.full((3, 6, 16), 1e300)},
+        {"directions": np.full((3, 6, 16), -1e38, np.float32)},
         {"card": np.array("[]")},
         {"card": np.array("{")},
         {"card": np.array('{"explained": [0.5]}')},
         {"card": np.array('{"explained": ["a", "b", "c"]}')},
     ],
-    ids=lambda changes: f"{next(iter(changes))} {next(iter(changes.values())).shape}",
+    ids=lambda changes: f"{next(iter(changes))} {next(iter(changes.values())).ravel()[0]}",
 )
 def test_a_file_whose_parts_do_not_fit_is_refused(found, tmp_path, changes):
     parts = {
@@ -138,13 +142,36 @@ def test_vectors_of_other_programs_are_known_by_their_shape(tmp_path, shape, nam
 
 @pytest.mark.parametrize(
     "values",
-    [np.zeros((3, 5)), np.zeros((2, 5, 16)), np.full((1, 16), np.nan), np.zeros((1, 16), int), np.zeros((0, 16))],
-    ids=["width", "layers", "nan", "integers", "nothing"],
+    [
+        np.zeros((3, 5)),
+        np.zeros((2, 5, 16)),
+        np.full((1, 16), np.nan),
+        np.zeros((1, 16), int),
+        np.zeros((0, 16)),
+        np.full(16, 1e300),
+        np.full((6, 16), -1e9, np.float32),
+    ],
+    ids=["width", "layers", "nan", "integers", "nothing", "beyond float32", "huge"],
 )
 def test_what_holds_no_directions_is_refused(tmp_path, values):
     np.save(tmp_path / "age.npy", values)
     with pytest.raises(InputError, match=r"age\.npy"):
         foreign.read(tmp_path / "age.npy", num_ws=6, w_dim=16)
+
+
+def test_more_vectors_than_a_file_has_are_refused(tmp_path):
+    np.save(tmp_path / "age.npy", np.zeros((10_001, 16), np.float16))
+    with pytest.raises(InputError, match=r"age\.npy: holds more than 10000 directions"):
+        foreign.read(tmp_path / "age.npy", num_ws=6, w_dim=16)
+    half = np.zeros((5_001, 16), np.float16)
+    (tmp_path / "age.pt").write_bytes(pickle.dumps({"a.png": half, "b.png": half.copy()}))
+    with pytest.raises(InputError, match=r"age\.pt: holds more than 10000 directions"):
+        foreign.read(tmp_path / "age.pt", num_ws=6, w_dim=16)
+
+
+def test_half_precision_is_read_without_a_warning(tmp_path):
+    np.save(tmp_path / "age.npy", np.full((2, 16), 60_000, np.float16))
+    assert (foreign.read(tmp_path / "age.npy", num_ws=6, w_dim=16).values == 60_000).all()
 
 
 def test_a_pickle_that_would_run_something_is_not_run(tmp_path):

@@ -283,6 +283,14 @@ CASES = [
         follow=(boundaries(1, 16), f"{SAMPLE} --edit age.npy=2"),
     ),
     Case(
+        "convert/directions.py",
+        "pass a file of those that are meant",
+        "sample",
+        f"{SAMPLE} --edit age.npy=2",
+        boundaries(10_001, 16),
+        follow=(boundaries(1, 16), f"{SAMPLE} --edit age.npy=2"),
+    ),
+    Case(
         "stylegan_jax/train/start.py",
         "pass --from MODEL",
         "train",
