@@ -74,7 +74,7 @@ def open_run(path: str | Path, description: Mapping[str, Any], *, may_change: tu
     folder, wanted = Path(path), json.loads(json.dumps(description))
     found = _read(folder / MANIFEST) if is_begun(folder) else None
     if found is not None:
-        _compare(_flat(found), _flat(wanted), may_change, path)
+        _compare(found, wanted, may_change, path)
     if found != wanted:
         folder.mkdir(parents=True, exist_ok=True)
         with atomic.new_file(folder / MANIFEST, overwrite=True) as file:
@@ -93,18 +93,24 @@ def _read(file: Path) -> dict[str, Any]:
     return found
 
 
-def _compare(found: Mapping[str, Any], wanted: Mapping[str, Any], may_change: tuple[str, ...], path: object) -> None:
+def _compare(
+    found: Mapping[str, Any], wanted: Mapping[str, Any], may_change: tuple[str, ...], path: object, prefix: str = ""
+) -> None:
+    """Raises InputError for the first difference. Tables are compared where ours has one, whatever the file holds."""
     for key in sorted({*found, *wanted}):
-        if key not in may_change and found.get(key) != wanted.get(key):
-            what = f"was begun with {shown(key)} = {brief(found.get(key))}, not {brief(wanted.get(key))}"
-            raise InputError(what, "run the same command again, or give the run another folder", file=path)
+        name, here, there = f"{prefix}{key}", found.get(key), wanted.get(key)
+        if name in may_change or here == there:
+            continue
+        within = _is_table(there) or any(each.startswith(f"{name}.") for each in may_change)
+        if within and all(_is_table(each) or each is None for each in (here, there)):
+            _compare(here or {}, there or {}, may_change, path, f"{name}.")
+            continue
+        what = f"was begun with {shown(name)} = {brief(here)}, not {brief(there)}"
+        raise InputError(what, "run the same command again, or give the run another folder", file=path)
 
 
-def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        flat.update(_flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value})
-    return flat
+def _is_table(value: object) -> bool:
+    return isinstance(value, dict)
 
 
 @contextlib.contextmanager
