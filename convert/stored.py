@@ -5,7 +5,7 @@ from typing import Any
 
 from convert.facts import Facts
 from convert.pickles.allowed import AGAIN, Instance, shown
-from stylegan_jax.config import WORDS
+from stylegan_jax.config import WORDS, is_number
 from stylegan_jax.errors import InputError
 from stylegan_jax.filters import taps_from
 
@@ -48,10 +48,8 @@ _DISCRIMINATOR_ATTRIBUTES = (
 )
 _INTEGERS = {*_ROOT, "mapping_layers", "embed_features", "layer_features", "channel_base", "channel_max"}
 _INTEGERS |= {"num_fp16_res", "cmap_dim", "freeze_layers", "mbstd_group_size", "mbstd_num_channels"}
-_NUMBERS = {"conv_clamp", "w_avg_beta", "mapping_lr_multiplier"}
 _NONE_IS_DEFAULT = {"embed_features", "layer_features", "cmap_dim"}
 _MAY_BE_NONE = {"conv_clamp", "w_avg_beta", "mbstd_group_size"} | _NONE_IS_DEFAULT
-_LARGEST_NUMBER = 1e30  # nan is not below it, either
 _LARGEST = {"mapping_layers": 64, "num_fp16_res": 64, "freeze_layers": 1000}
 
 
@@ -124,8 +122,9 @@ def checked(field: str, value: Any) -> Any:
         return None
     if field in _INTEGERS and type(value) is int and 0 <= value <= _LARGEST.get(field, 1 << 20):
         return value
-    if field in _NUMBERS and isinstance(value, int | float) and abs(value) < _LARGEST_NUMBER:
-        return float(value)
+    number = float(value) if isinstance(value, float) else value  # NumPy's are, too
+    if isinstance(number, int | float) and is_number(field, number):
+        return float(number)
     if field in WORDS and type(value) is str and value in WORDS[field]:
         return value
     if field in ("use_noise", "fp16_channels_last") and type(value) is bool:

@@ -71,6 +71,10 @@ class ConvConfig:
         table, resolutions = self.channel_table, self.resolutions
         if table is not None and len(table) != len(resolutions):
             raise ValueError(f"channel_table has {len(table)} entries for resolutions {resolutions}")
+        if empty := [r for r in resolutions if self.channels(r) < 1]:
+            raise ValueError(f"no feature maps at resolution {empty[0]}")
+        if self.img_channels < 1:
+            raise ValueError("images without channels")
 
     @property
     def resolutions(self) -> tuple[int, ...]:
@@ -114,6 +118,10 @@ class GeneratorConfig(ConvConfig):
     """Height and width of the learned input; of every layer, and of the image, they are so many quarters of its
     resolution. Others than 4×4 are of no official program."""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_mapping(self)
+
     @property
     def image_size(self) -> Size:
         """Height and width of the images."""
@@ -151,6 +159,8 @@ class DiscriminatorConfig(ConvConfig):
         super().__post_init__()
         if self.img_resolution < 8:
             raise ValueError(f"resolution {self.img_resolution}: a discriminator starts at 8")
+        if self.c_dim > 0:
+            _check_mapping(self)
 
     @property
     def cmap_features(self) -> int:
@@ -194,6 +204,11 @@ def _mapping_widths(config: "GeneratorConfig | DiscriminatorConfig", z_dim: int,
     hidden = w_dim if config.layer_features is None else config.layer_features
     widths = (z_dim + embed, *(hidden,) * (config.mapping_layers - 1), w_dim)
     return widths[: config.mapping_layers + 1]  # without layers, what goes in comes out
+
+
+def _check_mapping(config: "GeneratorConfig | DiscriminatorConfig") -> None:
+    if not all(config.mapping_widths):
+        raise ValueError(f"a mapping network of the widths {', '.join(map(str, config.mapping_widths))}")
 
 
 def embed_width(config: "GeneratorConfig | DiscriminatorConfig") -> int:
@@ -251,7 +266,11 @@ def json_of(config: Any) -> dict[str, Any]:
     return data
 
 
-_NUMBERS = ("conv_clamp", "w_avg_beta", "mapping_lr_multiplier")
+_NUMBERS: dict[str, tuple[float, float]] = {
+    "conv_clamp": (0, 1e30),
+    "w_avg_beta": (0, 1),
+    "mapping_lr_multiplier": (1e-30, 1e30),  # weights are stored divided by it
+}
 _FIELDS = [field for config in (*GENERATORS.values(), DiscriminatorConfig) for field in dataclasses.fields(config)]
 _SWITCHES = {field.name for field in _FIELDS if field.type is bool}
 _MAY_BE_NONE = {field.name for field in _FIELDS if type(None) in get_args(field.type)}
@@ -273,7 +292,7 @@ def _is_plausible(name: str, value: Any) -> bool:
     if name in _SWITCHES:
         return isinstance(value, bool)
     if name in _NUMBERS:
-        return _is_number(value)
+        return is_number(name, value)
     return _is_size(value) and (name != "mapping_layers" or value <= _DEEPEST)
 
 
@@ -281,8 +300,10 @@ def _is_size(value: Any) -> bool:
     return type(value) is int and 0 <= value <= 1 << 24
 
 
-def _is_number(value: Any) -> bool:
-    return type(value) in (int, float) and abs(value) < 1e30
+def is_number(name: str, value: Any) -> bool:
+    """Whether something is a number that the field `name` may hold; False for a field that holds none."""
+    low, high = _NUMBERS.get(name, (math.inf, -math.inf))
+    return type(value) in (int, float) and low <= value <= high  # nan is not, either
 
 
 def _tuples(value: Any) -> Any:

@@ -130,12 +130,43 @@ def test_json_of_something_else_is_refused():
         ("channel_table", [512, "512"]),
         ("mapping_layers", 10**6),
         ("use_noise", 1),
+        ("mapping_lr_multiplier", 0),
+        ("mapping_lr_multiplier", 0.0),
+        ("mapping_lr_multiplier", 1e-300),
+        ("mapping_lr_multiplier", float("nan")),
+        ("conv_clamp", -1),
+        ("conv_clamp", 1e31),
+        ("w_avg_beta", 1.5),
     ],
 )
 def test_a_stored_field_that_no_network_has_is_refused(field, value):
     data = CONFIGS[1].to_json()
     with pytest.raises(ValueError, match=f"{field} is no value of a network"):
         ModelConfig.from_json({**data, "generator": {**data["generator"], field: value}})
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"channel_max": 0}, "no feature maps at resolution 4"),
+        ({"channel_base": 8, "img_resolution": 16}, "no feature maps at resolution 16"),
+        ({"channel_table": (8, 0)}, "no feature maps at resolution 8"),
+        ({"img_channels": 0}, "images without channels"),
+        ({"z_dim": 0}, "widths 0, 512"),
+        ({"w_dim": 0}, "widths 512, 0"),
+        ({"layer_features": 0}, "widths 512, 0, 0"),
+    ],
+)
+def test_a_network_without_numbers_somewhere_is_none(fields, message):
+    with pytest.raises(ValueError, match=message):
+        GeneratorConfig(**{"img_resolution": 8, **fields})
+
+
+def test_a_conditional_network_may_do_without_z_and_an_unconditional_discriminator_without_a_mapping():
+    assert GeneratorConfig(img_resolution=8, z_dim=0, c_dim=3, mapping_layers=1).mapping_widths == (512, 512)
+    assert DiscriminatorConfig(img_resolution=8).mapping_widths[-1] == 0
+    with pytest.raises(ValueError, match="widths 0, 0"):
+        DiscriminatorConfig(img_resolution=8, c_dim=3, cmap_dim=0)
 
 
 def test_each_network_has_its_configuration_and_an_absent_one_is_named():

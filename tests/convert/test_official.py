@@ -192,6 +192,7 @@ def test_arguments_that_contradict_attributes_are_shown_with_them():
         ("synthesis.b4", "architecture", "progressive"),
         ("synthesis.b4.conv1", "activation", ["lrelu"]),
         ("synthesis.b4.conv1", "conv_clamp", math.nan),
+        ("mapping.fc0", "bias_gain", 0.0),
         ("synthesis.b4.conv1", "use_noise", 1),
     ],
 )
