@@ -3,11 +3,15 @@
 import contextlib
 import functools
 import io
+import itertools
 import json
 import math
+import mmap
+import re
 import unicodedata
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +30,9 @@ LARGEST_IMAGE = 120_000_000  # pixels: they take 7 bytes each while they are rea
 _LARGEST_WEBP, _LARGEST_SPELT = 60_000_000, 1_000_000
 _DECODERS = pool.Share(896 << 20)  # bytes for all images that are being decoded
 _PIXEL = 7  # bytes
+_MOST_SCANNED = 100 * LARGEST_IMAGE  # pixels times scans of a JPEG: an empty scan costs a visit to each of its blocks
+_SCAN = re.compile(rb"\xff\xda\x00(?:\x06\x00|\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)")  # a marker: no pixels hold one
+_SHORTEST_SCAN = 12  # bytes: that marker's ten, and two
 _STRIP = 1 << 24  # bytes that are converted at once
 Image.core.set_block_size(1 << 26)  # glibc gives back at once what is larger than 2²⁵ bytes, and keeps the rest
 READABLE = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")  # none that starts a program, as EPS does
@@ -196,31 +203,34 @@ def made_by(path: str | Path) -> dict[str, Any]:
     return found
 
 
-def read(path: Source, channels: int = 3) -> UInt8[np.ndarray, "h w c"]:
+def read(path: Source, channels: int = 3, *, most: int = LARGEST_IMAGE) -> UInt8[np.ndarray, "h w c"]:
     """The pixels of a user's image (a file, or its bytes), upright: grey (`channels` 1), RGB (3) or RGBA (4).
 
     Transparent pixels turn white unless `channels` is 4; 16-bit values are scaled; of an animation, the first frame.
 
-    Raises InputError, naming the file, for whatever cannot be read and for images of over 120 megapixels.
+    Raises InputError, naming the file, for whatever cannot be read and for images of over `most` pixels.
     """
-    with reading(path, channels) as pixels:
+    with reading(path, channels, most=most) as pixels:
         return pixels
 
 
 @contextlib.contextmanager
-def reading(path: Source, channels: int = 3) -> Iterator[UInt8[np.ndarray, "h w c"]]:
+def reading(path: Source, channels: int = 3, *, most: int = LARGEST_IMAGE) -> Iterator[UInt8[np.ndarray, "h w c"]]:
     """As `read`; while the block runs the memory counts as used, so that threads do not take more than there is."""
     with contextlib.ExitStack() as stack:
-        yield _read(path, channels, stack)
+        yield _read(path, channels, most, stack)
 
 
-def _read(path: Source, channels: int, memory: contextlib.ExitStack) -> UInt8[np.ndarray, "h w c"]:
+def _read(path: Source, channels: int, most: int, memory: contextlib.ExitStack) -> UInt8[np.ndarray, "h w c"]:
     try:
         with warnings.catch_warnings(), contextlib.ExitStack() as stack:
             warnings.simplefilter("ignore")  # Pillow's about half a bomb, odd EXIF, odd palettes
             file = path if isinstance(path, io.BytesIO) else stack.enter_context(inputs.open_regular(path))
             picture = stack.enter_context(Image.open(file, formats=READABLE))
+            if picture.width * picture.height > most:
+                raise _too_many(picture, path)
             memory.enter_context(_DECODERS.held(_bytes_of(picture, path)))
+            _check_scans(picture, file, path)
             return _pixels(picture, channels, path)
     except InputError:
         raise
@@ -234,8 +244,27 @@ def _bytes_of(picture: Image.Image, path: Source) -> int:
     spelt = any(tile[0] == "ppm_plain" for tile in getattr(picture, "tile", ()))  # in digits, read by Python
     most = _LARGEST_WEBP if picture.format == "WEBP" else _LARGEST_SPELT if spelt else LARGEST_IMAGE
     if area > most:
-        raise InputError(f"{picture.width}×{picture.height} pixels are too many", "scale it down", file=path)
+        raise _too_many(picture, path)
     return area * _PIXEL * LARGEST_IMAGE // most if most != _LARGEST_SPELT else area * _PIXEL
+
+
+def _too_many(picture: Image.Image, path: Source) -> InputError:
+    return InputError(f"{picture.width}×{picture.height} pixels are too many", "scale it down", file=path)
+
+
+def _check_scans(picture: Image.Image, file: io.BytesIO | BufferedReader, path: Source) -> None:
+    """Raises InputError for a JPEG that goes over its pixels far more often than any program makes it do."""
+    most = _MOST_SCANNED // (picture.width * picture.height)
+    if picture.format not in ("JPEG", "MPO") or file.seek(0, io.SEEK_END) // _SHORTEST_SCAN <= most:
+        return
+    with contextlib.ExitStack() as stack:
+        found = stack.enter_context(
+            file.getbuffer() if isinstance(file, io.BytesIO) else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        )
+        scans = sum(1 for _ in itertools.islice(_SCAN.finditer(found), most + 1))
+    if scans > most:
+        what = f"has more than {most} scans of its {picture.width}×{picture.height} pixels"
+        raise InputError(what, "save it as PNG or JPEG", file=path)
 
 
 def _pixels(picture: Image.Image, channels: int, path: Source) -> UInt8[np.ndarray, "h w c"]:

@@ -182,6 +182,26 @@ def test_what_cannot_be_read_is_an_input_error_that_names_the_file(tmp_path, cas
         images.read(tmp_path / "bad.png")
 
 
+def _scanned(times: int) -> bytes:
+    """A progressive JPEG of twelve megapixels that repeats one of its scans."""
+    file = io.BytesIO()
+    Image.new("L", (4000, 3000), 90).save(file, "JPEG", progressive=True, quality=30)
+    data = file.getvalue()
+    start = data.rindex(b"\xff\xda")
+    return data[:-2] + data[start:-2] * times + data[-2:]
+
+
+def test_a_jpeg_of_scans_without_end_is_refused_before_it_is_decoded(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(_scanned(1000))
+    for source in (tmp_path / "a.jpg", io.BytesIO(_scanned(1000))):
+        with pytest.raises(InputError, match=r"has more than 1000 scans of its 4000×3000 pixels"):
+            images.read(source)
+
+
+def test_a_jpeg_of_more_scans_than_programs_write_is_read(tmp_path):
+    np.testing.assert_array_equal(images.read(io.BytesIO(_scanned(30)), 1), images.read(io.BytesIO(_scanned(0)), 1))
+
+
 def test_a_missing_file_and_a_folder_are_input_errors(tmp_path):
     for path in (tmp_path / "absent.png", tmp_path):
         with pytest.raises(InputError):

@@ -19,7 +19,7 @@ def test_a_run_whose_description_repeats_a_long_name_is_compared_at_once(tmp_pat
     entries = ",".join(f'"{i}":1' for i in range(1500))
     folder = begun(tmp_path / "run", f'{{"{"k" * 4_000_000}":{{{entries}}}}}')
     start = time.process_time()
-    with pytest.raises(InputError, match="was begun with config.batch = None, not 8"):
+    with pytest.raises(InputError, match=r"was begun with config\.batch = None, not 8"):
         rundir.open_run(folder, {"config": {"batch": 8}}, may_change=("config.kimg",))
     assert time.process_time() - start < 1
 
