@@ -13,6 +13,7 @@ from stylegan_jax.pictures import images
 from stylegan_jax.storage import inputs
 
 _LARGEST_FILE = 64 << 20  # bytes
+_LARGEST = 60_000_000  # pixels: with their transparency they take twelve bytes each
 
 
 def contents(path: str | Path) -> bytes:
@@ -28,10 +29,10 @@ def drawn(data: bytes, size: Size, path: str | Path) -> Float32[np.ndarray, "h w
       size: height and width.
       path: how errors name the file.
 
-    Raises InputError for what is no picture.
+    Raises InputError for what is no picture, and for one of over 60 megapixels.
     """
     try:
-        pixels = images.read(io.BytesIO(data), channels=4)
+        pixels = images.read(io.BytesIO(data), channels=4, most=_LARGEST)
     except InputError as error:
         error.file = path
         raise
