@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -16,7 +16,8 @@ from stylegan_jax.projection.framing import Points, face_unit
 from stylegan_jax.storage import inputs
 
 ORDER = "image-left eye, image-right eye, image-left and image-right corner of the mouth"
-_LARGEST_FILE = 1 << 26  # bytes; two hundred thousand faces
+_LARGEST_FILE = 1 << 26  # bytes
+_MOST_FACES, _LONGEST_ROW = 250_000, 10_000  # of a file; characters of a CSV's row: a path and eight numbers
 _FLATTEST = 0.05  # of sine between the line of the eyes and that to the mouth; faces seen from the side have 0.5
 _FORM = 'give each picture four points, as {"me.jpg": [[x, y], …]} or as a row me.jpg,x,y,x,y,x,y,x,y'
 _TEXT = re.compile(r"[\s;]+")
@@ -153,7 +154,14 @@ def _of_json(text: str, path: str | Path) -> dict[str, list[Face]]:
         raise
     if not isinstance(table, dict):
         raise InputError("is no table of pictures", _FORM, file=path)
-    return {name: [_face(face, path, name) for face in _faces(value)] for name, value in table.items()}
+    faces = {name: _faces(value) for name, value in table.items()}
+    if sum(map(len, faces.values())) > _MOST_FACES:
+        raise _too_many(path)
+    return {name: [_face(face, path, name) for face in each] for name, each in faces.items()}
+
+
+def _too_many(path: str | Path) -> InputError:
+    return InputError(f"has more than {_MOST_FACES} faces", "split it", file=path)
 
 
 def _faces(value: Any) -> list[Any]:
@@ -163,16 +171,35 @@ def _faces(value: Any) -> list[Any]:
 
 
 def _of_csv(text: str, path: str | Path) -> dict[str, list[Face]]:
+    if text.count("\n") > _MOST_FACES:
+        raise _too_many(path)
     found: dict[str, list[Face]] = {}
     try:
-        rows = [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text)) if any(row)]
+        for number, (name, *cells) in enumerate(_rows(text, path)):
+            values = _numbers(cells)
+            if number == 0 and cells and all(isinstance(value, str) for value in values):
+                continue  # the names of the columns
+            if len(values) != 8:
+                raise InputError(f"row {number + 1} has {len(values)} numbers, not eight", _FORM, file=path)
+            found.setdefault(name, []).append(_face([values[i : i + 2] for i in range(0, 8, 2)], path, name))
     except csv.Error as error:
         raise InputError(f"is no CSV ({error})", _FORM, file=path) from error
-    for number, (name, *cells) in enumerate(rows):
-        values = _numbers(cells)
-        if number == 0 and cells and all(isinstance(value, str) for value in values):
-            continue  # the names of the columns
-        if len(values) != 8:
-            raise InputError(f"row {number + 1} has {len(values)} numbers, not eight", _FORM, file=path)
-        found.setdefault(name, []).append(_face([values[i : i + 2] for i in range(0, 8, 2)], path, name))
     return found
+
+
+def _rows(text: str, path: str | Path) -> Iterator[list[str]]:
+    """The cells of each row that has some; InputError for a row that is too long, before it is taken apart."""
+    length = 0
+
+    def lines() -> Iterator[str]:
+        nonlocal length
+        for line in io.StringIO(text):
+            length += len(line)  # a name in quotation marks may hold the ends of lines
+            if length > _LONGEST_ROW:
+                raise InputError(f"has a row of more than {_LONGEST_ROW} characters", _FORM, file=path)
+            yield line
+
+    for row in csv.reader(lines()):
+        length = 0
+        if any(row):
+            yield [cell.strip() for cell in row]

@@ -39,6 +39,17 @@ def test_a_file_names_the_faces_of_each_picture(tmp_path, name, text):
         landmarks.of_picture(found, "us.jpg", path)
 
 
+def test_a_name_in_quotation_marks_may_hold_commas_and_ends_of_lines(tmp_path):
+    found = landmarks.in_file(written(tmp_path, "a.csv", f'"me,\nto.jpg",{ROW}\nus.jpg,{ROW}\n'))
+    assert list(found) == ["me,\nto.jpg", "us.jpg"]
+
+
+def test_a_row_that_is_wrong_is_told_before_the_rest_is_read(tmp_path):
+    rows = written(tmp_path, "a.csv", f"me.jpg,{ROW}\nus.jpg,1,2\n" + "x" * 20_000)
+    with pytest.raises(InputError, match="row 2 has 2 numbers"):
+        landmarks.in_file(rows)
+
+
 def test_the_68_points_of_dlib_become_four(tmp_path):
     every = np.random.default_rng(0).uniform(0, 99, (68, 2))
     found = landmarks.in_file(written(tmp_path, "a.json", json.dumps({"me.jpg": every.tolist()})))
@@ -77,6 +88,11 @@ def test_what_is_typed_otherwise_is_refused(text):
         ("a.json", '{"a.jpg": [[1, 2], [3, 4], [5, 6], [7, ' + "9" * 5000 + "]]}", "is no JSON|is no point"),
         ("a.json", b"\xff\xfe\x00", "is no text"),
         ("a.csv", "", "names no picture"),
+        ("a.json", json.dumps({"a.jpg": [[[0]]] * 250_001}), "has more than 250000 faces"),
+        ("a.csv", f"me.jpg,{ROW}\n" * 250_001, "has more than 250000 faces"),
+        ("a.csv", "\n" * 250_001, "has more than 250000 faces"),
+        ("a.csv", "1," * 5001, "has a row of more than 10000 characters"),
+        ("a.csv", '1,"\n",' * 2000, "has a row of more than 10000 characters"),
         ("a.csv", f"me.jpg,{ROW},3", "row 1 has 9 numbers, not eight"),
         ("a.csv", f"me.jpg,{ROW}\nus.jpg", "row 2 has 0 numbers, not eight"),
         ("a.csv", f"me.jpg,{ROW}\nus.jpg,1,2,3,4,5,6,7,x", "'us.jpg': .*'x'.* is no point"),
