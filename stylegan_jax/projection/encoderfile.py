@@ -30,12 +30,13 @@ _CONFIG: dict[str, schema.Kind] = {
     "num_ws": _size(2, 64),
     **dict.fromkeys(("w_dim", "rank", "width", "most", "features"), _size(1, _LARGEST)),
 }
+_LOOKS = _size(0, 1 << 53)  # at pictures, in all its training
 _MANIFEST = schema.Table(
     {
         "format_version": _size(1, FORMAT_VERSION),
         "config": schema.Table(_CONFIG, required=tuple(_CONFIG)),
         "model_sha256": schema.Text(64),
-        "lineage": manifests.LINEAGE,
+        "lineage": dataclasses.replace(manifests.LINEAGE, fields={**manifests.LINEAGE.fields, "looks": _LOOKS}),
         "tensors": schema.Table(others=manifests.CRC),
     },
     required=("format_version", "config", "model_sha256", "lineage", "tensors"),

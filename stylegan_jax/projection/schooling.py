@@ -120,7 +120,7 @@ def school(
         raise InputError(f"an encoder needs images of {SMALLEST} pixels or more", "use a larger model")
     settings.check()
     chosen = EncoderConfig.for_generator(config) if start is None else start.config
-    before = 0 if start is None else int(start.lineage.get("looks", 0))
+    before = 0 if start is None else int(start.lineage.get("looks") or 0)
     fixed, weights = _beginning(model, chosen, settings.seed, start)
     group = settings.batch // settings.rounds
     split, same = _placements(group, halved=photographs is not None)
@@ -128,7 +128,7 @@ def school(
     fixed = jax.device_put(fixed, same)
     moving = Learner(weights, lessons.first_moments(weights), lessons.empty(config, chosen, settings.batch))
     learner = jax.device_put(moving, Learner(same, same, split))  # type: ignore[arg-type]
-    draw = _Draws(model, group, photographs, [settings.seed, before])
+    draw = _Draws(model, group, photographs, [settings.seed, before % (1 << 32)])  # as much as a seed holds
     told = {**(lineage or {}), "settings": {**vars(settings), "weighing": vars(settings.weighing)}}
 
     def file(weights: Weights, looks: int) -> EncoderFile:

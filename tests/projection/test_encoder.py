@@ -141,12 +141,14 @@ def test_lessons_bring_what_the_model_makes_nearer_to_pictures(model, pictures, 
 
 def test_an_end_by_the_clock_comes_after_a_step_at_least_and_a_training_goes_on_from_a_file(model):
     settings = Schooling(kimg=1000, minutes=1e-9, batch=4, rounds=2)
-    (lesson,) = school(model, settings, start=silent(model), lineage={"made_by": "a test"})
+    start = dataclasses.replace(silent(model), lineage={"looks": None})
+    (lesson,) = school(model, settings, start=start, lineage={"made_by": "a test"})
     first = lesson.encoder()
     assert first.lineage["looks"] == 4 and first.lineage["made_by"] == "a test"
-    (further,) = school(model, settings, start=first)
+    many = 1 << 52  # far more than a seed holds
+    (further,) = school(model, settings, start=dataclasses.replace(first, lineage={"looks": many}))
     second = further.encoder()
-    assert second.lineage["looks"] == 8
+    assert second.lineage["looks"] == further.looks == many + 4
     moved = [np.abs(second.weights[name] - leaf).max() for name, leaf in first.weights.items()]
     assert 0 < max(moved) < 0.01
 
@@ -211,6 +213,20 @@ CRAFTED = {
     "a further field": (lambda told: told["config"].update(extra=1), "extra is unknown"),
     "another checksum": (lambda told: told["tensors"].update(center=1), "checksums differ: center"),
     "a lineage that is no table": (lambda told: told.update(lineage=[1]), "lineage is"),
+    **{
+        f"looks that are {type(looks).__name__}, {looks}": (
+            lambda told, looks=looks: told["lineage"].update(looks=looks),
+            said,
+        )
+        for looks, said in (
+            ("x", "lineage.looks is 'x'"),
+            ([1], "lineage.looks is a list"),
+            ({"a": 1}, "lineage.looks is a dict"),
+            (-5, "lineage.looks is -5, not from 0"),
+            (1e300, "lineage.looks is 1e.300"),
+            (10**300, "lineage.looks is a huge number"),
+        )
+    },
     "a newer version": (lambda told: told.update(format_version=2), "newer than this program's 1"),
 }
 
