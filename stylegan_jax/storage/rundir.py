@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from stylegan_jax.errors import InputError, brief, shown
+from stylegan_jax.errors import InputError, brief, say, shown
 from stylegan_jax.storage import atomic, inputs
 
 MANIFEST = "run.json"
@@ -143,16 +143,23 @@ def append_metrics(path: Path, line: Mapping[str, Any]) -> None:
 
 
 def forget_metrics_after(path: Path, nimg: int) -> None:
-    """Drops the lines that a resumed run is going to write again."""
+    """Drops the lines that a resumed run is going to write again, and those that are none, which stderr is told."""
     file = path / METRICS
-    if file.is_file():
-        kept = [line for line in file.read_text().splitlines() if _nimg(line) <= nimg]
-        with atomic.new_file(file, overwrite=True) as handle:
-            handle.write("".join(f"{line}\n" for line in kept).encode())
+    if not file.is_file():
+        return
+    lines = file.read_bytes().split(b"\n")
+    found = [(line, _nimg(line)) for line in lines if line.strip()]
+    cut = bool(lines[-1].strip()) and found[-1][1] is None  # by a kill: nothing is lost that is not written again
+    if damaged := sum(at is None for _, at in found) - cut:
+        say(f"{file}: damaged, {damaged} of {len(found)} lines are dropped; the run itself does not need them")
+    with atomic.new_file(file, overwrite=True) as handle:
+        handle.write(b"".join(line + b"\n" for line, at in found if at is not None and at <= nimg))
 
 
-def _nimg(line: str) -> float:
+def _nimg(line: bytes) -> float | None:
+    """How far the run was at a line of its metrics; None for what is no such line."""
     try:
-        return json.loads(line).get("nimg", 0)
-    except (ValueError, AttributeError):  # cut short by a kill
-        return float("inf")
+        nimg = json.loads(line).get("nimg", 0)
+    except (ValueError, AttributeError, RecursionError):
+        return None
+    return nimg if type(nimg) in (int, float) else None
