@@ -15,6 +15,7 @@ from stylegan_jax.storage import inputs
 
 SPACES = ("w", "w+")
 _UNFOLDED, _SPARE = 40, 1 << 28  # how far packed ws unfold that all layers share; bytes that no file must account for
+_LONGEST_NAME = 120  # bytes of UTF-8: beside a number, a suffix and a process's own the file system takes 255
 _SUFFIXES = (".npy", ".npz", ".pt", ".pth", ".pkl")
 _FORM = "pass finite floats of shape [n, w_dim] or [n, num_ws, w_dim], in .npy, .npz, .pt or a folder of those"
 
@@ -57,7 +58,7 @@ def read(sources: Sequence[str], *, num_ws: int, w_dim: int, space: str | None =
             raise
         pieces.append(ws)
         said.append(f"{path}{f' {shown(array.name)}' if array.name else ''}: {words}")
-        stem = "proj" if alone else _plain(array.name) if array.name else Path(path).stem
+        stem = "proj" if alone else _plain(array.name) if array.name else _short(Path(path).stem)
         dash = "" if alone else "-"
         if len(array.names) == len(ws):
             names += map(_plain, array.names)
@@ -149,7 +150,13 @@ def _plain(name: str) -> str:
     """A name from a file as part of an output's name: no folders, no suffix, no characters of a shell's."""
     last = re.split(r"[/\\]", name)[-1]
     stem = last[: -len(Path(last).suffix)] if NAMED.fullmatch(last) else last
-    return re.sub(r"[^\w.+-]+", "-", stem)[:80].strip(".-") or "w"
+    return _short(re.sub(r"[^\w.+-]+", "-", stem)[:80]).strip(".-") or "w"
+
+
+def _short(name: str) -> str:
+    """What an output's name has room for."""
+    data = name.encode(errors="surrogateescape")
+    return name if len(data) <= _LONGEST_NAME else data[:_LONGEST_NAME].decode(errors="ignore")
 
 
 def _unique(names: Sequence[str]) -> list[str]:

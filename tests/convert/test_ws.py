@@ -200,6 +200,17 @@ def test_mixed_styles_are_saved_as_they_were_shown(tmp_path):
     np.testing.assert_array_equal(shown, again)
 
 
+def test_names_of_images_leave_room_in_a_file_system_that_counts_bytes(tmp_path):
+    np.savez(
+        tmp_path / "w.npz", w=np.zeros((2, LAYERS, WIDTH), np.float32), names=np.array(["a" + "漢" * 79, "b" * 99])
+    )
+    assert read(tmp_path / "w.npz").names == ["a" + "漢" * 39, "b" * 80]
+    file, plain = tmp_path / f"{'é' * 120}.npy", tmp_path / "plain one.npy"
+    for each in (file, plain):
+        np.save(each, np.zeros((1, WIDTH), np.float32))
+    assert read(file, plain).names == ["é" * 60, "plain one"]
+
+
 def test_images_are_called_what_the_file_calls_them(tmp_path):
     np.savez(tmp_path / "w.npz", w=np.zeros((2, LAYERS, WIDTH), np.float32), names=np.array(["ada", "a/bob.jpg"]))
     assert read(tmp_path / "w.npz").names == ["ada", "bob"]
