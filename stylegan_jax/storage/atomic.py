@@ -110,7 +110,9 @@ def _acquired(lock: filelock.BaseFileLock, *, wait: bool) -> bool:
 def output_path(path: str | Path, *, overwrite: bool = False) -> Path:
     """The absolute `path`, if an output may be made there.
 
-    Raises InputError if it exists (unless `overwrite`) or lies in no folder. Doors call this before long work.
+    Raises InputError if it exists (unless `overwrite`) or lies in no folder; the OSError that writing it would end in,
+    where its name leaves no room for that of its unfinished form or nothing can be made in its folder. Doors call this
+    before long work.
     """
     if (address := addresses.find(path)) is not None and "://" in address.typed:
         raise InputError("this output goes to a disk of this machine", "name a path here", file=address.shown)
@@ -119,7 +121,27 @@ def output_path(path: str | Path, *, overwrite: bool = False) -> Path:
         raise InputError("exists", "pass --overwrite, or give the output another name", file=path)
     if not absolute.parent.is_dir():
         raise InputError("its folder does not exist", f"make {absolute.parent} first", file=path)
+    if not _has_room(absolute):
+        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), str(absolute))
+    if (code := _closed(absolute.parent)) and not (absolute.is_dir() and not _closed(absolute)):
+        raise OSError(code, os.strerror(code), str(absolute))
     return absolute
+
+
+def _has_room(path: Path) -> bool:
+    """Whether the file system takes the name of the longest unfinished form."""
+    try:
+        longest = os.pathconf(path.parent, "PC_NAME_MAX")
+    except (AttributeError, OSError, ValueError):  # no POSIX, or a file system that does not say
+        return True
+    return len(os.fsencode(f".{path.name}.{_host()}.{os.getpid()}.999999.replaced")) <= longest
+
+
+def _closed(folder: Path) -> int:
+    """The system's number for why nothing can be made in a folder; 0 where something can, as far as is known."""
+    if hasattr(os, "statvfs") and os.statvfs(folder).f_flag & os.ST_RDONLY:  # which its owner may not notice otherwise
+        return errno.EROFS
+    return 0 if os.access(folder, os.W_OK | os.X_OK) else errno.EACCES
 
 
 def check_no_input(outputs: Iterable[str | Path], inputs: Iterable[str | Path], what: str = "is an input") -> None:

@@ -1,3 +1,4 @@
+import errno
 import os
 import subprocess
 import sys
@@ -57,6 +58,48 @@ def test_places_that_cannot_be_are_input_errors(tmp_path):
         atomic.output_path(tmp_path / "file" / "a")
     with pytest.raises(InputError, match="is a folder"), atomic.new_file(tmp_path, overwrite=True):
         pass
+
+
+def test_a_name_without_room_for_its_unfinished_form_is_refused_before_the_work(tmp_path):
+    long = 0
+    for length in range(150, 256):
+        try:
+            atomic.output_path(tmp_path / f"{'a' * (length - 2)}é")
+        except OSError as error:
+            assert error.errno == errno.ENAMETOOLONG
+            break
+        long = length
+    assert 150 <= long < 240
+    for name in (f"{'a' * (long - 2)}é", "é" * (long // 2)):
+        with atomic.new_file(tmp_path / name) as file:
+            file.write(b"whole")
+        with atomic.new_folder(tmp_path / f"x{name[1:]}"[: len(name) - 1], marker="m", beside=()) as folder:
+            (folder / "m").touch()
+    assert len(os.listdir(tmp_path)) == 4
+
+
+def closed(monkeypatch, folders, flag):
+    """As where a disk is mounted to be read alone (which root notices by its flag), or a folder is another's."""
+    access, statvfs = os.access, os.statvfs
+    if flag:
+        only = os.statvfs_result([*statvfs("/")[:8], os.ST_RDONLY, 255])
+        monkeypatch.setattr(os, "statvfs", lambda path: only if path in folders else statvfs(path))
+    else:
+        monkeypatch.setattr(os, "access", lambda path, mode: path not in folders and access(path, mode))
+
+
+@pytest.mark.skipif(not hasattr(os, "statvfs"), reason="no POSIX")
+@pytest.mark.parametrize(("flag", "code"), [(True, errno.EROFS), (False, errno.EACCES)])
+def test_a_folder_that_nothing_can_be_made_in_is_refused_before_the_work(tmp_path, monkeypatch, flag, code):
+    (tmp_path / "volume").mkdir()
+    closed(monkeypatch, [tmp_path], flag)
+    with pytest.raises(OSError) as caught:
+        atomic.output_path(tmp_path / "a")
+    assert caught.value.errno == code and caught.value.filename == str(tmp_path / "a")
+    assert atomic.output_path(tmp_path / "volume", overwrite=True) == tmp_path / "volume"  # what is made in it has room
+    closed(monkeypatch, [tmp_path, tmp_path / "volume"], flag)
+    with pytest.raises(OSError):
+        atomic.output_path(tmp_path / "volume", overwrite=True)
 
 
 def test_a_replacement_that_was_killed_between_its_renames_is_undone(tmp_path, dead):
