@@ -73,6 +73,9 @@ def main(
     """
     wanted = {"networks": _networks(networks), "key": key or None}
     surgery = Surgery(resize, channels, size, size_by)
+    if describe:
+        unused = {"OUT": out, "--to": to != "orbax", "--report": report, "--half": half, "--verify": verify}
+        _check_unused(unused)
     source = shipped_models().get(model) or convert.locate(model)
     with convert.naming(source, model):
         kind = convert.sniff(source)
@@ -94,6 +97,11 @@ def main(
         from convert import verifying
 
         verifying.verify(place, overwrite=overwrite)
+
+
+def _check_unused(options: dict[str, Any]) -> None:
+    if given := [name for name, value in options.items() if value]:
+        raise InputError("--describe only prints", f"leave out {' and '.join(given)}, or --describe")
 
 
 def _networks(text: str) -> list[str] | None:

@@ -64,6 +64,15 @@ def test_describe_says_what_a_file_is_and_writes_nothing(source, tmp_path, capsy
     assert os.listdir(tmp_path) == ["faces.pkl"]
 
 
+def test_what_only_writing_takes_is_refused_beside_describe(source, tmp_path, capsys):
+    for options in (["--report", "r.json"], ["--half"], ["--verify"], ["--to", "pkl"], [tmp_path / "x", "--half"]):
+        assert run(source, "--describe", *options) == 2
+        named = " and ".join(str(each) for each in options if str(each).startswith("--"))
+        named = f"OUT and {named}" if len(options) == 2 and options[1] == "--half" else named
+        assert capsys.readouterr().err == f"error: --describe only prints — leave out {named}, or --describe\n"
+    assert os.listdir(tmp_path) == ["faces.pkl"]
+
+
 def test_verify_makes_the_picture_of_a_seed(source, tmp_path, capsys):
     assert run(source, "--verify") == 0
     picture = tmp_path / "faces.seed0.png"

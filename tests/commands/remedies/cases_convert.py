@@ -43,6 +43,13 @@ AGAIN, ONLY = (
     "only StyleGAN2 models can be read: .pkl, .pt, .safetensors or a checkpoint folder",
 )
 _MAIN = [
+    Case(
+        MAIN,
+        "leave out {}, or --describe",
+        "convert",
+        "ffhq.safetensors --describe --report r.json",
+        follow=["ffhq.safetensors --describe", "ffhq.safetensors x.safetensors --report r.json"],
+    ),
     Case(MAIN, "choose among {}", "convert", "whole.safetensors x.safetensors --networks E"),
     Case(OUTPUTS, "choose among {}", "convert", "m.bin --to tiff", lambda: shutil.copy("official.pkl", "m.bin")),
     Case(OUTPUTS, "name one: python -m convert {} OUT", "convert", "whole.safetensors --to safetensors"),
