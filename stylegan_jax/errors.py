@@ -82,7 +82,7 @@ def in_python(error: InputError) -> InputError:
 
 _CODE = re.compile(r"os_error_code='(\d+)'")  # TensorStore's
 _NOT_THERE = {errno.ENOENT, errno.ENOTDIR}
-NAMES_AMISS = _NOT_THERE | {errno.ENAMETOOLONG, errno.ELOOP, errno.EISDIR}
+NAMES_AMISS = _NOT_THERE | {errno.ENAMETOOLONG, errno.ELOOP, errno.EISDIR, errno.EEXIST}
 """What the system says of a path that names nothing, or not what was wanted: bad input."""
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _CLOSED = {errno.EACCES, errno.EPERM, errno.EROFS}

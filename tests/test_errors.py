@@ -1,5 +1,8 @@
 """What the one exception for bad input says."""
 
+from pathlib import Path
+
+from stylegan_jax.commands import cli
 from stylegan_jax.errors import InputError
 
 
@@ -17,3 +20,14 @@ def test_lines_stay_lines_and_letters_letters():
 
 def test_no_line_is_endless():
     assert len(str(InputError("a" * 5_000_000, "cut it"))) < 11_000
+
+
+def test_a_file_where_a_folder_is_to_be_made_is_bad_input_and_no_full_disk(tmp_path, capsys):
+    (tmp_path / "taken").touch()
+
+    def command(folder: str) -> None:
+        """Makes a folder."""
+        Path(folder).mkdir(exist_ok=True)
+
+    assert cli.run(command, "make", ["--folder", str(tmp_path / "taken")]) == 2
+    assert capsys.readouterr().err == f"error: {tmp_path / 'taken'}: File exists — check what the path leads to\n"

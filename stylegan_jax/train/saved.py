@@ -34,7 +34,10 @@ class Checkpoints:
         quiet()
         self._ocp, self._folder, self._keep, self._pending = ocp, folder.absolute(), keep, None
         self._unreadable: set[int] = set()
-        self._folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except FileExistsError as error:
+            raise InputError("is no folder", "move it elsewhere: the run then begins anew", file=folder) from error
         for leftover in self._folder.iterdir():
             if _UNFINISHED.fullmatch(leftover.name):  # of a save that was killed
                 shutil.rmtree(leftover, ignore_errors=True)

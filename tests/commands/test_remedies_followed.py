@@ -72,6 +72,7 @@ SYSTEM = {
     errno.ENOENT: "check the path: it may have gone meanwhile",
     errno.ENAMETOOLONG: "use a shorter name",
     errno.ELOOP: "check what the path leads to",
+    errno.EEXIST: "check what the path leads to",
     errno.EMFILE: "close other programs, or raise the limit: ulimit -n 4096",
     errno.ENOMEM: "work on less at once, or use a machine with more memory",
     errno.ECONNRESET: "check the network and run the same command again",

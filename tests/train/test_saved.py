@@ -98,6 +98,16 @@ def test_a_checkpoint_with_a_part_missing_is_to_be_moved_away_and_not_removed(fo
         checkpoints.load(state)
 
 
+def test_what_stands_where_the_checkpoints_should_is_left_there_and_said(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "link").symlink_to("nowhere")
+    for name in ("file", "link"):
+        with pytest.raises(InputError, match="is no folder — move it elsewhere: the run then begins anew") as refused:
+            Checkpoints(tmp_path / name, 2)
+        assert refused.value.file == tmp_path / name
+    assert (tmp_path / "file").read_text() == "mine" and not (tmp_path / "nowhere").exists()
+
+
 def test_a_run_that_went_back_replaces_what_it_could_not_read_and_drops_no_good_checkpoint_for_it(folder, state):
     with_other_numbers(Checkpoints(folder, 2), state, 4)
     checkpoints = Checkpoints(folder, 1)
