@@ -55,9 +55,17 @@ def require_regular_file(path: str | Path, *, empty: bool = False) -> os.stat_re
         raise InputError("is a folder, not a file", "name a file in it", file=path)
     if not stat.S_ISREG(status.st_mode):
         raise InputError("is a device or pipe, not a file", "save it as a file first", file=path)
+    if status.st_size == 0 and not empty and _is_made_up(status):
+        raise InputError("is made up by the system, not a file", "save it as a file first", file=path)
     if status.st_size == 0 and not empty:
         raise InputError("is empty (0 bytes)", AGAIN, file=path)
     return status
+
+
+def _is_made_up(status: os.stat_result) -> bool:
+    """Whether a file is of /proc or /sys, which say of most that they are empty."""
+    places = [place for place in ("/proc", "/sys") if os.path.ismount(place)]
+    return status.st_dev in [os.stat(place).st_dev for place in places]
 
 
 def shown_path(path: str | Path) -> str:

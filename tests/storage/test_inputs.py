@@ -35,6 +35,16 @@ def test_what_is_no_file_with_contents_is_refused_at_once(tmp_path):
             assert str(refusal.value).isprintable() and refusal.value.remedy
 
 
+def test_what_the_system_makes_up_is_called_so_and_not_empty(tmp_path):
+    (tmp_path / "link").symlink_to("/proc/self/environ")
+    for place in ("/proc/self/environ", tmp_path / "link"):
+        with pytest.raises(InputError, match="is made up by the system, not a file — save it as a file first"):
+            inputs.require_regular_file(place)
+    (tmp_path / "empty").touch()
+    with pytest.raises(InputError, match=r"is empty \(0 bytes\)"):
+        inputs.require_regular_file(tmp_path / "empty")
+
+
 def test_a_small_file_is_read_and_a_large_one_refused(tmp_path):
     (tmp_path / "a").write_bytes(b"12345")
     assert inputs.contents(tmp_path / "a", most=5) == b"12345"
@@ -164,7 +174,7 @@ KNOWN = {
     ("cache.py", "read_text"),
     ("rundir.py", "open"),
     ("rundir.py", "loads"),
-    ("rundir.py", "read_text"),
+    ("rundir.py", "read_bytes"),
     ("naming.py", "loads"),
     ("landmarks.py", "read_text"),  # a regular file of a length that was looked at
     ("unfinished.py", "loads"),  # what it has just written as JSON
