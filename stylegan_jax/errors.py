@@ -38,7 +38,15 @@ def _fit(line: str) -> str:
 
 def say(line: str) -> None:
     """Prints on stderr what goes beside a command's work, a warning or what it waits for, escaped as errors are."""
-    print(_fit(line), file=sys.stderr, flush=True)
+    tell(_fit(line))
+
+
+def tell(text: str) -> None:
+    """Prints on stderr as it is; where that leads to a full disk or to nobody, exit codes still tell how work ends."""
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())  # or Python would try once more at the end
 
 
 def shown(value: object, most: int = 60) -> str:

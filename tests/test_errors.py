@@ -1,6 +1,10 @@
 """What the one exception for bad input says."""
 
+import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 from stylegan_jax.commands import cli
 from stylegan_jax.errors import InputError
@@ -31,3 +35,25 @@ def test_a_file_where_a_folder_is_to_be_made_is_bad_input_and_no_full_disk(tmp_p
 
     assert cli.run(command, "make", ["--folder", str(tmp_path / "taken")]) == 2
     assert capsys.readouterr().err == f"error: {tmp_path / 'taken'}: File exists — check what the path leads to\n"
+
+
+@pytest.mark.parametrize(
+    ("work", "code"),
+    [
+        ("raise InputError('is bad', 'mend it')", 2),
+        ("say('a warning'); say('another'); print('done')", 0),
+        ("say('a warning'); raise InputError('is bad', 'mend it')", 2),
+    ],
+)
+def test_a_stderr_that_takes_nothing_changes_no_exit_code(work, code):
+    program = f"""
+from stylegan_jax.commands import cli
+from stylegan_jax.errors import InputError, say
+def main() -> None:
+    '''Works.'''
+    {work}
+raise SystemExit(cli.run(main, "work", []))
+"""
+    with open("/dev/full", "w") as full:
+        process = subprocess.run([sys.executable, "-c", program], stderr=full, stdout=subprocess.PIPE, text=True)
+    assert process.returncode == code and process.stdout == ("done\n" if code == 0 else "")

@@ -19,7 +19,7 @@ import tyro
 
 from stylegan_jax import compiling, interrupts
 from stylegan_jax.commands.arguments import arranged, check_flags, known, unboxed
-from stylegan_jax.errors import NAMES_AMISS, InputError, fault_line, system_fault
+from stylegan_jax.errors import NAMES_AMISS, InputError, fault_line, system_fault, tell
 from stylegan_jax.storage import usercache
 
 DONE, OUR_BUG, BAD_INPUT, NO_SPACE, RESUME, INTERRUPTED = 0, 1, 2, 74, 75, interrupts.INTERRUPTED
@@ -121,12 +121,12 @@ def _help(main: Callable[..., int | None]) -> str:
 
 def _report(error: BaseException, debug: bool) -> int:
     if debug:
-        traceback.print_exception(error)
+        tell("".join(traceback.format_exception(error)).rstrip())
     if isinstance(error, BrokenPipeError):  # `| head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
     code, line = _verdict(error)
-    print(line, file=sys.stderr)
+    tell(line)
     return code
 
 
