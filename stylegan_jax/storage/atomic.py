@@ -22,6 +22,7 @@ from stylegan_jax.storage.downloads import addresses
 _PARTIAL = r"\.(?P<host>[\w-]+)\.(?P<pid>\d+)\.\d+\.(?:partial|replaced)"
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}  # of a file system without them
 _INITIAL_PIDS = 0xEFFFFFFC  # Linux's own number of the name space that is no container's
+_LOOK, _GONE, _PATIENCE = 0.02, 10, 5.0  # seconds between looks, how many in a row find nothing, and seconds at most
 _numbers = itertools.count()
 _unfinished: set[str] = set()  # of this process, without their suffix
 
@@ -72,8 +73,20 @@ def new_folder(path: str | Path, *, marker: str, beside: Collection[str], overwr
                 sync(file)
             _replace_folder(partial, path)
             sync(path.parent)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
+        except BaseException:
+            _remove(partial)
+            raise
+        shutil.rmtree(partial, ignore_errors=True)  # what was replaced, if exchanged
+
+
+def _remove(folder: Path) -> None:
+    """Deletes what a failed block has written, and what threads that it started still write into it."""
+    end = time.monotonic() + _PATIENCE
+    gone = 0
+    while gone < _GONE and time.monotonic() < end:
+        shutil.rmtree(folder, ignore_errors=True)
+        time.sleep(_LOOK)
+        gone = 0 if folder.exists() else gone + 1
 
 
 @contextlib.contextmanager

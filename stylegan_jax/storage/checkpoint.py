@@ -5,6 +5,7 @@ import hashlib
 import math
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -230,8 +231,15 @@ def _write_orbax(path: Path, leaves: dict[str, np.ndarray]) -> None:
     context = ocp.Context()
     context.memory.deepcopy_host_arrays = False  # nothing changes them meanwhile
     context.array.saving.use_compression = False  # weights hardly shrink, and it doubles time and memory
-    with disk_errors(path), context:
-        ocp.save(path, leaves)
+
+    def write() -> None:
+        with context:
+            ocp.save(path, leaves)
+
+    # Ctrl-C reaches the main thread alone, which then waits: Orbax would go on writing into a folder that is deleted
+    with disk_errors(path), ThreadPoolExecutor(1) as writer:
+        writer.submit(int).result()  # starts the thread, which is waited for only once it is known to have started
+        writer.submit(write).result()
 
 
 @contextlib.contextmanager

@@ -41,6 +41,18 @@ def test_a_failure_leaves_neither_file_nor_folder_and_keeps_what_was_there(tmp_p
     assert (tmp_path / "a").read_text() == "before" and os.listdir(tmp_path) == ["a"]
 
 
+def test_threads_that_still_write_for_a_failed_block_leave_nothing(tmp_path):
+    def write(folder):
+        time.sleep(0.1)
+        (folder / "weights").mkdir(parents=True)
+
+    with pytest.raises(OSError), atomic.new_folder(tmp_path / "b", marker="m", beside=()) as folder:
+        (writer := threading.Thread(target=write, args=[folder])).start()
+        raise OSError(28, "No space left on device")
+    writer.join()
+    assert not os.listdir(tmp_path)
+
+
 def test_an_error_of_the_disk_names_the_output_and_not_its_unfinished_form(tmp_path):
     with pytest.raises(OSError) as caught, atomic.new_file(tmp_path / "a"):
         raise OSError(28, "No space left on device")

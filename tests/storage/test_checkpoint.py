@@ -1,10 +1,15 @@
 import dataclasses
 import gc
 import json
+import os
 import random
+import signal
 import subprocess
 import sys
+import threading
+import time
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -274,3 +279,27 @@ def test_no_flipped_bit_of_a_header_makes_our_file_another_programs(tmp_path):
             path.write_bytes(damaged)
             with pytest.raises(InputError):
                 convert.read(path)
+
+
+def test_ctrl_c_waits_for_what_orbax_is_writing_and_leaves_nothing(model, tmp_path, monkeypatch):
+    orbax = checkpoint._orbax()
+    written = threading.Event()
+
+    def write(path):
+        time.sleep(0.6)
+        path.mkdir(parents=True)
+        written.set()
+
+    def interrupted(path, _):
+        (writer := threading.Thread(target=write, args=[path])).start()
+        os.kill(os.getpid(), signal.SIGINT)
+        writer.join()
+
+    monkeypatch.setattr(checkpoint, "_orbax", lambda: SimpleNamespace(Context=orbax.Context, save=interrupted))
+    own = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            save(model, tmp_path / "toon")
+    finally:
+        signal.signal(signal.SIGINT, own)
+    assert written.wait(5) and not list(tmp_path.iterdir())
