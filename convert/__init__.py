@@ -1,5 +1,8 @@
 """Reads and writes the model files people have; a file is recognised by its content."""
 
+from stylegan_jax import starting as starting  # before all else: it makes Ctrl-C quiet
+
+# isort: split
 from convert.kinds import sniff
 from convert.locating import locate, naming
 from convert.psp import read_encoder

@@ -1,5 +1,3 @@
 """Resolution-dependent blending of two StyleGAN2 models."""
 
-from stylegan_jax import starting
-
-starting.begin()
+from stylegan_jax import starting as starting  # before all else: it makes Ctrl-C quiet

@@ -11,12 +11,14 @@ Wherever a model is taken, its path, address or name will do. `stylegan_jax.samp
 one array; `interp.mix` and `interp.schedules` blend more than two models, by any schedule.
 """
 
+from stylegan_jax import starting as starting  # before all else: it makes Ctrl-C quiet
+
+# isort: split
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from stylegan_jax import starting
 from stylegan_jax.errors import InputError, in_python
 from stylegan_jax.storage.shipped import shipped_models
 
@@ -28,8 +30,6 @@ if TYPE_CHECKING:
     from stylegan_jax.storage.checkpoint import Model
 
     Source = Model | str | Path
-
-starting.begin()
 
 __all__ = ["blend", "load", "sample", "save", "sheet", "shipped_models"]
 

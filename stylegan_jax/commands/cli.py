@@ -65,6 +65,10 @@ def run(
         return code or DONE
     except SystemExit as exit:
         return exit.code if isinstance(exit.code, int) else DONE
+    except KeyboardInterrupt as error:
+        code = _report(error, debug)
+        interrupts.leave(code)
+        return code
     except BaseException as error:
         return _report(error, debug)
 

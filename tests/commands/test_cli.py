@@ -189,10 +189,13 @@ def test_a_first_ctrl_c_lets_the_program_clear_up():
         signal.signal(signal.SIGINT, own)
 
 
-@pytest.mark.parametrize("form", [["interp.blend"], ["convert"], ["stylegan_jax", "sample"]])
-def test_ctrl_c_during_the_imports_is_one_line(form, tmp_path):
+@pytest.mark.parametrize(
+    ("form", "module"),
+    [(["interp.blend"], "tyro"), (["convert"], "tyro"), (["convert"], "numpy"), (["stylegan_jax", "sample"], "tyro")],
+)
+def test_ctrl_c_during_the_imports_is_one_line(form, module, tmp_path):
     marker = "import sys, time\nsys.stderr.write('x'); sys.stderr.flush(); time.sleep(60)\n"
-    (tmp_path / "tyro.py").write_text(marker)  # what every command imports
+    (tmp_path / f"{module}.py").write_text(marker)  # what every command imports, or convert itself
     own = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         [sys.executable, "-m", *form, "--help"],
