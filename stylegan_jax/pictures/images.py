@@ -11,7 +11,6 @@ import re
 import unicodedata
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +30,8 @@ _LARGEST_WEBP, _LARGEST_SPELT = 60_000_000, 1_000_000
 _DECODERS = pool.Share(896 << 20)  # bytes for all images that are being decoded
 _PIXEL = 7  # bytes
 _MOST_SCANNED = 100 * LARGEST_IMAGE  # pixels times scans of a JPEG: an empty scan costs a visit to each of its blocks
+_MOST_READS = 2_000_000  # of a file by Pillow, in 1 to 3 s; half as many runs of a BMP
+_LONGEST_HEADER = 24 << 20  # bytes: Pillow joins the parts of EXIF one by one
 _SCAN = re.compile(rb"\xff\xda\x00(?:\x06\x00|\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)")  # a marker: no pixels hold one
 _SHORTEST_SCAN = 12  # bytes: that marker's ten, and two
 _STRIP = 1 << 24  # bytes that are converted at once
@@ -187,7 +188,7 @@ def write_png(
 def made_by(path: str | Path) -> dict[str, Any]:
     """What `write_png` noted in a PNG; empty for other files' PNGs. Raises InputError for what is no PNG."""
     try:
-        with inputs.open_regular(path) as file, Image.open(file, formats=("PNG",)) as picture:
+        with _opened(path) as file, Image.open(file, formats=("PNG",)) as picture:
             note = str(picture.info.get(_KEY, "{}")).encode()
     except InputError as error:
         error.file = path
@@ -225,17 +226,50 @@ def _read(path: Source, channels: int, most: int, memory: contextlib.ExitStack) 
     try:
         with warnings.catch_warnings(), contextlib.ExitStack() as stack:
             warnings.simplefilter("ignore")  # Pillow's about half a bomb, odd EXIF, odd palettes
-            file = path if isinstance(path, io.BytesIO) else stack.enter_context(inputs.open_regular(path))
+            file = stack.enter_context(_opened(path))
             picture = stack.enter_context(Image.open(file, formats=READABLE))
+            file.header = math.inf
             if picture.width * picture.height > most:
                 raise _too_many(picture, path)
             memory.enter_context(_DECODERS.held(_bytes_of(picture, path)))
             _check_scans(picture, file, path)
             return _pixels(picture, channels, path)
-    except InputError:
+    except InputError as error:
+        error.file = path if error.file is None else error.file
         raise
     except Exception as error:  # decoders raise at least five kinds
         raise _unreadable(path, error) from error
+
+
+class _Counted:
+    """A file that is read so much and no more: Pillow goes through headers, and some pixels, piece by piece."""
+
+    pieces, header = 0, math.inf  # how many reads are left, and how many bytes of the header
+
+    def read(self, size: int | None = -1) -> bytes:
+        """As of any file. Raises InputError for one that is read too often."""
+        self.pieces -= 1
+        self.header -= max(0, size or 0)
+        if self.pieces < 0:
+            raise InputError(f"is made of more than {_MOST_READS} pieces", "save it as PNG or JPEG")
+        if self.header < 0:
+            raise InputError(f"begins with more than {_LONGEST_HEADER >> 20} MiB of notes", "save it as PNG or JPEG")
+        return super().read(size)  # type: ignore[misc]
+
+
+class _File(_Counted, io.BufferedReader):
+    pass
+
+
+class _Bytes(_Counted, io.BytesIO):
+    pass
+
+
+def _opened(path: Source) -> _File | _Bytes:
+    bytes_there = isinstance(path, io.BytesIO)
+    file = _Bytes(path.getvalue()) if bytes_there else _File(inputs.open_regular(path).detach())  # neither is a copy
+    file.pieces, file.header = _MOST_READS, _LONGEST_HEADER
+    return file
 
 
 def _bytes_of(picture: Image.Image, path: Source) -> int:
@@ -252,14 +286,14 @@ def _too_many(picture: Image.Image, path: Source) -> InputError:
     return InputError(f"{picture.width}×{picture.height} pixels are too many", "scale it down", file=path)
 
 
-def _check_scans(picture: Image.Image, file: io.BytesIO | BufferedReader, path: Source) -> None:
+def _check_scans(picture: Image.Image, file: _File | _Bytes, path: Source) -> None:
     """Raises InputError for a JPEG that goes over its pixels far more often than any program makes it do."""
     most = _MOST_SCANNED // (picture.width * picture.height)
     if picture.format not in ("JPEG", "MPO") or file.seek(0, io.SEEK_END) // _SHORTEST_SCAN <= most:
         return
     with contextlib.ExitStack() as stack:
         found = stack.enter_context(
-            file.getbuffer() if isinstance(file, io.BytesIO) else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            file.getbuffer() if isinstance(file, _Bytes) else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         )
         scans = sum(1 for _ in itertools.islice(_SCAN.finditer(found), most + 1))
     if scans > most:

@@ -198,6 +198,43 @@ def test_a_jpeg_of_scans_without_end_is_refused_before_it_is_decoded(tmp_path):
             images.read(source)
 
 
+def _in_pieces(form: str) -> bytes:
+    """A picture that says the same nothing ten thousand times."""
+    data = _saved(form)
+    if form == "JPEG":
+        return data[:2] + b"\xff" * 10_000 + data[2:]
+    if form == "PNG":
+        nothing = bytes(4) + b"prVt" + zlib.crc32(b"prVt").to_bytes(4)
+        return data[:33] + nothing * 10_000 + data[33:]
+    return data[:3] + b"#" + b"a" * 10_000 + b"\n" + data[3:]
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "PPM"])
+def test_a_picture_in_pieces_without_end_is_refused(tmp_path, monkeypatch, form):
+    (tmp_path / "a.png").write_bytes(_in_pieces(form))
+    sources = tmp_path / "a.png", io.BytesIO(_in_pieces(form))
+    for source in sources:
+        np.testing.assert_array_equal(images.read(source), images.read(io.BytesIO(_saved(form))))
+    monkeypatch.setattr(images, "_MOST_READS", 5_000)
+    for source in sources:
+        with pytest.raises(InputError, match="is made of more than 5000 pieces") as refused:
+            images.read(source)
+        assert refused.value.file == source
+    if form == "PNG":
+        with pytest.raises(InputError, match=r"a\.png: is made of more than 5000 pieces"):
+            images.made_by(tmp_path / "a.png")
+
+
+def test_a_jpeg_of_notes_without_end_is_refused(monkeypatch):
+    note = b"Exif\0\0" + bytes(60_000)
+    data = _saved("JPEG")
+    data = data[:2] + (b"\xff\xe1" + struct.pack(">H", len(note) + 2) + note) * 50 + data[2:]
+    np.testing.assert_array_equal(images.read(io.BytesIO(data)), images.read(io.BytesIO(_saved("JPEG"))))
+    monkeypatch.setattr(images, "_LONGEST_HEADER", 2 << 20)
+    with pytest.raises(InputError, match="begins with more than 2 MiB of notes"):
+        images.read(io.BytesIO(data))
+
+
 def test_a_jpeg_of_more_scans_than_programs_write_is_read(tmp_path):
     np.testing.assert_array_equal(images.read(io.BytesIO(_scanned(30)), 1), images.read(io.BytesIO(_scanned(0)), 1))
 
