@@ -107,7 +107,7 @@ def of_model(lineage: Mapping[str, Any]) -> Framing:
         if (stated := lineage.get("framing")) is not None:
             return FFHQ if stated == FFHQ.name else _stated(stated, lineage)
         data, parents = lineage.get("data"), lineage.get("parents")
-        if isinstance(data, Mapping) and data.get("sha256") in _OF_DATA:
+        if isinstance(data, Mapping) and str(data.get("sha256")) in _OF_DATA:
             return _OF_DATA[str(data["sha256"])]
         if not (isinstance(parents, list) and parents and isinstance(parents[0], Mapping)):
             break

@@ -98,12 +98,18 @@ def parsed(text: str, path: str | Path, kind: Kind = _MODEL) -> dict[str, Any]:
             raise ValueError("; ".join(lines))
         if manifest.pop("crc32") != own_crc32(manifest):
             raise ValueError("its checksum differs")
-        return {**manifest, "config": kind.config(manifest["config"]), "lineage": printable(manifest["lineage"])}
+        lineage = printable(_stated(manifest["lineage"]))
+        return {**manifest, "config": kind.config(manifest["config"]), "lineage": lineage}
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise InputError(f"its description is damaged ({first_line(error)})", kind.damaged, file=path) from error
     except InputError as error:
         error.file = path
         raise
+
+
+def _stated(lineage: dict[str, Any]) -> dict[str, Any]:
+    """Lineage without fields whose value is null, of those that readers know as texts, lists or tables."""
+    return {key: value for key, value in lineage.items() if value is not None or key not in LINEAGE.fields}
 
 
 def printable(tree: Any) -> Any:

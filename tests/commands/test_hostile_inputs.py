@@ -161,6 +161,15 @@ def test_a_manifest_is_checked_field_by_field(folder_model, tmp_path, capsys, ch
     assert what in ends_in_one_line(capsys, convert, place, tmp_path / "y.safetensors")
 
 
+@pytest.mark.parametrize("field", ["notes", "left_aside", "surgery", "labels", "source", "format", "recipe", "data"])
+def test_a_field_of_the_lineage_that_is_null_is_none(folder_model, tmp_path, capsys, field):
+    place = changed(folder_model, tmp_path, lambda place, own: own["lineage"].update({field: None, "mine": None}))
+    lineage = checkpoint.load(place).lineage
+    assert field not in lineage and lineage["mine"] is None
+    assert cli.run(convert, "convert", [str(place), "--describe"]) == 0
+    assert "None" not in capsys.readouterr().out
+
+
 def test_a_manifest_as_large_as_a_model_is_not_read(folder_model, tmp_path, capsys):
     place = changed(folder_model, tmp_path, lambda place, own: None)
     with open(place / manifest.NAME, "wb") as file:

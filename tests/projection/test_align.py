@@ -188,6 +188,7 @@ def test_a_model_may_state_its_framing_and_has_ffhqs_if_it_says_nothing():
     places = [[0.3, 0.4], [0.7, 0.4], [0.35, 0.8], [0.65, 0.8]]
     assert of_model({"source": "m", "framing": places}) == Framing("m", tuple((x, y) for x, y in places))
     assert of_model({"framing": "ffhq", "data": {"sha256": "x"}}) is of_model({}) is FFHQ
+    assert of_model({"data": {"sha256": [1]}}) is of_model({"data": {"sha256": {}}}) is FFHQ
     for wrong in ("wide", [[0, 0]] * 3, [[0, 0]] * 4, [[0, 2]] * 4, {"a": 1}, [["x", 1]] * 4):
         with pytest.raises(InputError, match="neither ffhq nor four places"):
             of_model({"framing": wrong})
