@@ -45,8 +45,8 @@ def resized(model: Model, resolution: int) -> tuple[Model, list[str]]:
 def _check(model: Model, resolution: int) -> None:
     generator, discriminator = model.config.generator, model.config.discriminator
     named = f"--resize {resolution}"
-    known = [r for r in resolutions_up_to(_LARGEST) if _at(generator, r).channels(r) and r != generator.img_resolution]
-    known = [r for r in known if discriminator is None or r < _SMALLEST_D or _at(discriminator, r).channels(r)]
+    known = [r for r in resolutions_up_to(_LARGEST) if _reaches(generator, r) and r != generator.img_resolution]
+    known = [r for r in known if discriminator is None or r < _SMALLEST_D or _reaches(discriminator, r)]
     if resolution not in known:
         raise InputError("not a size to resize this model to", f"use {', '.join(map(str, known))}", file=named)
     if generator.architecture != "skip":
@@ -55,6 +55,14 @@ def _check(model: Model, resolution: int) -> None:
             f"fine-tune it at that size: python -m stylegan_jax train IMAGES --from MODEL --resolution {resolution}"
         )
         raise InputError(what, remedy, file=named)
+
+
+def _reaches(config: Config, resolution: int) -> bool:
+    try:
+        _at(config, resolution)
+    except ValueError:  # its halved channels come to an end before
+        return False
+    return True
 
 
 def _at(config: Config, resolution: int) -> Config:
