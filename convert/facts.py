@@ -86,8 +86,10 @@ def simplest(config: Config) -> Config:
     if table is not None:
         base, most = config.channel_base, config.channel_max
         options = ((base, most), *_USUAL_CHANNELS, (table[-1] * config.img_resolution, max(table)))
-        by_rule = [_replace(config, channel_table=None, channel_base=b, channel_max=m) for b, m in options]
-        config = next((each for each in by_rule if tuple(map(each.channels, each.resolutions)) == table), config)
+        for base, most in options:
+            if tuple(min(base // r, most) for r in config.resolutions) == table:
+                config = _replace(config, channel_table=None, channel_base=base, channel_max=most)
+                break
     width = config.w_dim if isinstance(config, GeneratorConfig) else config.cmap_features
     if config.embed_features == embed_width(_replace(config, embed_features=None)) or config.c_dim == 0:
         config = _replace(config, embed_features=None)

@@ -3,6 +3,7 @@ import json
 
 import pytest
 
+from convert import facts
 from stylegan_jax.config import (
     DiscriminatorConfig,
     GeneratorConfig,
@@ -160,6 +161,12 @@ def test_a_stored_field_that_no_network_has_is_refused(field, value):
 def test_a_network_without_numbers_somewhere_is_none(fields, message):
     with pytest.raises(ValueError, match=message):
         GeneratorConfig(**{"img_resolution": 8, **fields})
+
+
+def test_a_table_of_channels_stands_where_the_stored_rule_would_leave_none():
+    config = GeneratorConfig(img_resolution=16, channel_base=8, channel_table=(8, 7, 6))
+    assert facts.simplest(config) == config
+    assert facts.simplest(dataclasses.replace(config, channel_table=(512, 512, 512))).channel_table is None
 
 
 def test_a_conditional_network_may_do_without_z_and_an_unconditional_discriminator_without_a_mapping():
