@@ -10,7 +10,7 @@ from stylegan_jax.pictures import images
 from stylegan_jax.storage.checkpoint import Model
 from stylegan_jax.train.config import TrainConfig
 from stylegan_jax.train.data.dataset import Dataset
-from stylegan_jax.train.official import official
+from stylegan_jax.train.official import Name, official
 from stylegan_jax.train.request import Freeze, Records, Request
 from stylegan_jax.train.start import configure
 from tests.train.test_train import CONFIG
@@ -63,7 +63,7 @@ def tuned(tmp_path):
     small = {"channel_base": 256, "channel_max": 8, "z_dim": 8, "w_dim": 8}
     model = Model(official("cpu", small, resolution=64).model, {}, {})
 
-    def tune(freeze=None, cfg="auto", **changes):
+    def tune(freeze: str | None = None, cfg: Name = "auto", **changes):
         asked = Request(data=str(tmp_path / "data"), out=tmp_path / "run", cfg=cfg, freeze=Freeze(freeze=freeze))
         return configure(asked, changes, data, model)
 
