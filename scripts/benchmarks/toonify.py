@@ -40,6 +40,7 @@ def main(argv: list[str] | None = None) -> None:
     from interp.given import truncated
     from interp.rendering import Renderer
     from interp.toons import PSI
+    from stylegan_jax.commands import encoders
     from stylegan_jax.projection.latentspace import latent_space
     from stylegan_jax.projection.project import LIKENESS, project, seen, settings_of
 
@@ -55,7 +56,9 @@ def main(argv: list[str] | None = None) -> None:
     else:
         likeness = LIKENESS if options.likeness is None else options.likeness
         settings = settings_of(likeness=likeness, steps=options.steps)
-        start = answers(models[0], pictures)[0].ws if options.start == "encoder" else None
+        start = None
+        if options.start == "encoder":
+            start = encoders.encoded(models[0], list(pictures), encoders.of_model(models[0]))[0].ws
         made = project(models[0], pictures, settings, space=space, start=start)
         found[f"toonify, likeness {likeness:g}"] = likenesses(made, space)
     psi = options.psi or (1 if options.fast else PSI)
@@ -85,20 +88,16 @@ def proof(model: Any, pictures: np.ndarray, space: Any) -> dict[str, float]:
     return {"PSNR (dB)": float(made.psnr.mean()), "MS-SSIM": float(made.ms_ssim.mean())}
 
 
-def answers(model: Any, pictures: np.ndarray) -> Any:
-    """What the model's encoder says of pictures."""
-    from stylegan_jax.commands import encoders
-
-    return encoders.encoded(model, list(pictures), encoders.of_model(model, None))
-
-
 def encoded(model: Any, pictures: np.ndarray, space: Any) -> tuple[Any, dict[str, float]]:
     """What the model's encoder answers, how good it is, and how long all of them took once it was compiled."""
     import time
 
-    answers(model, pictures)
+    from stylegan_jax.commands import encoders
+
+    quick = encoders.of_model(model)
+    encoders.encoded(model, list(pictures), quick)
     begun = time.perf_counter()
-    made, _ = answers(model, pictures)
+    made, _ = encoders.encoded(model, list(pictures), quick)
     return made, {"seconds for all": time.perf_counter() - begun, **likenesses(made, space)}
 
 

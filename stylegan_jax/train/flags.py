@@ -12,13 +12,13 @@ import tyro
 from stylegan_jax import values
 from stylegan_jax.config import DiscriminatorConfig, GeneratorConfig
 from stylegan_jax.train.config import TrainConfig
-from stylegan_jax.train.official import DECIDED, NETWORK_FIELDS
+from stylegan_jax.train.official import BLEND_SHARE, BLEND_SWAPS, DECIDED, NETWORK_FIELDS
 
 _NO_FLAGS = ("generator", "discriminator", "frozen")
 _NONE_IS_ZERO = ("ema_rampup", "conv_clamp")
 _ON_CPUS = {
-    "blend_share": "0; 0.3 for a fine-tune on CPUs",
-    "blend_swap": "16; 16,32 for a fine-tune on CPUs",
+    "blend_share": f"0; {BLEND_SHARE} for a fine-tune on CPUs",
+    "blend_swap": f"16; {','.join(map(str, BLEND_SWAPS))} for a fine-tune on CPUs",
 }
 _AS_CFG, _AS_MODEL = "as --cfg says", "as --from or --cfg says"
 

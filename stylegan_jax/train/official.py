@@ -70,6 +70,8 @@ def _scaled(row: _Row, resolution: int, batch: int) -> _Row:
     return dataclasses.replace(row, batch=batch, gamma=0.0002 * resolution**2 / batch, ema=batch * 10 / 32)
 
 
+BLEND_SHARE, BLEND_SWAPS = 0.3, (16, 32)
+"""Of a fine-tune by `cpu`, where the model has such layers."""
 _FROM_THE_SIZE = {"auto": _auto, "cpu": _cpu}
 
 

@@ -21,14 +21,13 @@ from stylegan_jax.train.data import sources
 from stylegan_jax.train.data.dataset import Dataset
 from stylegan_jax.train.data.labels import counted
 from stylegan_jax.train.loop import Compared, Run, mesh_of
-from stylegan_jax.train.official import NETWORK_FIELDS, official
+from stylegan_jax.train.official import BLEND_SHARE, BLEND_SWAPS, NETWORK_FIELDS, official
 from stylegan_jax.train.request import Freeze, Request
 from stylegan_jax.train.state import State, initial_state
 from stylegan_jax.train.transfer import BLENDS
 
 MAY_CHANGE = ("config.kimg", "lineage.source", "lineage.data.name", "lineage.from.source")
 """What a continuation may say anew: how long it trains, and names of what may have been renamed or moved."""
-_BLEND_SHARE, _SWAPS = 0.3, (16, 32)  # of a fine-tune by --cfg cpu
 
 
 def train(
@@ -119,30 +118,32 @@ def configure(asked: Request, changes: Mapping[str, Any], data: Dataset, model: 
     config = official(name, changes, gpus=gpus, **shape)
     if model is not None:
         config = _like(config, model, {key for key in changes if key in NETWORK_FIELDS})
-    for_blends = name == "cpu" and model is not None and model.config.generator == config.generator
-    if for_blends:
-        config = dataclasses.replace(config, **_trained_for_blends(config, changes))
-    return dataclasses.replace(config, frozen=_frozen(config, asked.freeze, BLENDS if for_blends else ""))
+    swaps = tuple(r for r in config.generator.resolutions[:-1] if r in BLEND_SWAPS)
+    if not (name == "cpu" and model is not None and model.config.generator == config.generator and swaps):
+        return dataclasses.replace(config, frozen=_frozen(config, asked.freeze))
+    return _trained_for_blends(config, asked.freeze, changes, swaps)
 
 
-def _trained_for_blends(config: TrainConfig, changes: Mapping[str, Any]) -> dict[str, Any]:
-    """What `--cfg cpu` sets of a fine-tune that keeps its architecture, but for what the user changed.
+def _trained_for_blends(
+    config: TrainConfig, freeze: Freeze, changes: Mapping[str, Any], swaps: tuple[int, ...]
+) -> TrainConfig:
+    """A fine-tune by `--cfg cpu` that keeps its architecture, but for what the user changed.
 
     Ten minutes on 100 drawings from `portraits`, on two cores, with swap 8 trained too: proxy-FID 7.8, swap 16 with .90
     of the lesser parent's saturation and 1.00 of its sharpness; by the official fine-tune 10.7, .49 and .69. Swap 8 is
     left out: what draws its eyes are the base's layers, and what judges it knows no such eyes, so it loses them.
     """
-    swaps = tuple(r for r in config.generator.resolutions[:-1] if r in _SWAPS)
-    usual = {"blend_share": _BLEND_SHARE, "blend_swap": swaps} if swaps else {}
-    return {key: value for key, value in usual.items() if key not in changes}
+    usual = {"blend_share": BLEND_SHARE, "blend_swap": swaps}
+    config = dataclasses.replace(config, **{key: value for key, value in usual.items() if key not in changes})
+    frozen = _frozen(config, dataclasses.replace(freeze, freeze=BLENDS) if freeze.freeze is None else freeze)
+    return dataclasses.replace(config, frozen=frozen)
 
 
-def _frozen(config: TrainConfig, asked: Freeze, usually: str) -> tuple[str, ...]:
+def _frozen(config: TrainConfig, asked: Freeze) -> tuple[str, ...]:
     """Names of the tensors that the rules freeze; InputError for a rule that matches nothing."""
-    said = usually if asked.freeze is None else asked.freeze
+    said = None if asked.freeze == "none" else asked.freeze
     words, blocks = (
-        [word.strip() for word in (text or "").split(",") if word.strip() not in ("", "none")]
-        for text in (said, asked.freeze_g)
+        [word.strip() for word in (text or "").split(",") if word.strip()] for text in (said, asked.freeze_g)
     )
     return transfer.frozen_names(config, words=words, g_resolutions=blocks, d_layers=asked.freeze_d)
 

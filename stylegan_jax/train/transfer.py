@@ -98,7 +98,7 @@ def frozen_names(
         raise InputError(what, remedy, file=f"--freeze-g {','.join(blocks)}")
     layouts = {network: names.layout_of(config.model, network) for network in ("G", "D")}
     every = [f"{n}.{name}" for n, layout in layouts.items() for name in layout if not names.is_buffer(name)]
-    frozen = {name for word in words for name in (_for_blends(every) if word == BLENDS else _named(word, every))}
+    frozen = {name for word in words for name in _named(word, every)}
     frozen |= {k for k in every if k.startswith("G.") and str(names.resolution_of(k)) in blocks}
     frozen |= set(_first_layers(config.discriminator, d_layers))
     return tuple(name for name in every if name in frozen)
@@ -120,6 +120,8 @@ def _for_blends(every: Sequence[str]) -> list[str]:
 
 
 def _named(rule: str, every: Sequence[str]) -> list[str]:
+    if rule == BLENDS:
+        return _for_blends(every)
     network, word = ("D", rule[2:]) if rule.startswith("D.") else ("G", rule.removeprefix("G."))
     own = [name for name in every if name.startswith(f"{network}.")]
     found = [name for name in own if (fnmatchcase(name, f"*{word}*") if "*" in word else word in name.split("."))]
