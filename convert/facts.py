@@ -7,7 +7,7 @@ import numpy as np
 
 from convert.pickles.allowed import AGAIN
 from stylegan_jax import names
-from stylegan_jax.config import ConvConfig, DiscriminatorConfig, GeneratorConfig, embed_width
+from stylegan_jax.config import ConvConfig, DiscriminatorConfig, GeneratorConfig, channels_by_rule, embed_width
 from stylegan_jax.errors import InputError
 from stylegan_jax.filters import DEFAULT_FILTER, Filter, setup_filter, taps_of
 
@@ -87,7 +87,7 @@ def simplest(config: Config) -> Config:
         base, most = config.channel_base, config.channel_max
         options = ((base, most), *_USUAL_CHANNELS, (table[-1] * config.img_resolution, max(table)))
         for base, most in options:
-            if tuple(min(base // r, most) for r in config.resolutions) == table:
+            if tuple(channels_by_rule(r, base, most) for r in config.resolutions) == table:
                 config = _replace(config, channel_table=None, channel_base=base, channel_max=most)
                 break
     width = config.w_dim if isinstance(config, GeneratorConfig) else config.cmap_features

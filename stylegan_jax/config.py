@@ -45,6 +45,11 @@ def resolutions_up_to(resolution: int) -> tuple[int, ...]:
     return tuple(4 << i for i in range(resolution.bit_length() - 2))
 
 
+def channels_by_rule(resolution: int, base: int, most: int) -> int:
+    """C(r) of networks without a table."""
+    return min(base // resolution, most)
+
+
 @dataclass(frozen=True, kw_only=True)
 class ConvConfig:
     """What the two networks share: image size, channel table, activation, filters, 16-bit blocks."""
@@ -85,7 +90,7 @@ class ConvConfig:
         """Number of feature maps C(r)."""
         if self.channel_table is not None:
             return self.channel_table[self.resolutions.index(resolution)]
-        return min(self.channel_base // resolution, self.channel_max)
+        return channels_by_rule(resolution, self.channel_base, self.channel_max)
 
     @property
     def fp16_resolution(self) -> int:
